@@ -1,0 +1,113 @@
+"""Command line: python -m flower_alexnet classify PHOTO..., and python -m flower_alexnet models."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+
+from PIL import Image
+
+from flower_alexnet import InvalidImage, InvalidModel, Prediction, catalog, images
+
+BAR = 30
+"""Characters of a bar that stands for probability 1."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line -> its exit code: 0, or 2 if anything could not be read."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except InvalidModel as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def classify(options: argparse.Namespace) -> int:
+    """Classify the photos that can be read, and say on stderr which cannot."""
+    classifier = catalog.load(options.model)
+    read: list[str] = []
+    unread: list[str] = []
+
+    def readable() -> Iterator[Image.Image]:
+        for photo in options.photos:
+            try:
+                picture = images.load(photo)
+            except InvalidImage as error:
+                unread.append(photo)
+                print(error, file=sys.stderr)
+            else:
+                read.append(photo)
+                yield picture
+
+    rows = []
+    for number, prediction in enumerate(classifier.stream(readable())):
+        if options.json:
+            rows.append(_row(read[number], prediction, options.top))
+        else:
+            print(_table(read[number], prediction, options.top))
+    if options.json:
+        print(json.dumps(rows, indent=2))
+    return 2 if unread else 0
+
+
+def models(_: argparse.Namespace) -> int:
+    """List the shipped models, best first."""
+    shipped = catalog.shipped_models()
+    for model in shipped:
+        print(model.title if model.problem is None else f"{model.title}: {model.problem}")
+    if not shipped:
+        print(f"There is no model in {catalog.WEIGHTS}.", file=sys.stderr)
+    return 0 if shipped else 2
+
+
+def _row(photo: str, prediction: Prediction, k: int) -> dict[str, object]:
+    return {
+        "photo": photo,
+        "label": prediction.label,
+        "probability": prediction.probability,
+        "top": [{"label": label, "probability": probability} for label, probability in prediction.top(k)],
+    }
+
+
+def _table(photo: str, prediction: Prediction, k: int) -> str:
+    width = max(len(label) for label in prediction.probabilities)
+    bars = [
+        f"  {label:<{width}} {probability:>6.1%}  {'█' * round(BAR * probability)}".rstrip()
+        for label, probability in prediction.top(k)
+    ]
+    return "\n".join([photo, *bars])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m flower_alexnet", description="Name the flower in photos.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("classify", help="name the flower in each photo")
+    command.add_argument("photos", nargs="+", metavar="PHOTO", help="picture file")
+    command.add_argument(
+        "--model",
+        help="shipped model, model folder or Hub repository (default: the best shipped model)",
+    )
+    command.add_argument("--top", type=_positive, default=5, metavar="K", help="how many labels to show (default: 5)")
+    command.add_argument("--json", action="store_true", help="print JSON")
+    command.set_defaults(run=classify)
+
+    command = commands.add_parser("models", help="list the shipped models, best first")
+    command.set_defaults(run=models)
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+_positive.__name__ = "positive whole number"  # argparse names the type so in its message
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,201 @@
+"""FlowerClassifier: weights, labels and preprocessing together turn photos into predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Literal, overload
+
+import torch
+from huggingface_hub import hf_hub_download
+from huggingface_hub.constants import CONFIG_NAME, SAFETENSORS_SINGLE_FILE
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from pydantic import Field, TypeAdapter, ValidationError
+from torch import Tensor
+
+from flower_alexnet import images
+from flower_alexnet.images import Preprocessing
+from flower_alexnet.labels import LABELS
+from flower_alexnet.model import AlexNet, InvalidModel, ModelNotFound
+
+BATCH = 32
+"""Photos in one forward pass."""
+
+
+class InvalidConfig(InvalidModel):
+    """``config.json`` is damaged, contradicts itself, or is of another network."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """``config.json``: everything inference needs beside the weights.
+
+    Args:
+        labels: class names in the order of the logits.
+        num_classes, batch_norm, dropout: arguments of ``AlexNet``.
+        preprocessing: how a photo becomes the network's input.
+        temperature: the logits are divided by it before the softmax (Guo et al., 2017).
+        architecture: the network's class.
+    """
+
+    labels: Annotated[tuple[str, ...], Field(min_length=1, max_length=1000)] = LABELS
+    num_classes: int = len(LABELS)
+    batch_norm: bool = False
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    architecture: Literal["AlexNet"] = "AlexNet"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a network makes of one photo: a probability (0-1) for each label, together 1."""
+
+    probabilities: dict[str, float]
+
+    @property
+    def label(self) -> str:
+        """The most probable label."""
+        return self.top(1)[0][0]
+
+    @property
+    def probability(self) -> float:
+        """The probability of the most probable label, 0-1."""
+        return self.top(1)[0][1]
+
+    def top(self, k: int = 5) -> list[tuple[str, float]]:
+        """The k most probable labels with their probabilities, best first."""
+        return sorted(self.probabilities.items(), key=lambda item: -item[1])[:k]
+
+
+class FlowerClassifier:
+    """Names the flower in photos.
+
+    >>> classifier = FlowerClassifier.from_pretrained("weights/alexnet-seed")
+    >>> classifier("photo.jpg").label
+    'daisy'
+    """
+
+    def __init__(self, network: AlexNet, config: Config) -> None:
+        self.network = network.eval()
+        self.config = config
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, revision: str | None = None) -> FlowerClassifier:
+        """Load a model folder, or a model repository of the Hugging Face Hub.
+
+        Args:
+            name: path of a folder, or id of a repository such as ``"user/flower-alexnet"``.
+            revision: branch, tag or commit of the repository; its main branch if not given.
+
+        Raises:
+            ModelNotFound: there is no such folder or repository, or a file of it is missing.
+            InvalidConfig, InvalidWeights: a file is damaged or does not fit the other one.
+        """
+        folder = Path(name) if Path(name).is_dir() else _download(str(name), revision)
+        config = read_config(folder)
+        return cls(AlexNet.from_pretrained(folder), config)
+
+    @overload
+    def __call__(self, photos: images.Source) -> Prediction: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, photos: Sequence[images.Source]) -> list[Prediction]: ...
+
+    def __call__(self, photos: images.Source | Sequence[images.Source]) -> Prediction | list[Prediction]:
+        """Classify a photo, or a list of them.
+
+        Raises:
+            InvalidImage: a photo cannot be used.
+        """
+        if isinstance(photos, (list, tuple)):
+            return list(self.stream(photos))
+        return next(self.stream([photos]))  # type: ignore[list-item]
+
+    def stream(self, photos: Iterable[images.Source]) -> Iterator[Prediction]:
+        """Classify any number of photos, ``BATCH`` at a time, in constant memory."""
+        for logits in self.logits(photos):
+            # In float64, so that the probabilities sum to 1 as far as a float can tell.
+            probabilities = torch.softmax(logits.double() / self.config.temperature, dim=0)
+            yield Prediction(dict(zip(self.config.labels, probabilities.tolist(), strict=True)))
+
+    @torch.inference_mode()
+    def logits(self, photos: Iterable[images.Source]) -> Iterator[Tensor]:
+        """What the network says before temperature and softmax: float32 (num_classes,) a photo."""
+        remaining = iter(photos)
+        while batch := list(islice(remaining, BATCH)):
+            pictures = [images.to_tensor(images.load(photo), self.config.preprocessing) for photo in batch]
+            yield from self.network(torch.stack(pictures))
+
+
+def read_config(folder: Path) -> Config:
+    """A model folder's ``config.json``, checked.
+
+    Raises:
+        ModelNotFound: there is none.
+        InvalidConfig: it is damaged, contradicts itself, or is of another network.
+    """
+    file = folder / CONFIG_NAME
+    try:
+        config = TypeAdapter(Config).validate_json(file.read_bytes())
+    except FileNotFoundError as error:
+        raise ModelNotFound(
+            f"There is no {CONFIG_NAME} in {folder}. Copy the whole model folder, or train a model."
+        ) from error
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc']) or 'the file'}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise InvalidConfig(f"{file} is not a configuration of this network ({problems}).") from error
+    if len(config.labels) != config.num_classes or len(set(config.labels)) != len(config.labels):
+        raise InvalidConfig(
+            f"{file}: {len(set(config.labels))} different labels do not go with num_classes {config.num_classes}."
+        )
+    if config.preprocessing.crop > config.preprocessing.resize:
+        raise InvalidConfig(f"{file}: preprocessing.crop is larger than preprocessing.resize.")
+    return config
+
+
+def _download(repo_id: str, revision: str | None) -> Path:
+    """Download a repository's configuration and weights, or find them in the Hub's cache -> their folder."""
+    at = f"{repo_id} at {revision}" if revision else repo_id
+    try:
+        config = hf_hub_download(repo_id, CONFIG_NAME, revision=revision)
+        hf_hub_download(repo_id, SAFETENSORS_SINGLE_FILE, revision=Path(config).parent.name)
+        return Path(config).parent
+    except HFValidationError as error:
+        raise ModelNotFound(
+            f"{repo_id} is neither a folder here nor the id of a repository, which is written user/name."
+        ) from error
+    except GatedRepoError as error:
+        raise ModelNotFound(
+            f"{repo_id} is gated: ask for access on its page, then log in with `hf auth login` or set HF_TOKEN."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelNotFound(
+            f"There is no folder {repo_id} here and no such repository on the Hub, or it is private: "
+            "check the name, or log in with `hf auth login` or set HF_TOKEN."
+        ) from error
+    except RevisionNotFoundError as error:
+        raise ModelNotFound(f"{repo_id} has no branch, tag or commit {revision}.") from error
+    except LocalEntryNotFoundError as error:
+        raise ModelNotFound(
+            f"There is no folder {repo_id} here, the Hub cannot be reached, and {at} was not downloaded before."
+        ) from error
+    except EntryNotFoundError as error:
+        raise ModelNotFound(
+            f"{at} on the Hub lacks {CONFIG_NAME} or {SAFETENSORS_SINGLE_FILE}; "
+            "weights in another format are not read: a pickle can run any program."
+        ) from error
+    except (HfHubHTTPError, OSError) as error:
+        raise ModelNotFound(f"{at} could not be downloaded: {error}") from error

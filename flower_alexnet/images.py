@@ -1,0 +1,155 @@
+"""Any picture -> an upright RGB picture within limits -> the tensor a network takes."""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from pydantic import Field
+from torch import Tensor
+from torchvision.transforms.v2 import functional as F
+
+Source = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
+"""What a picture may come as: a path, the bytes of a file, a PIL image, or uint8 pixels (H, W[, 1, 3 or 4])."""
+
+Value = Annotated[float, Field(ge=0, le=1)]
+Deviation = Annotated[float, Field(gt=0, le=1)]
+
+MAX_PIXELS = 100_000_000
+"""Largest width x height: decoded, such a picture takes 300 MB."""
+
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # MAX_PIXELS decides here
+
+
+class InvalidImage(ValueError):
+    """A picture cannot be used; the message says which, why, and what to do."""
+
+
+class EmptyImage(InvalidImage):
+    """The file holds no bytes, or the array no pixels."""
+
+
+class UnreadableImage(InvalidImage):
+    """The file is not there, may not be read, or is no picture of a kind that is known."""
+
+
+class TruncatedImage(InvalidImage):
+    """The file begins as a picture but is cut short or damaged."""
+
+
+class ImageTooLarge(InvalidImage):
+    """The picture has more than ``MAX_PIXELS`` pixels."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a picture becomes a network's input; a part of ``config.json``.
+
+    Args:
+        resize: length in pixels that the picture's shorter side is scaled to.
+        crop: height and width in pixels of the square cut from its middle.
+        mean, std: per channel, subtracted from and divided into values in 0-1.
+    """
+
+    resize: Annotated[int, Field(ge=63, le=1024)] = 256
+    crop: Annotated[int, Field(ge=63, le=1024)] = 224
+    mean: tuple[Value, Value, Value] = (0.5, 0.5, 0.5)
+    std: tuple[Deviation, Deviation, Deviation] = (0.5, 0.5, 0.5)
+
+
+def load(source: Source) -> Image.Image:
+    """Read a picture, turn it upright by its EXIF flag and make it RGB; what is transparent becomes white.
+
+    Raises:
+        EmptyImage, UnreadableImage, TruncatedImage, ImageTooLarge: all of them ``InvalidImage``.
+        TypeError: the source is of none of the kinds that ``Source`` names.
+    """
+    if isinstance(source, np.ndarray):
+        return _to_rgb(_from_array(source))
+    if isinstance(source, Image.Image):
+        name, picture = "the picture", source
+    elif isinstance(source, bytes):
+        name, picture = "the picture", _open("the picture", source)
+    elif isinstance(source, (str, os.PathLike)):
+        name = Path(source).name
+        picture = _open(name, _read(Path(source)))
+    else:
+        raise TypeError(f"a picture must be a path, bytes, a PIL image or a uint8 array, not {type(source).__name__}")
+
+    width, height = picture.size
+    if width * height > MAX_PIXELS:
+        raise _too_large(name, f"{width}x{height} pixels")
+    try:
+        picture.load()
+        return _to_rgb(ImageOps.exif_transpose(picture))
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+        raise TruncatedImage(f"{name} is cut short or damaged ({error}). Try another copy of it.") from error
+
+
+def to_tensor(picture: Image.Image, preprocessing: Preprocessing) -> Tensor:
+    """An RGB picture -> float32 (3, crop, crop): shorter side resized, middle cut out, normalised."""
+    # Cut out and resized in one step: a picture of 1x10,000 pixels never becomes one of 256x2,560,000.
+    side = min(picture.size) * preprocessing.crop / preprocessing.resize
+    left, top = (picture.width - side) / 2, (picture.height - side) / 2
+    middle = picture.resize(
+        (preprocessing.crop, preprocessing.crop), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)
+    )
+    values = F.to_dtype(F.pil_to_tensor(middle), torch.float32, scale=True)
+    return F.normalize(values, list(preprocessing.mean), list(preprocessing.std), inplace=True)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise UnreadableImage(f"There is no file {path}. Check its name.") from error
+    except IsADirectoryError as error:
+        raise UnreadableImage(f"{path} is a folder. Name the pictures in it.") from error
+    except OSError as error:
+        raise UnreadableImage(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _open(name: str, content: bytes) -> Image.Image:
+    if not content:
+        raise EmptyImage(f"{name} is empty. Try another copy of it.")
+    try:
+        return Image.open(io.BytesIO(content))
+    except Image.DecompressionBombError as error:
+        raise _too_large(name, "very many pixels") from error
+    except UnidentifiedImageError as error:
+        raise UnreadableImage(f"{name} is not a picture of a known kind. Use a JPEG, PNG or WebP.") from error
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+        raise TruncatedImage(f"{name} is cut short or damaged ({error}). Try another copy of it.") from error
+
+
+def _from_array(pixels: np.ndarray) -> Image.Image:
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (1, 3, 4)):
+        raise UnreadableImage(
+            f"The array is {pixels.dtype} of shape {pixels.shape}; "
+            "a picture is uint8 of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)."
+        )
+    if pixels.size == 0:
+        raise EmptyImage(f"The array has no pixels: its shape is {pixels.shape}.")
+    if pixels.shape[0] * pixels.shape[1] > MAX_PIXELS:
+        raise _too_large("The array", f"{pixels.shape[1]}x{pixels.shape[0]} pixels")
+    return Image.fromarray(pixels.squeeze(2) if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.has_transparency_data:
+        white = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _too_large(name: str, size: str) -> ImageTooLarge:
+    return ImageTooLarge(
+        f"{name} has {size}; at most {MAX_PIXELS // 1_000_000} million are taken. Make it smaller first."
+    )

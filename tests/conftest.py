@@ -1,0 +1,97 @@
+"""What several tests stand on: pictures, model folders, the dataset, and the served app."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from flower_alexnet import LABELS, AlexNet, Config
+
+PROJECT = Path(__file__).resolve().parent.parent
+REAL_PHOTOS = Path(os.environ.get("FLOWER_PHOTOS", PROJECT.parent / "shared" / "flower_photos"))
+COLOURS = {"daisy": "white", "dandelion": "gold", "roses": "crimson", "sunflowers": "orange", "tulips": "purple"}
+
+
+def drawn_flower(label: str, seed: int = 0, size: tuple[int, int] = (120, 90)) -> Image.Image:
+    """A noisy picture in the colour of a flower: enough for a network to learn in a few steps."""
+    generator = np.random.default_rng([seed, LABELS.index(label)])
+    noise = generator.integers(-40, 40, (size[1], size[0], 3))
+    colour = np.array(Image.new("RGB", size, COLOURS[label])).astype(int)
+    return Image.fromarray((colour + noise).clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="session")
+def flowers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small dataset of drawn flowers: 20 pictures in each of the five class folders."""
+    folder = tmp_path_factory.mktemp("data") / "flower_photos"
+    for label in LABELS:
+        (folder / label).mkdir(parents=True)
+        for number in range(20):
+            drawn_flower(label, number).save(folder / label / f"{number}.jpg")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_photos() -> Path:
+    """The real flower_photos; tests on them are skipped where they are not."""
+    if not REAL_PHOTOS.is_dir():
+        pytest.skip(f"{REAL_PHOTOS} is not there; set FLOWER_PHOTOS to the folder of flower_photos")
+    return REAL_PHOTOS
+
+
+@pytest.fixture(scope="session")
+def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder with random weights; not to be changed."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models") / "random"
+    AlexNet().save_pretrained(folder, config=Config())
+    return folder
+
+
+@dataclass
+class Server:
+    """The served app."""
+
+    url: str
+    log: Path
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """app.py in a process of its own, serving the shipped models on a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "app.py"], cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(120):
+            assert process.poll() is None, log.read_text()
+            try:
+                httpx.get(url).raise_for_status()
+                break
+            except httpx.HTTPError:
+                time.sleep(0.5)
+        else:
+            pytest.fail(f"app.py does not answer: {log.read_text()}")
+        yield Server(url, log)
+    finally:
+        process.terminate()
+        process.wait(10)

@@ -1,0 +1,110 @@
+"""A model folder in, probabilities out; a damaged folder is refused in words."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from flower_alexnet import (
+    LABELS,
+    AlexNet,
+    Config,
+    FlowerClassifier,
+    InvalidConfig,
+    InvalidImage,
+    ModelNotFound,
+    images,
+)
+from flower_alexnet.classifier import BATCH
+from tests.conftest import drawn_flower
+
+
+def test_prediction_of_one_photo_in_every_form(random_model: Path, tmp_path: Path) -> None:
+    classifier = FlowerClassifier.from_pretrained(random_model)
+    picture = drawn_flower("roses")
+    picture.save(tmp_path / "rose.png")
+    forms: list[images.Source] = [
+        tmp_path / "rose.png",
+        (tmp_path / "rose.png").read_bytes(),
+        picture,
+        np.asarray(picture),
+    ]
+    first, *others = classifier(forms)
+    for other in [*others, classifier(picture), classifier(str(tmp_path / "rose.png"))]:
+        assert other.probabilities == pytest.approx(first.probabilities, abs=1e-6)
+    assert set(first.probabilities) == set(LABELS)
+    assert sum(first.probabilities.values()) == pytest.approx(1, abs=1e-9)
+    assert first.top(5)[0] == (first.label, first.probability)
+    assert [p for _, p in first.top()] == sorted(first.probabilities.values(), reverse=True)
+    assert len(first.top(2)) == 2
+
+
+def test_a_batch_gives_what_each_photo_gives(random_model: Path) -> None:
+    classifier = FlowerClassifier.from_pretrained(random_model)
+    pictures = [drawn_flower(LABELS[number % 5], number) for number in range(BATCH + 3)]
+    predictions = classifier(pictures)
+    assert len(predictions) == BATCH + 3
+    for number in (0, BATCH - 1, BATCH, BATCH + 2):
+        assert predictions[number].probabilities == pytest.approx(classifier(pictures[number]).probabilities, abs=1e-5)
+    assert classifier([]) == []
+
+
+def test_bad_photo_is_refused(random_model: Path) -> None:
+    with pytest.raises(InvalidImage):
+        FlowerClassifier.from_pretrained(random_model)(b"no picture")
+
+
+def test_temperature_divides_the_logits() -> None:
+    network, picture = AlexNet(), drawn_flower("tulips")
+    hot = FlowerClassifier(network, Config(temperature=4.0))(picture)
+    logits = next(FlowerClassifier(network, Config()).logits([picture]))
+    assert list(hot.probabilities.values()) == pytest.approx(torch.softmax(logits / 4, 0).tolist(), abs=1e-6)
+
+
+def test_missing_folder_and_files(random_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFound, match="neither a folder here nor"):
+        FlowerClassifier.from_pretrained(tmp_path / "nowhere")
+    with pytest.raises(ModelNotFound, match=r"no config\.json"):
+        FlowerClassifier.from_pretrained(tmp_path)
+    shutil.copy(random_model / "config.json", tmp_path)
+    with pytest.raises(ModelNotFound, match=r"no model\.safetensors"):
+        FlowerClassifier.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("labels", ["a", "b"], "labels"),
+        ("labels", ["a"] * 5, "1 different labels"),
+        ("num_classes", 7, "num_classes 7"),
+        ("num_classes", "many", "num_classes"),
+        ("architecture", "ResNet", "architecture"),
+        ("temperature", 0, "temperature"),
+        ("batch_norm", 3, "batch_norm"),
+        ("preprocessing", {"resize": 100, "crop": 224}, "preprocessing.crop is larger"),
+        ("preprocessing", {"resize": 10**9, "crop": 224}, "preprocessing.resize"),
+        ("preprocessing", {"crop": 10}, "preprocessing.crop"),
+        ("preprocessing", {"std": [0, 1, 1]}, "preprocessing.std"),
+    ],
+)
+def test_contradictory_config_names_its_field(
+    random_model: Path, tmp_path: Path, field: str, value: object, message: str
+) -> None:
+    shutil.copytree(random_model, tmp_path, dirs_exist_ok=True)
+    config = json.loads((random_model / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, field: value}))
+    with pytest.raises(InvalidConfig, match=message):
+        FlowerClassifier.from_pretrained(tmp_path)
+
+
+def test_config_that_is_not_json(random_model: Path, tmp_path: Path) -> None:
+    shutil.copytree(random_model, tmp_path, dirs_exist_ok=True)
+    for text in ("", "{", "[]", '"x"'):
+        (tmp_path / "config.json").write_text(text)
+        with pytest.raises(InvalidConfig, match=r"config\.json"):
+            FlowerClassifier.from_pretrained(tmp_path)

@@ -1,0 +1,118 @@
+"""Any picture becomes an upright RGB picture; anything else is refused in words."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from flower_alexnet import EmptyImage, ImageTooLarge, Preprocessing, TruncatedImage, UnreadableImage, images
+
+
+def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
+    """A picture as the bytes of a file."""
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def corner() -> Image.Image:
+    """40x20, blue, with a red upper left quarter."""
+    picture = Image.new("RGB", (40, 20), "blue")
+    picture.paste("red", (0, 0, 20, 10))
+    return picture
+
+
+def test_path_bytes_picture_and_array_are_the_same(corner: Image.Image, tmp_path: Path) -> None:
+    file = tmp_path / "corner.png"
+    corner.save(file)
+    for source in (file, str(file), file.read_bytes(), corner, np.asarray(corner)):
+        loaded = images.load(source)
+        assert loaded.mode == "RGB"
+        assert np.array_equal(np.asarray(loaded), np.asarray(corner))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation_is_turned_upright(corner: Image.Image, orientation: int) -> None:
+    turned = {  # how a picture was stored whose flag says this
+        1: [],
+        2: [Image.Transpose.FLIP_LEFT_RIGHT],
+        3: [Image.Transpose.ROTATE_180],
+        4: [Image.Transpose.FLIP_TOP_BOTTOM],
+        5: [Image.Transpose.TRANSPOSE],
+        6: [Image.Transpose.ROTATE_90],
+        7: [Image.Transpose.TRANSVERSE],
+        8: [Image.Transpose.ROTATE_270],
+    }
+    stored = corner
+    for step in turned[orientation]:
+        stored = stored.transpose(step)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert np.array_equal(np.asarray(images.load(encoded(stored, "PNG", exif=exif))), np.asarray(corner))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "LA", "CMYK", "YCbCr", "I;16", "I", "F"])
+def test_every_mode_becomes_rgb(mode: str) -> None:
+    assert images.load(Image.new(mode, (30, 20))).mode == "RGB"
+
+
+def test_transparent_is_white() -> None:
+    assert images.load(Image.new("RGBA", (4, 4), (255, 0, 0, 0))).getpixel((1, 1)) == (255, 255, 255)
+
+
+def test_no_file_and_no_picture(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableImage, match="There is no file"):
+        images.load(tmp_path / "missing.jpg")
+    with pytest.raises(UnreadableImage, match="is a folder"):
+        images.load(tmp_path)
+    (tmp_path / "text.jpg").write_text("I am a flower")
+    with pytest.raises(UnreadableImage, match=r"text\.jpg is not a picture"):
+        images.load(tmp_path / "text.jpg")
+    with pytest.raises(EmptyImage, match="is empty"):
+        images.load(b"")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF"])
+def test_cut_short(kind: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    content = encoded(Image.fromarray(noise), kind)
+    with pytest.raises((TruncatedImage, UnreadableImage)):
+        images.load(content[: len(content) // 2])
+
+
+def test_too_large_is_refused_before_it_is_decoded() -> None:
+    header = encoded(Image.new("1", (50_000, 30_000)), "PNG")[:100]  # no pixels to decode
+    with pytest.raises(ImageTooLarge, match="million"):
+        images.load(header)
+    with pytest.raises(ImageTooLarge, match="12000x9000"):
+        images.load(encoded(Image.new("1", (12_000, 9_000)), "PNG"))
+
+
+def test_wrong_arrays() -> None:
+    for array in (np.zeros((5, 5, 3)), np.zeros(5, np.uint8), np.zeros((5, 5, 2), np.uint8)):
+        with pytest.raises(UnreadableImage, match="uint8"):
+            images.load(array)
+    with pytest.raises(EmptyImage):
+        images.load(np.zeros((0, 5, 3), np.uint8))
+    with pytest.raises(TypeError, match="path, bytes"):
+        images.load(5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (400, 300), (224, 224)])
+def test_tensor_of_any_size(size: tuple[int, int]) -> None:
+    tensor = images.to_tensor(Image.new("RGB", size, "white"), Preprocessing())
+    assert tensor.shape == (3, 224, 224)
+    assert torch.allclose(tensor, torch.ones(()))
+
+
+def test_tensor_is_the_normalised_middle() -> None:
+    picture = Image.new("RGB", (300, 100), "black")
+    picture.paste("white", (100, 0, 200, 100))
+    middle = images.to_tensor(picture, Preprocessing(resize=100, crop=100, mean=(0, 0, 0), std=(0.5, 0.5, 0.5)))
+    assert torch.equal(middle, torch.full((3, 100, 100), 2.0))

@@ -1,0 +1,107 @@
+"""Measurements agree with figures worked out by hand, and with the command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from flower_alexnet import LABELS, Config, FlowerClassifier
+from tests.conftest import PROJECT
+from train import data, evaluate
+from train.data import Photo
+
+
+class RedIsSure(torch.nn.Module):
+    """Says roses with probability 0.9 for a red picture, and tulips with 0.6 for any other."""
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        red = torch.tensor([0.025, 0.025, 0.9, 0.025, 0.025]).log()
+        other = torch.tensor([0.1, 0.1, 0.1, 0.1, 0.6]).log()
+        return torch.stack([red if picture[0].mean() > 0 else other for picture in pictures])
+
+
+def test_metrics_by_hand(tmp_path: Path) -> None:
+    photos = []
+    for number, (colour, label) in enumerate(
+        [("red", "roses"), ("red", "roses"), ("red", "daisy"), ("blue", "tulips"), ("blue", "roses")]
+    ):
+        Image.new("RGB", (70, 70), colour).save(tmp_path / f"{number}.png")
+        photos.append(Photo(tmp_path / f"{number}.png", LABELS.index(label)))
+    metrics = evaluate.evaluate(FlowerClassifier(RedIsSure(), Config()), photos)  # type: ignore[arg-type]
+    assert metrics["photos"] == 5
+    assert metrics["accuracy"] == pytest.approx(3 / 5)
+    # Two bins are filled: three photos of confidence 0.9, two of them right; two of 0.6, one right.
+    assert metrics["calibration_error"] == pytest.approx(3 / 5 * (0.9 - 2 / 3) + 2 / 5 * (0.6 - 1 / 2), abs=1e-6)
+    assert metrics["per_class"]["roses"] == {
+        "precision": pytest.approx(2 / 3),
+        "recall": pytest.approx(2 / 3),
+        "count": 3,
+    }
+    assert metrics["confusion_matrix"] == [
+        [0, 0, 1, 0, 0],
+        [0, 0, 0, 0, 0],
+        [0, 0, 2, 0, 1],
+        [0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 1],
+    ]
+    json.dumps(metrics)
+
+
+def test_unreadable_photo_is_named_and_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    Image.new("RGB", (70, 70), "red").save(tmp_path / "red.png")
+    photos = [Photo(tmp_path / "bad.jpg", 0), Photo(tmp_path / "red.png", 2)]
+    metrics = evaluate.evaluate(FlowerClassifier(RedIsSure(), Config()), photos)  # type: ignore[arg-type]
+    assert (metrics["photos"], metrics["accuracy"]) == (1, 1)
+    assert "bad.jpg" in caplog.text
+
+
+def test_temperature_is_the_one_the_logits_were_scaled_by() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(20_000, 5, generator=generator)
+    labels = torch.multinomial(torch.softmax(logits, 1), 1, generator=generator).squeeze(1)
+    assert evaluate.fit_temperature(logits * 3, labels) == pytest.approx(3, rel=0.05)
+
+
+def evaluate_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "train.evaluate", *arguments], cwd=PROJECT, capture_output=True, text=True
+    )
+
+
+def test_command(flowers: Path, random_model: Path) -> None:
+    result = evaluate_command("--model", str(random_model), "--data", str(flowers), "--split", "all", "--json")
+    assert result.returncode == 0, result.stderr
+    metrics = json.loads(result.stdout)
+    assert set(metrics) == {"accuracy", "calibration_error", "per_class", "confusion_matrix", "photos"}
+    assert metrics["photos"] == 100
+    predictions = FlowerClassifier.from_pretrained(random_model)([photo.path for photo in data.all_photos(flowers)])
+    right = [p.label == LABELS[photo.label] for p, photo in zip(predictions, data.all_photos(flowers), strict=True)]
+    assert metrics["accuracy"] == pytest.approx(sum(right) / 100)
+
+
+def test_command_on_wrong_input(flowers: Path, random_model: Path, tmp_path: Path) -> None:
+    for model, folder, message in (
+        (str(random_model), str(tmp_path), "lacks the folder daisy"),
+        ("./nowhere", str(flowers), "neither a folder here nor"),
+    ):
+        result = evaluate_command("--model", model, "--data", folder)
+        assert result.returncode == 2
+        assert message in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+def test_shipped_models_are_as_accurate_as_they_say(real_photos: Path) -> None:
+    for folder in sorted((PROJECT / "weights").iterdir()):
+        stated = json.loads((folder / "metrics.json").read_text())["test"]
+        classifier = FlowerClassifier.from_pretrained(folder)
+        measured = evaluate.evaluate(classifier, data.split(real_photos)["test"])
+        assert measured["accuracy"] == pytest.approx(stated["accuracy"], abs=0.006), folder.name
+        assert measured["calibration_error"] == pytest.approx(stated["calibration_error"], abs=0.01), folder.name

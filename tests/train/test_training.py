@@ -1,0 +1,181 @@
+"""python -m train: it learns, repeats itself, and goes on after any stop as if there had been none."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from flower_alexnet import FlowerClassifier, catalog
+from tests.conftest import PROJECT
+from train import engine
+from train.recipes import RECIPES, InvalidRecipe, Recipe, check
+
+SMALL = ["--size", "64", "--resize", "64", "--batch-size", "8", "--optimizer", "adam", "--seed", "3"]
+
+
+def command(flowers: Path, output: Path, *options: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "train", "seed", "--data", str(flowers), "--output", str(output)),
+        *SMALL,
+        *options,
+    ]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A cache of their own for the runs of this file."""
+    return {**os.environ, "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
+
+
+def run(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(arguments, cwd=PROJECT, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def whole_run(flowers: Path, tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Path:
+    """The output of a run of four epochs that was never stopped."""
+    output = tmp_path_factory.mktemp("runs") / "whole"
+    result = run(command(flowers, output, "--epochs", "4"), environment)
+    assert result.returncode == 0, result.stderr
+    assert "epoch 4/4" in result.stderr
+    assert "accuracy" in result.stdout
+    return output
+
+
+def test_run_writes_a_complete_model_folder(whole_run: Path) -> None:
+    assert sorted(file.name for file in whole_run.iterdir()) == [
+        "README.md",
+        "config.json",
+        "confusion_matrix.png",
+        "metrics.json",
+        "model.safetensors",
+        "training_curves.png",
+    ]
+    metrics = json.loads((whole_run / "metrics.json").read_text())
+    assert metrics["recipe"]["size"] == 64
+    assert metrics["training"]["epochs"] == len(metrics["history"]) == 4
+    assert metrics["test"]["photos"] == metrics["validation"]["photos"] == 10
+    assert metrics["test"]["accuracy"] == 1  # five colours are easily learnt
+
+
+def test_its_model_works_as_a_shipped_one_does(whole_run: Path, flowers: Path) -> None:
+    photo = flowers / "roses" / "1.jpg"
+    assert FlowerClassifier.from_pretrained(whole_run)(photo).label == "roses"
+    assert catalog.load(str(whole_run))(photo).label == "roses"
+
+
+def test_killed_run_resumes_to_the_same_weights(
+    whole_run: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    output = tmp_path / "killed"
+    process = subprocess.Popen(
+        command(flowers, output, "--epochs", "4"), cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    while not (output / "checkpoint.safetensors").exists():
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not (output / "model.safetensors").exists()
+
+    again = run(command(flowers, output, "--epochs", "4"), environment)
+    assert again.returncode == 2
+    assert "--resume" in again.stderr
+    other = run(command(flowers, output, "--epochs", "5", "--resume"), environment)
+    assert other.returncode == 2
+    assert "epochs was 4, now 5" in other.stderr
+    resumed = run(command(flowers, output, "--epochs", "4", "--resume"), environment)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "epoch 1/4" not in resumed.stderr
+    assert_same_weights(output, whole_run)
+
+
+def test_interrupted_run_says_how_to_go_on_and_repeats_itself(
+    whole_run: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    output = tmp_path / "interrupted"
+    process = subprocess.Popen(
+        command(flowers, output, "--epochs", "4"), cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    while not (output / "checkpoint.safetensors").exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    assert "--resume goes on" in errors
+    assert "Traceback" not in errors
+    assert run(command(flowers, output, "--epochs", "4", "--resume"), environment).returncode == 0
+    assert_same_weights(output, whole_run)
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    first, second = load_file(one / "model.safetensors"), load_file(other / "model.safetensors")
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_nothing_to_resume(whole_run: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    for output, message in ((tmp_path, "no checkpoint"), (whole_run, "finished model")):
+        result = run(command(flowers, output, "--epochs", "4", "--resume"), environment)
+        assert result.returncode == 2
+        assert message in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--epochs", "0"], "epochs"),
+        (["--size", "80"], "size 80 is larger than resize 64"),
+        (["--data", "/no/such/folder"], "There is no folder /no/such/folder"),
+    ],
+)
+def test_wrong_options_are_one_line(
+    flowers: Path, tmp_path: Path, environment: dict[str, str], options: list[str], message: str
+) -> None:
+    result = run(command(flowers, tmp_path / "out", *options), environment)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adagrad", "adam"])
+def test_each_optimizer_takes_a_step_down(optimizer: str) -> None:
+    torch.manual_seed(0)
+    recipe = Recipe(optimizer=optimizer, weight_decay=0.1)  # type: ignore[arg-type]
+    layer = torch.nn.Linear(3, 1)
+    optimizers = engine.build_optimizer(layer, recipe)
+    assert [group["weight_decay"] for group in optimizers.param_groups] == [0.1, 0]
+    losses = []
+    for _ in range(5):
+        loss = (layer(torch.ones(1, 3)) - 5).square().sum()
+        optimizers.zero_grad()
+        loss.backward()
+        optimizers.step()
+        losses.append(loss.item())
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_learning_rate_rises_then_falls_along_a_cosine() -> None:
+    recipe = Recipe(epochs=12, warmup_epochs=2, cosine=True, learning_rate=1.0)
+    rates = [engine.learning_rate(recipe, epoch) for epoch in (0, 1, 2, 7, 12)]
+    assert rates == pytest.approx([0, 0.5, 1, 0.5, 0])
+    assert engine.learning_rate(Recipe(learning_rate=0.3), 14.9) == 0.3
+
+
+def test_recipes_are_runnable_and_documented() -> None:
+    for recipe in RECIPES.values():
+        assert check(recipe) is recipe
+        assert type(recipe).__doc__
+    with pytest.raises(InvalidRecipe, match="dropout"):
+        check(Recipe(dropout=1.5))

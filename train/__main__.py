@@ -1,0 +1,109 @@
+"""Command line: python -m train RECIPE trains a network and writes its model folder."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import matplotlib
+import torch
+import tyro
+from huggingface_hub.constants import SAFETENSORS_SINGLE_FILE
+from torch import Tensor
+
+from flower_alexnet import Config, FlowerClassifier, images
+from train import checkpoint, engine, evaluate, export, recipes
+from train.checkpoint import InvalidCheckpoint
+from train.data import CACHE, DecodedPhotos, InvalidDataset, Photo, find_or_download, readable, split
+from train.recipes import RECIPES, InvalidRecipe, Recipe
+
+
+def train(name: str, recipe: Recipe, output: Path, data: Path | None, resume: bool) -> None:
+    """Train a recipe, measure what came of it, and write the model folder.
+
+    Raises:
+        InvalidRecipe, InvalidDataset, InvalidCheckpoint: with what to do.
+    """
+    recipes.check(recipe)
+    _check_output(output, resume)
+    splits = split(data or find_or_download())
+    output.mkdir(parents=True, exist_ok=True)
+    photos = DecodedPhotos(splits["train"], recipe.resize)
+    network, history = engine.fit(recipe, photos, _pictures(splits["validation"], recipe), output, resume)
+
+    network.half().float()  # what is measured is what is stored
+    config = Config(batch_norm=recipe.batch_norm, dropout=recipe.dropout, preprocessing=recipe.preprocessing)
+    logits, labels = evaluate.classify(FlowerClassifier(network, config), splits["validation"])
+    config = replace(config, temperature=evaluate.fit_temperature(logits, labels))
+    classifier = FlowerClassifier(network, config)
+    run = export.Run(
+        recipe_name=name,
+        recipe=recipe,
+        history=history,
+        photos=len(photos),
+        validation=evaluate.evaluate(classifier, splits["validation"]),
+        test=evaluate.evaluate(classifier, splits["test"]),
+    )
+    export.write_model_folder(classifier, run, output)
+    (output / checkpoint.NAME).unlink()
+    print(evaluate.report(run.test))
+    print(f"The model is in {output}. Try it: python -m flower_alexnet classify PHOTO --model {output}")
+
+
+def main() -> None:
+    """Run the command line; what goes wrong is said in one line, with exit code 2."""
+    matplotlib.use("Agg")
+    logging.basicConfig(format="%(message)s")
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            {name: _command(name, recipe) for name, recipe in RECIPES.items()},
+            prog="python -m train",
+            description="Train AlexNet on flower photos.",
+        )
+    except (InvalidRecipe, InvalidDataset, InvalidCheckpoint) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\nStopped. The same command with --resume goes on after the last whole epoch.", file=sys.stderr)
+        sys.exit(130)
+
+
+def _command(name: str, default: Recipe) -> Callable[..., None]:
+    def train_recipe(
+        output: Path,
+        recipe: Annotated[Recipe, tyro.conf.arg(name="")] = default,
+        data: Path | None = None,
+        resume: tyro.conf.FlagCreatePairsOff[bool] = False,
+    ) -> None:
+        train(name, recipe, output, data, resume)
+
+    train_recipe.__doc__ = f"""{(default.__doc__ or "").splitlines()[0]}
+
+    Args:
+        output: folder for the checkpoint of the run and, at its end, the model.
+        data: folder of flower photos; if not given, $FLOWER_PHOTOS, or a download kept in {CACHE}.
+        resume: go on with the run that was stopped in output.
+    """
+    return train_recipe
+
+
+def _check_output(output: Path, resume: bool) -> None:
+    finished, begun = (output / SAFETENSORS_SINGLE_FILE).exists(), (output / checkpoint.NAME).exists()
+    if resume and not begun:
+        state = "holds a finished model: there is nothing to resume" if finished else "holds no checkpoint to resume"
+        raise InvalidCheckpoint(f"{output} {state}. Leave out --resume and choose a new folder.")
+    if not resume and (begun or finished):
+        raise InvalidCheckpoint(f"{output} holds a run already. Go on with it by --resume, or choose another folder.")
+
+
+def _pictures(photos: Sequence[Photo], recipe: Recipe) -> tuple[Tensor, Tensor]:
+    pictures, labels = zip(*readable(photos), strict=True)
+    return torch.stack([images.to_tensor(picture, recipe.preprocessing) for picture in pictures]), torch.tensor(labels)
+
+
+if __name__ == "__main__":
+    main()

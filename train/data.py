@@ -1,0 +1,245 @@
+"""flower_photos: find or download it, check it, split it, and decode its photos once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import torch
+from PIL import Image
+from platformdirs import user_cache_path
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.transforms.v2 import functional as F
+from tqdm import tqdm
+
+from flower_alexnet import images
+from flower_alexnet.labels import DISPLAY_NAMES, LABELS
+
+URL = "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
+CACHE = user_cache_path("flower_alexnet")
+SPLITS = ("train", "validation", "test")
+TEST_SHARE = VALIDATION_SHARE = 0.1
+
+log = logging.getLogger(__name__)
+
+
+class InvalidDataset(ValueError):
+    """A folder or archive is not the five folders of flower photos; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo's file and the index of its class in ``LABELS``."""
+
+    path: Path
+    label: int
+
+
+def find_or_download(url: str = URL, cache: Path = CACHE) -> Path:
+    """The folder ``$FLOWER_PHOTOS`` if that is set, else the one an earlier call downloaded, else a download.
+
+    Raises:
+        InvalidDataset: the download failed (it goes on where it stopped when called again), or the
+            archive is damaged or would write outside the folder.
+    """
+    if given := os.environ.get("FLOWER_PHOTOS"):
+        return Path(given)
+    folder = cache / "flower_photos"
+    if not folder.is_dir():
+        cache.mkdir(parents=True, exist_ok=True)
+        archive = _download(url, cache / "flower_photos.tgz")
+        _unpack(archive, folder)
+        archive.unlink()
+    return folder
+
+
+def all_photos(data: Path) -> list[Photo]:
+    """Every file of the five class folders, by class and name; hidden files are passed over.
+
+    Raises:
+        InvalidDataset: a class folder is missing or empty, or there is a folder of another name.
+    """
+    return [Photo(path, label) for label, paths in enumerate(_files_by_class(data)) for path in paths]
+
+
+def split(data: Path) -> dict[str, list[Photo]]:
+    """Photos of ``train``, ``validation`` and ``test``, the same on every machine.
+
+    In each class the files are ordered by the SHA-256 of their names; the first 10 % (rounded) are
+    the test photos, the next 10 % the validation photos. Of flower_photos that makes 2,936, 367 and 367.
+
+    Raises:
+        InvalidDataset: as for ``all_photos``.
+    """
+    photos: dict[str, list[Photo]] = {name: [] for name in SPLITS}
+    for label, paths in enumerate(_files_by_class(data)):
+        paths = sorted(paths, key=lambda path: hashlib.sha256(path.name.encode()).hexdigest())
+        test = round(TEST_SHARE * len(paths))
+        validation = test + round(VALIDATION_SHARE * len(paths))
+        for name, part in zip(SPLITS, (paths[validation:], paths[test:validation], paths[:test]), strict=True):
+            photos[name] += [Photo(path, label) for path in part]
+    return photos
+
+
+def readable(photos: Iterable[Photo]) -> Iterator[tuple[Image.Image, int]]:
+    """Pictures with their labels; a photo that cannot be read is named in the log and left out."""
+    for photo in photos:
+        if (picture := _load(photo)) is not None:
+            yield picture, photo.label
+
+
+class DecodedPhotos(Dataset[tuple[Tensor, int]]):
+    """Photos as uint8 (3, H, W) with their labels, decoded once into a memory-mapped file in the cache.
+
+    Args:
+        photos: what to decode; an unreadable photo is named in the log and left out.
+        short_side: pixels that a photo's shorter side is scaled down to; smaller photos stay as they are.
+    """
+
+    def __init__(self, photos: Sequence[Photo], short_side: int, cache: Path = CACHE) -> None:
+        described = json.dumps(
+            [(str(photo.path.resolve()), photo.path.stat().st_mtime_ns, photo.label) for photo in photos]
+        )
+        key = hashlib.sha256(f"{short_side} {described}".encode()).hexdigest()[:16]
+        self.file = cache / f"decoded-{key}.safetensors"
+        if not self.file.is_file():
+            _decode(photos, short_side, self.file)
+        self._open()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        start, height, width = self.places[index].tolist()
+        pixels = self.pixels[start : start + height * width * 3].view(height, width, 3)
+        return pixels.permute(2, 0, 1), int(self.labels[index])
+
+    def __getstate__(self) -> dict[str, Path]:
+        return {"file": self.file}  # a worker process maps the file anew
+
+    def __setstate__(self, state: dict[str, Path]) -> None:
+        self.file = state["file"]
+        self._open()
+
+    def _open(self) -> None:
+        with safe_open(self.file, framework="pt") as tensors:
+            self.pixels = tensors.get_tensor("pixels")
+            self.places = tensors.get_tensor("places")
+            self.labels = tensors.get_tensor("labels")
+
+
+def _files_by_class(data: Path) -> list[list[Path]]:
+    if not data.is_dir():
+        raise InvalidDataset(f"There is no folder {data}. Give the folder that holds {', '.join(LABELS)}.")
+    label_of = {name: label for label in LABELS for name in (label, DISPLAY_NAMES["en"][label])}
+    folders: dict[str, Path] = {}
+    for folder in sorted(data.iterdir()):
+        if not folder.is_dir() or folder.name.startswith("."):
+            continue
+        label = label_of.get(folder.name.lower())
+        if label is None:
+            raise InvalidDataset(
+                f"{data} holds the folder {folder.name}, which is none of {', '.join(LABELS)}. Move it away."
+            )
+        if label in folders:
+            raise InvalidDataset(f"{data} holds {label} twice: {folders[label].name} and {folder.name}. Keep one.")
+        folders[label] = folder
+    if missing := [label for label in LABELS if label not in folders]:
+        raise InvalidDataset(f"{data} lacks the folder {', '.join(missing)}: one folder a class is needed.")
+    files = [
+        sorted(file for file in folders[label].rglob("*") if file.is_file() and not file.name.startswith("."))
+        for label in LABELS
+    ]
+    if empty := [label for label, found in zip(LABELS, files, strict=True) if not found]:
+        raise InvalidDataset(f"{data}: there is no photo in {', '.join(empty)}.")
+    return files
+
+
+def _download(url: str, archive: Path) -> Path:
+    """Download to archive, going on from what an earlier try left in ``<archive>.part``."""
+    part = archive.with_name(archive.name + ".part")
+    done = part.stat().st_size if part.is_file() else 0
+    try:
+        with httpx.stream("GET", url, headers={"Range": f"bytes={done}-"}, follow_redirects=True, timeout=30) as answer:
+            if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and done:
+                return part.rename(archive)  # all of it had come
+            answer.raise_for_status()
+            if answer.status_code != httpx.codes.PARTIAL_CONTENT:
+                done = 0  # the server sends it from the start
+            size = int(answer.headers.get("Content-Length", 0)) + done or None
+            bar = tqdm(desc=archive.name, total=size, initial=done, unit="B", unit_scale=True)
+            with bar, part.open("ab" if done else "wb") as file:
+                for chunk in answer.iter_bytes():
+                    file.write(chunk)
+                    bar.update(len(chunk))
+        if size is not None and part.stat().st_size != size:
+            raise httpx.TransportError(f"{part.stat().st_size} of {size} bytes came")
+    except (httpx.HTTPError, OSError) as error:
+        raise InvalidDataset(
+            f"{url} could not be downloaded ({error}). Run the command again to go on where it stopped, "
+            "or give a folder that you have with --data."
+        ) from error
+    return part.rename(archive)
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    """Unpack the folder flower_photos of an archive beside it, or nothing at all."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
+        try:
+            with tarfile.open(archive) as members:
+                members.extractall(aside, filter="data")  # refuses members outside, links and devices
+        except (tarfile.TarError, OSError, EOFError) as error:
+            archive.unlink()
+            raise InvalidDataset(
+                f"{archive.name} was not unpacked and is deleted: {error}. Download it again."
+            ) from error
+        unpacked = Path(aside) / "flower_photos"
+        _files_by_class(unpacked)
+        unpacked.rename(folder)
+
+
+def _load(photo: Photo) -> Image.Image | None:
+    try:
+        return images.load(photo.path)
+    except images.InvalidImage as error:
+        log.warning("left out %s: %s", photo.path, error)
+        return None
+
+
+def _decode(photos: Sequence[Photo], short_side: int, file: Path) -> None:
+    def pixels_of(photo: Photo) -> Tensor | None:
+        picture = _load(photo)
+        if picture is None:
+            return None
+        if min(picture.size) > short_side:
+            picture = F.resize(picture, [short_side])
+        return F.pil_to_tensor(picture).permute(1, 2, 0).contiguous()
+
+    with ThreadPoolExecutor() as pool:
+        decoded = list(tqdm(pool.map(pixels_of, photos), desc="decoding photos", total=len(photos)))
+    kept = [(pixels, photo.label) for pixels, photo in zip(decoded, photos, strict=True) if pixels is not None]
+    if not kept:
+        raise InvalidDataset("None of the photos can be read.")
+    sizes = torch.tensor([pixels.shape[:2] for pixels, _ in kept])
+    starts = torch.cat([torch.zeros(1, dtype=torch.int64), (sizes.prod(1) * 3).cumsum(0)[:-1]])
+    tensors = {
+        "pixels": torch.cat([pixels.flatten() for pixels, _ in kept]),
+        "places": torch.column_stack([starts, sizes]),
+        "labels": torch.tensor([label for _, label in kept]),
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_suffix(f".{os.getpid()}")
+    save_file(tensors, aside)
+    aside.replace(file)

@@ -1,0 +1,168 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DataLoaderConfiguration, set_seed
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms.v2.functional import normalize, to_dtype
+from tqdm import tqdm
+
+from flower_alexnet.model import AlexNet
+from train import checkpoint
+from train.augment import AugmentedPhotos
+from train.checkpoint import History
+from train.recipes import Recipe
+
+LOADER_WORKERS = 2
+
+
+def fit(
+    recipe: Recipe,
+    photos: Dataset[tuple[Tensor, int]],
+    validation: tuple[Tensor, Tensor],
+    output: Path,
+    resume: bool = False,
+) -> tuple[AlexNet, History]:
+    """Train a network from scratch, or go on with the run whose checkpoint is in output.
+
+    Args:
+        recipe: every number that shapes the run.
+        photos: decoded training photos, uint8 (3, H, W), and their labels.
+        validation: pictures as the network takes them, float32 (N, 3, H, W), and labels (N,).
+        output: folder in which a checkpoint is kept after each epoch.
+        resume: go on from the checkpoint.
+
+    Returns:
+        The network with the weights it ends with, and a row of measurements an epoch.
+    """
+    accelerator = Accelerator(
+        mixed_precision=fastest_precision(), dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True)
+    )
+    set_seed(recipe.seed)
+    network = AlexNet(batch_norm=recipe.batch_norm, dropout=recipe.dropout)
+    initialise(network)
+    network.to(accelerator.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average_decay), use_buffers=True)
+    final: AlexNet = average.module if recipe.average_decay else network  # type: ignore[assignment]
+    optimizer = build_optimizer(network, recipe)
+    loader = DataLoader(
+        AugmentedPhotos(photos, recipe),
+        batch_size=recipe.batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=LOADER_WORKERS,
+    )
+    model, optimizer, loader = accelerator.prepare(network, optimizer, loader)
+    modules = {"network": network, "average": average}
+    history = checkpoint.restore(output, modules, optimizer, recipe) if resume else []
+
+    for epoch in range(len(history), recipe.epochs):
+        # Each epoch draws from its own seed, so that a resumed run goes on as the first one would have.
+        set_seed(recipe.seed + 1_000_003 * (epoch + 1))
+        loader.set_epoch(epoch)
+        started, seen, loss_sum, correct = time.perf_counter(), 0, 0.0, 0
+        network.train()
+        with tqdm(loader, desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="batch") as steps:
+            for step, (pixels, labels) in enumerate(steps):
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate(recipe, epoch + step / len(loader))
+                with accelerator.autocast():
+                    logits = model(normalise(pixels, recipe))
+                loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+                optimizer.zero_grad()
+                accelerator.backward(loss)
+                optimizer.step()
+                if recipe.average_decay:
+                    average.update_parameters(network)
+
+                seen += len(labels)
+                loss_sum += loss.item() * len(labels)
+                correct += int((logits.argmax(1) == labels).sum())
+                steps.set_postfix(loss=f"{loss_sum / seen:.3f}", accuracy=f"{correct / seen:.1%}")
+            validation_loss, validation_accuracy = measure(final, validation, accelerator.device)
+            steps.set_postfix(
+                loss=f"{loss_sum / seen:.3f}",
+                accuracy=f"{correct / seen:.1%}",
+                validation_accuracy=f"{validation_accuracy:.1%}",
+            )
+        history.append(
+            {
+                "epoch": epoch + 1,
+                "learning_rate": learning_rate(recipe, epoch),
+                "train_loss": loss_sum / seen,
+                "train_accuracy": correct / seen,
+                "validation_loss": validation_loss,
+                "validation_accuracy": validation_accuracy,
+                "seconds": time.perf_counter() - started,
+            }
+        )
+        checkpoint.save(output, modules, optimizer, recipe, history)
+    return final.cpu().eval(), history
+
+
+def learning_rate(recipe: Recipe, epoch: float) -> float:
+    """The learning rate after so many epochs: a linear warm-up, then a half cosine to 0 if the recipe says so."""
+    if epoch < recipe.warmup_epochs:
+        return recipe.peak_learning_rate * epoch / recipe.warmup_epochs
+    if not recipe.cosine:
+        return recipe.peak_learning_rate
+    done = (epoch - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs)
+    return recipe.peak_learning_rate * (1 + math.cos(math.pi * done)) / 2
+
+
+def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimizer; weight decay is for the weights of convolutions and linear layers alone."""
+    parameters = [
+        {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in network.parameters() if p.ndim == 1], "weight_decay": 0.0},
+    ]
+    rate = recipe.peak_learning_rate
+    match recipe.optimizer:
+        case "sgd":
+            return torch.optim.SGD(parameters, lr=rate, fused=True)
+        case "momentum":
+            return torch.optim.SGD(parameters, lr=rate, momentum=0.9, nesterov=True, fused=True)
+        case "adagrad":
+            return torch.optim.Adagrad(parameters, lr=rate, fused=True)
+        case "adam":
+            return torch.optim.Adam(parameters, lr=rate, fused=True)
+
+
+def initialise(network: nn.Module) -> None:
+    """Gaussian weights whose variance keeps that of the signal (He et al., 2015), biases 0."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def normalise(pixels: Tensor, recipe: Recipe) -> Tensor:
+    """uint8 (N, 3, H, W) -> float32 as the recipe's preprocessing makes it, channels last."""
+    values = to_dtype(pixels.contiguous(memory_format=torch.channels_last), torch.float32, scale=True)
+    return normalize(values, list(recipe.preprocessing.mean), list(recipe.preprocessing.std), inplace=True)
+
+
+@torch.inference_mode()
+def measure(network: nn.Module, pictures: tuple[Tensor, Tensor], device: torch.device) -> tuple[float, float]:
+    """Mean cross-entropy and top-1 accuracy (0-1) over pictures and their labels."""
+    network.eval()
+    logits = torch.cat([network(batch.to(device)).float().cpu() for batch in pictures[0].split(64)])
+    return F.cross_entropy(logits, pictures[1]).item(), (logits.argmax(1) == pictures[1]).double().mean().item()
+
+
+def fastest_precision() -> str:
+    """bf16 where this machine computes in bfloat16 natively, else float32 (emulated, bfloat16 is 16 times slower)."""
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
+    capabilities = torch.cpu.get_capabilities()
+    return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "no"

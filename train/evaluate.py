@@ -1,0 +1,181 @@
+"""Measures a model: accuracy, calibration, confusion matrix, and their plots.
+
+python -m train.evaluate --model weights/alexnet-seed --data flower_photos --split test --json
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import matplotlib
+import torch
+import tyro
+from matplotlib import pyplot
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics.classification import (
+    MulticlassCalibrationError,
+    MulticlassConfusionMatrix,
+    MulticlassPrecision,
+    MulticlassRecall,
+)
+from tqdm import tqdm
+
+from flower_alexnet import LABELS, FlowerClassifier, InvalidModel, catalog, images
+from train import data
+from train.data import InvalidDataset, Photo
+
+CALIBRATION_BINS = 15
+
+Metrics = dict[str, Any]
+
+
+def evaluate(classifier: FlowerClassifier, photos: Sequence[Photo]) -> Metrics:
+    """Classify photos as any user does and compare with their folders.
+
+    Returns:
+        accuracy: top-1, 0-1.
+        calibration_error: expected calibration error over 15 bins of equal width, 0-1 (Naeini et al., 2015).
+        per_class: label -> precision and recall, 0-1, and count of photos.
+        confusion_matrix: a row a true label, a column a predicted one, in the labels' order.
+        photos: how many were classified; an unreadable one is named in the log and left out.
+    """
+    logits, labels = classify(classifier, photos)
+    probabilities = torch.softmax(logits.double() / classifier.config.temperature, dim=1)
+    classes = len(classifier.config.labels)
+    precision = MulticlassPrecision(classes, average="none")(probabilities, labels)
+    recall = MulticlassRecall(classes, average="none")(probabilities, labels)
+    return {
+        "accuracy": (probabilities.argmax(1) == labels).double().mean().item(),
+        "calibration_error": MulticlassCalibrationError(classes, CALIBRATION_BINS)(probabilities, labels).item(),
+        "per_class": {
+            label: {
+                "precision": precision[index].item(),
+                "recall": recall[index].item(),
+                "count": int((labels == index).sum()),
+            }
+            for index, label in enumerate(classifier.config.labels)
+        },
+        "confusion_matrix": MulticlassConfusionMatrix(classes)(probabilities, labels).tolist(),
+        "photos": len(labels),
+    }
+
+
+def classify(classifier: FlowerClassifier, photos: Sequence[Photo]) -> tuple[Tensor, Tensor]:
+    """Logits (N, classes) and true labels (N,) of the photos that can be read."""
+    if classifier.config.labels != LABELS:
+        raise InvalidModel(f"The model names {', '.join(classifier.config.labels)}, not {', '.join(LABELS)}.")
+    labels: list[int] = []
+
+    def pictures() -> Iterator[images.Source]:
+        for picture, label in data.readable(tqdm(photos, desc="classifying", leave=False)):
+            labels.append(label)
+            yield picture
+
+    logits = list(classifier.logits(pictures()))
+    if not logits:
+        raise InvalidDataset("None of the photos can be read.")
+    return torch.stack(logits), torch.tensor(labels)
+
+
+def fit_temperature(logits: Tensor, labels: Tensor) -> float:
+    """The softmax temperature that makes the labels most likely (Guo et al., 2017)."""
+    logarithm = torch.zeros((), dtype=torch.double, requires_grad=True)
+    optimizer = torch.optim.LBFGS([logarithm], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        value = F.cross_entropy(logits.double() / logarithm.exp(), labels)
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    return logarithm.exp().item()
+
+
+def plot_confusion_matrix(metrics: Metrics, file: Path) -> None:
+    """Draw the confusion matrix with its counts."""
+    labels, counts = list(metrics["per_class"]), torch.tensor(metrics["confusion_matrix"])
+    shares = counts / counts.sum(1, keepdim=True).clamp(min=1)
+    figure, axes = pyplot.subplots(figsize=(5.6, 5), layout="constrained")
+    axes.imshow(shares, cmap="Greens", vmin=0, vmax=1)
+    axes.set(
+        xlabel="predicted",
+        ylabel="true",
+        title=f"{metrics['accuracy']:.1%} of {metrics['photos']} photos right",
+    )
+    axes.set_xticks(range(len(labels)), labels, rotation=30)
+    axes.set_yticks(range(len(labels)), labels)
+    for row in range(len(labels)):
+        for column in range(len(labels)):
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, str(counts[row, column].item()), ha="center", va="center", color=colour)
+    figure.savefig(file, dpi=110)
+    pyplot.close(figure)
+
+
+def plot_training_curves(history: Sequence[dict[str, float]], file: Path) -> None:
+    """Draw loss and accuracy on training and validation photos over the epochs."""
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    epochs = [row["epoch"] for row in history]
+    marker = "o" if len(epochs) == 1 else None
+    for axes, quantity in ((left, "loss"), (right, "accuracy")):
+        for part in ("train", "validation"):
+            axes.plot(epochs, [row[f"{part}_{quantity}"] for row in history], label=part, marker=marker)
+        axes.set(xlabel="epoch", ylabel=quantity)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    right.set_ylim(0, 1)
+    figure.savefig(file, dpi=110)
+    pyplot.close(figure)
+
+
+def report(metrics: Metrics) -> str:
+    """The metrics as a text for people."""
+    rows = [f"{'':<12}{'precision':>10}{'recall':>8}{'photos':>8}"]
+    rows += [
+        f"{label:<12}{row['precision']:>10.1%}{row['recall']:>8.1%}{row['count']:>8}"
+        for label, row in metrics["per_class"].items()
+    ]
+    return "\n".join(
+        [
+            f"accuracy           {metrics['accuracy']:.1%} of {metrics['photos']} photos",
+            f"calibration error  {metrics['calibration_error']:.3f}",
+            *rows,
+        ]
+    )
+
+
+def main(
+    model: str,
+    data_folder: Annotated[Path, tyro.conf.arg(name="data")],
+    split: Literal["test", "validation", "train", "all"] = "test",
+    json_output: Annotated[bool, tyro.conf.arg(name="json"), tyro.conf.FlagCreatePairsOff] = False,
+) -> None:
+    """Measure a model on photos sorted into the five class folders.
+
+    Args:
+        model: name of a shipped model, a model folder, or a repository of the Hugging Face Hub.
+        data_folder: folder that holds daisy, dandelion, roses, sunflowers and tulips.
+        split: part of the photos; all takes every file.
+        json_output: print JSON.
+    """
+    try:
+        classifier = catalog.load(model)
+        photos = data.all_photos(data_folder) if split == "all" else data.split(data_folder)[split]
+        metrics = evaluate(classifier, photos)
+    except (InvalidModel, InvalidDataset) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    print(json.dumps(metrics, indent=2) if json_output else report(metrics))
+
+
+if __name__ == "__main__":
+    matplotlib.use("Agg")
+    logging.basicConfig(format="%(message)s")
+    tyro.cli(main, prog="python -m train.evaluate")

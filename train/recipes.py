@@ -1,0 +1,98 @@
+"""Recipes: one frozen dataclass each, holding every number that shapes a training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from flower_alexnet.images import Preprocessing
+
+LEARNING_RATES = {"sgd": 0.05, "momentum": 0.01, "adagrad": 0.005, "adam": 0.0003}
+"""Highest learning rate of each optimizer where a recipe names none."""
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class InvalidRecipe(ValueError):
+    """A field of a recipe has a value it cannot have."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run is made of.
+
+    Args:
+        batch_norm: train the variant with batch normalisation.
+        dropout: probability with which a feature is dropped before each hidden linear layer.
+        epochs: passes over the training photos.
+        batch_size: photos a step.
+        optimizer: sgd, momentum (SGD with Nesterov momentum 0.9), adagrad or adam.
+        learning_rate: the highest of the run; None takes the optimizer's own from LEARNING_RATES.
+        warmup_epochs: epochs in which the learning rate rises from 0.
+        cosine: whether it then falls to 0 along a half cosine, or stays.
+        weight_decay: L2 penalty on the weights; biases and normalisation have none.
+        label_smoothing: share of the target spread over all classes.
+        average_decay: decay a step of the averaged weights that the run ends with; 0 averages nothing.
+        size: height and width in pixels of the pictures the network sees.
+        resize: pixels that the shorter side of a photo is scaled to before a picture is cut out.
+        crop_scale: smallest share of a photo's area in a random resized crop; None crops at one scale.
+        flip: probability of a mirrored picture.
+        seed: of every random choice; equal seeds make equal runs on one machine.
+    """
+
+    batch_norm: bool = False
+    dropout: Share = 0.5
+    epochs: Count = 15
+    batch_size: Count = 32
+    optimizer: Literal["sgd", "momentum", "adagrad", "adam"] = "momentum"
+    learning_rate: Annotated[float, Field(gt=0)] | None = None
+    warmup_epochs: Annotated[float, Field(ge=0)] = 0
+    cosine: bool = False
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    label_smoothing: Share = 0.0
+    average_decay: Share = 0.0
+    size: Annotated[int, Field(ge=63, le=1024)] = 224
+    resize: Annotated[int, Field(ge=63, le=1024)] = 256
+    crop_scale: Annotated[float, Field(gt=0, le=1)] | None = None
+    flip: Annotated[float, Field(ge=0, le=1)] = 0.5
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        if self.size > self.resize:
+            raise InvalidRecipe(f"size {self.size} is larger than resize {self.resize}.")
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """The learning rate after the warm-up."""
+        return self.learning_rate or LEARNING_RATES[self.optimizer]
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """How photos are prepared for the trained network; its mean and std are the seed's, 0.5 a channel."""
+        return Preprocessing(resize=self.resize, crop=self.size)
+
+
+@dataclass(frozen=True)
+class Seed(Recipe):
+    """The recipe of the blog post this project began as: 15 epochs of random crops and flips."""
+
+
+RECIPES: dict[str, Recipe] = {"seed": Seed()}
+"""The recipes by the names they have on the command line."""
+
+
+def check(recipe: Recipe) -> Recipe:
+    """The recipe itself, if each field has a value it can have.
+
+    Raises:
+        InvalidRecipe: names the fields that do not.
+    """
+    try:
+        TypeAdapter(type(recipe)).validate_python(vars(recipe))
+    except ValidationError as error:
+        problems = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
+        raise InvalidRecipe(f"The recipe cannot be run: {problems}.") from error
+    return recipe
