@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from flower_alexnet.images import Preprocessing
 
-LEARNING_RATES = {"sgd": 0.05, "momentum": 0.01, "adagrad": 0.005, "adam": 0.0003}
+LEARNING_RATES = {"sgd": 0.05, "momentum": 0.003, "adagrad": 0.002, "adam": 0.0002}
 """Highest learning rate of each optimizer where a recipe names none."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -47,7 +47,7 @@ class Recipe:
     dropout: Share = 0.5
     epochs: Count = 15
     batch_size: Count = 32
-    optimizer: Literal["sgd", "momentum", "adagrad", "adam"] = "momentum"
+    optimizer: Literal["sgd", "momentum", "adagrad", "adam"] = "adam"
     learning_rate: Annotated[float, Field(gt=0)] | None = None
     warmup_epochs: Annotated[float, Field(ge=0)] = 0
     cosine: bool = False
