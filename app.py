@@ -32,7 +32,7 @@ def classify(image: dict[str, Any] | None, model: str) -> dict[str, float]:
     """
     if not image or not image.get("path"):
         raise gr.Error("Choose a photo first.", title="No photo", print_exception=False)
-    if model not in {shipped.name for shipped in MODELS}:
+    if model not in [shipped.name for shipped in MODELS]:
         raise gr.Error("Choose a model from the list.", title="No such model", print_exception=False)
     try:
         return catalog.load(model)(image["path"]).probabilities

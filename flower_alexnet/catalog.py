@@ -34,7 +34,7 @@ class Model:
             return f"{self.name} (unavailable)"
         if self.test_accuracy is None:
             return f"{self.name} (accuracy not measured)"
-        return f"{self.name} ({self.test_accuracy:.1%} of test photos right)"
+        return f"{self.name} ({self.test_accuracy:.1%} on test)"
 
 
 def shipped_models(weights: Path = WEIGHTS) -> list[Model]:

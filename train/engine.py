@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -43,6 +47,10 @@ def fit(
 
     Returns:
         The network with the weights it ends with, and a row of measurements an epoch.
+
+    Raises:
+        InvalidCheckpoint: the checkpoint cannot be read, or is of another recipe.
+        KeyboardInterrupt: on Ctrl-C, after the step that is being taken.
     """
     accelerator = Accelerator(
         mixed_precision=fastest_precision(), dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True)
@@ -71,7 +79,8 @@ def fit(
         loader.set_epoch(epoch)
         started, seen, loss_sum, correct = time.perf_counter(), 0, 0.0, 0
         network.train()
-        with tqdm(loader, desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="batch") as steps:
+        bar = tqdm(loader, desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="batch")
+        with interrupt_between_steps() as check_interrupt, bar as steps:
             for step, (pixels, labels) in enumerate(steps):
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate(recipe, epoch + step / len(loader))
@@ -88,6 +97,7 @@ def fit(
                 loss_sum += loss.item() * len(labels)
                 correct += int((logits.argmax(1) == labels).sum())
                 steps.set_postfix(loss=f"{loss_sum / seen:.3f}", accuracy=f"{correct / seen:.1%}")
+                check_interrupt()
             validation_loss, validation_accuracy = measure(final, validation, accelerator.device)
             steps.set_postfix(
                 loss=f"{loss_sum / seen:.3f}",
@@ -107,6 +117,22 @@ def fit(
         )
         checkpoint.save(output, modules, optimizer, recipe, history)
     return final.cpu().eval(), history
+
+
+@contextmanager
+def interrupt_between_steps() -> Iterator[Callable[[], None]]:
+    """Ctrl-C waits until the function given is called: raised while a loader's worker starts, it would be lost."""
+    pressed = threading.Event()
+    usual = signal.signal(signal.SIGINT, lambda *_: pressed.set())
+
+    def check() -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def learning_rate(recipe: Recipe, epoch: float) -> float:

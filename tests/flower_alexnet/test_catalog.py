@@ -24,7 +24,7 @@ def weights(random_model: Path, tmp_path: Path) -> Path:
 
 def test_best_first_and_unusable_last(weights: Path) -> None:
     titles = [model.title for model in catalog.shipped_models(weights)]
-    assert titles == ["good (80.0% of test photos right)", "fair (60.0% of test photos right)", "broken (unavailable)"]
+    assert titles == ["good (80.0% on test)", "fair (60.0% on test)", "broken (unavailable)"]
     assert "damaged" in str(catalog.shipped_models(weights)[-1].problem)
 
 

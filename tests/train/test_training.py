@@ -110,7 +110,7 @@ def test_interrupted_run_says_how_to_go_on_and_repeats_itself(
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate()
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert "--resume goes on" in errors
     assert "Traceback" not in errors
     assert run(command(flowers, output, "--epochs", "4", "--resume"), environment).returncode == 0

@@ -1,0 +1,46 @@
+"""The README says what is so: its figures, its versions, its code."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from huggingface_hub import RepoCard
+
+from flower_alexnet import LABELS, catalog
+from tests.conftest import PROJECT, drawn_flower
+
+README = RepoCard.load(PROJECT / "README.md")
+
+
+def test_space_runs_what_the_requirements_install() -> None:
+    requirements = (PROJECT / "requirements.txt").read_text()
+    assert f"gradio=={README.data['sdk_version']}\n" in requirements
+    assert (PROJECT / README.data["app_file"]).is_file()
+    assert README.data["license"] == "apache-2.0"
+
+
+def test_table_gives_each_model_its_measured_accuracy() -> None:
+    rows = re.findall(r"^\| \[(.+?)\]\(weights/.+?/README\.md\) \| ([\d.]+) % \|", README.text, re.MULTILINE)
+    measured = [
+        (
+            model.name,
+            f"{100 * json.loads((catalog.WEIGHTS / model.name / 'metrics.json').read_text())['test']['accuracy']:.1f}",
+        )
+        for model in catalog.shipped_models()
+    ]
+    assert rows == measured
+
+
+def test_python_example_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = re.search(r"```python\n(.+?)```", README.text, re.DOTALL)
+    assert example is not None
+    drawn_flower("daisy").save(tmp_path / "photo.jpg")
+    (tmp_path / "weights").symlink_to(catalog.WEIGHTS)
+    monkeypatch.chdir(tmp_path)
+    exec(example[1], {})
+    assert capsys.readouterr().out.split()[0] in LABELS
