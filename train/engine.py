@@ -116,7 +116,8 @@ def fit(
             }
         )
         checkpoint.save(output, modules, optimizer, recipe, history)
-    return final.cpu().eval(), history
+    # Without the autocast that prepare() wrapped around its forward: nobody else computes with that.
+    return accelerator.unwrap_model(final, keep_fp32_wrapper=False).cpu().eval(), history
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from flower_alexnet import FlowerClassifier, catalog
 from tests.conftest import PROJECT
-from train import engine
+from train import data, engine, evaluate
 from train.recipes import RECIPES, InvalidRecipe, Recipe, check
 
 SMALL = ["--size", "64", "--resize", "64", "--batch-size", "8", "--optimizer", "adam", "--seed", "3"]
@@ -65,6 +65,11 @@ def test_run_writes_a_complete_model_folder(whole_run: Path) -> None:
     assert metrics["training"]["epochs"] == len(metrics["history"]) == 4
     assert metrics["test"]["photos"] == metrics["validation"]["photos"] == 10
     assert metrics["test"]["accuracy"] == 1  # five colours are easily learnt
+
+
+def test_its_figures_are_those_of_the_files_it_wrote(whole_run: Path, flowers: Path) -> None:
+    measured = evaluate.evaluate(FlowerClassifier.from_pretrained(whole_run), data.split(flowers)["validation"])
+    assert json.loads((whole_run / "metrics.json").read_text())["validation"] == measured
 
 
 def test_its_model_works_as_a_shipped_one_does(whole_run: Path, flowers: Path) -> None:
