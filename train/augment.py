@@ -1,24 +1,47 @@
-"""The training transforms: what is done at random to a photo before the network sees it."""
+"""The training transforms: what is done at random to photos before the network sees them."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
+from flower_alexnet import LABELS
 from train.recipes import Recipe
 
+RESIZE_STEP = 32
+"""Pixels by which pictures grow during a run."""
 
-def transform(recipe: Recipe) -> v2.Transform:
+
+def transform(recipe: Recipe, size: int) -> v2.Transform:
     """A photo, uint8 (3, H, W) -> a picture, uint8 (3, size, size), cut and changed as the recipe says."""
-    crop: list[v2.Transform]
+    steps: list[v2.Transform] = []
     if recipe.crop_scale is None:
-        crop = [v2.Resize(recipe.resize), v2.RandomCrop(recipe.size)]
+        steps += [v2.Resize(recipe.resize * size // recipe.size), v2.RandomCrop(size)]
     else:
-        crop = [v2.RandomResizedCrop(recipe.size, scale=(recipe.crop_scale, 1))]
-    return v2.Compose([*crop, v2.RandomHorizontalFlip(recipe.flip)])
+        steps += [v2.RandomResizedCrop(size, scale=(recipe.crop_scale, 1))]
+    steps += [v2.RandomHorizontalFlip(recipe.flip)]
+    if recipe.trivial_augment:
+        steps += [v2.TrivialAugmentWide(interpolation=v2.InterpolationMode.BILINEAR, fill=127)]
+    if recipe.grayscale:
+        steps += [v2.RandomGrayscale(recipe.grayscale)]
+    if recipe.blur:
+        steps += [v2.RandomApply([v2.GaussianBlur(size // 20 * 2 + 1, sigma=(0.1, size / 80))], recipe.blur)]
+    if recipe.erase:
+        steps += [v2.RandomErasing(recipe.erase, value=127)]
+    return v2.Compose(steps)
+
+
+def size_in(recipe: Recipe, epoch: int) -> int:
+    """Height and width in pixels of the pictures of an epoch, counted from 0: each size has as many epochs."""
+    if recipe.first_size is None:
+        return recipe.size
+    sizes = [*range(recipe.first_size, recipe.size, RESIZE_STEP), recipe.size]
+    return sizes[epoch * len(sizes) // recipe.epochs]
 
 
 class AugmentedPhotos(Dataset[tuple[Tensor, int]]):
@@ -26,7 +49,12 @@ class AugmentedPhotos(Dataset[tuple[Tensor, int]]):
 
     def __init__(self, photos: Dataset[tuple[Tensor, int]], recipe: Recipe) -> None:
         self.photos: Any = photos
-        self.transform = transform(recipe)
+        self.recipe = recipe
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Make pictures of the size that the epoch has; loaders started after it see them."""
+        self.transform = transform(self.recipe, size_in(self.recipe, epoch))
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -34,3 +62,36 @@ class AugmentedPhotos(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         pixels, label = self.photos[index]
         return self.transform(pixels), label
+
+
+def mix(pictures: Tensor, labels: Tensor, probability: float) -> tuple[Tensor, Tensor]:
+    """Pictures (N, 3, H, W) and labels (N,) -> pictures mixed in pairs, and the share (N, classes) of each label."""
+    classes = len(LABELS)
+    if torch.rand(()) >= probability:
+        return pictures, F.one_hot(labels, classes).float()
+    mixing = v2.RandomChoice(
+        [v2.MixUp(alpha=0.4, num_classes=classes), v2.CutMix(num_classes=classes), ResizeMix(num_classes=classes)]
+    )
+    return mixing(pictures, labels)
+
+
+class ResizeMix(v2.Transform):
+    """Each picture shrunk and laid on the next one of the batch; labels go by area (Qin et al., 2020)."""
+
+    def __init__(self, num_classes: int, scale: tuple[float, float] = (0.3, 0.8)) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.scale = scale
+
+    def forward(self, pictures: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures (N, 3, H, W) and labels (N,) -> pictures, and the share (N, classes) of each label."""
+        low, high = self.scale
+        size = pictures.shape[-1]
+        side = round(size * (low + (high - low) * torch.rand(()).item()))
+        top, left = torch.randint(size - side + 1, (2,)).tolist()
+        mixed = pictures.roll(1, 0)
+        mixed[..., top : top + side, left : left + side] = F.interpolate(
+            pictures, (side, side), mode="bilinear", antialias=True
+        )
+        shares, share = F.one_hot(labels, self.num_classes).float(), (side / size) ** 2
+        return mixed, share * shares + (1 - share) * shares.roll(1, 0)

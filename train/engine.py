@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -22,8 +23,9 @@ from tqdm import tqdm
 
 from flower_alexnet.model import AlexNet
 from train import checkpoint
-from train.augment import AugmentedPhotos
+from train.augment import AugmentedPhotos, mix
 from train.checkpoint import History
+from train.muon import MuonAdamW
 from train.recipes import Recipe
 
 LOADER_WORKERS = 2
@@ -62,8 +64,9 @@ def fit(
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average_decay), use_buffers=True)
     final: AlexNet = average.module if recipe.average_decay else network  # type: ignore[assignment]
     optimizer = build_optimizer(network, recipe)
+    augmented = AugmentedPhotos(photos, recipe)
     loader = DataLoader(
-        AugmentedPhotos(photos, recipe),
+        augmented,
         batch_size=recipe.batch_size,
         shuffle=True,
         drop_last=True,
@@ -77,16 +80,18 @@ def fit(
         # Each epoch draws from its own seed, so that a resumed run goes on as the first one would have.
         set_seed(recipe.seed + 1_000_003 * (epoch + 1))
         loader.set_epoch(epoch)
+        augmented.set_epoch(epoch)
         started, seen, loss_sum, correct = time.perf_counter(), 0, 0.0, 0
         network.train()
         bar = tqdm(loader, desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="batch")
         with interrupt_between_steps() as check_interrupt, bar as steps:
             for step, (pixels, labels) in enumerate(steps):
                 for group in optimizer.param_groups:
-                    group["lr"] = learning_rate(recipe, epoch + step / len(loader))
+                    group["lr"] = group["initial_lr"] * schedule(recipe, epoch + step / len(loader))
+                pictures, shares = mix(normalise(pixels, recipe), labels, recipe.mix)
                 with accelerator.autocast():
-                    logits = model(normalise(pixels, recipe))
-                loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.label_smoothing)
+                    logits = model(pictures)
+                loss = F.cross_entropy(logits.float(), shares, label_smoothing=recipe.label_smoothing)
                 optimizer.zero_grad()
                 accelerator.backward(loss)
                 optimizer.step()
@@ -107,7 +112,7 @@ def fit(
         history.append(
             {
                 "epoch": epoch + 1,
-                "learning_rate": learning_rate(recipe, epoch),
+                "learning_rate": recipe.peak_learning_rate * schedule(recipe, epoch),
                 "train_loss": loss_sum / seen,
                 "train_accuracy": correct / seen,
                 "validation_loss": validation_loss,
@@ -136,32 +141,43 @@ def interrupt_between_steps() -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGINT, usual)
 
 
-def learning_rate(recipe: Recipe, epoch: float) -> float:
-    """The learning rate after so many epochs: a linear warm-up, then a half cosine to 0 if the recipe says so."""
+def schedule(recipe: Recipe, epoch: float) -> float:
+    """Share of the learning rate after so many epochs: a linear warm-up, then a half cosine to 0 if the recipe says."""
     if epoch < recipe.warmup_epochs:
-        return recipe.peak_learning_rate * epoch / recipe.warmup_epochs
+        return epoch / recipe.warmup_epochs
     if not recipe.cosine:
-        return recipe.peak_learning_rate
+        return 1
     done = (epoch - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs)
-    return recipe.peak_learning_rate * (1 + math.cos(math.pi * done)) / 2
+    return (1 + math.cos(math.pi * done)) / 2
 
 
 def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """The recipe's optimizer; weight decay is for the weights of convolutions and linear layers alone."""
-    parameters = [
-        {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in network.parameters() if p.ndim == 1], "weight_decay": 0.0},
+    rate, decay = recipe.peak_learning_rate, recipe.weight_decay
+    convolutions, matrices, vectors = (
+        [parameter for parameter in network.parameters() if parameter.ndim == ndim] for ndim in (4, 2, 1)
+    )
+    groups: list[dict[str, Any]] = [
+        {"params": convolutions, "lr": rate, "weight_decay": decay},
+        {"params": matrices, "lr": rate, "weight_decay": decay},
+        {"params": vectors, "lr": rate, "weight_decay": 0.0},
     ]
-    rate = recipe.peak_learning_rate
+    if recipe.optimizer == "muon":  # both kinds of step shrink the weights at the same pace
+        muon_rate = recipe.muon_learning_rate
+        groups[0] |= {"muon": True, "lr": muon_rate, "weight_decay": decay * rate / muon_rate}
+    for group in groups:
+        group["initial_lr"] = group["lr"]
     match recipe.optimizer:
         case "sgd":
-            return torch.optim.SGD(parameters, lr=rate, fused=True)
+            return torch.optim.SGD(groups, fused=True)
         case "momentum":
-            return torch.optim.SGD(parameters, lr=rate, momentum=0.9, nesterov=True, fused=True)
+            return torch.optim.SGD(groups, momentum=0.9, nesterov=True, fused=True)
         case "adagrad":
-            return torch.optim.Adagrad(parameters, lr=rate, fused=True)
+            return torch.optim.Adagrad(groups, fused=True)
         case "adam":
-            return torch.optim.Adam(parameters, lr=rate, fused=True)
+            return torch.optim.Adam(groups, fused=True)
+        case "muon":
+            return MuonAdamW(groups, rate)
 
 
 def initialise(network: nn.Module) -> None:

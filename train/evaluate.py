@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 from flower_alexnet import LABELS, FlowerClassifier, InvalidModel, catalog, images
 from train import data
+from train.corruptions import CORRUPTIONS, corrupt
 from train.data import InvalidDataset, Photo
 
 CALIBRATION_BINS = 15
@@ -81,6 +82,16 @@ def classify(classifier: FlowerClassifier, photos: Sequence[Photo]) -> tuple[Ten
     if not logits:
         raise InvalidDataset("None of the photos can be read.")
     return torch.stack(logits), torch.tensor(labels)
+
+
+def evaluate_corrupted(classifier: FlowerClassifier, photos: Sequence[Photo]) -> dict[str, float]:
+    """Top-1 accuracy, 0-1, on the photos under each corruption, and their mean."""
+    pictures, labels = zip(*data.readable(photos), strict=True)
+    accuracies = {}
+    for name, corruption in tqdm(CORRUPTIONS.items(), desc="corrupting", leave=False):
+        logits = torch.stack(list(classifier.logits(corrupt(pictures, corruption))))
+        accuracies[name] = (logits.argmax(1) == torch.tensor(labels)).double().mean().item()
+    return {**accuracies, "mean": sum(accuracies.values()) / len(accuracies)}
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -142,6 +153,7 @@ def report(metrics: Metrics) -> str:
         f"{label:<12}{row['precision']:>10.1%}{row['recall']:>8.1%}{row['count']:>8}"
         for label, row in metrics["per_class"].items()
     ]
+    rows += [f"{name:<12}{accuracy:>10.1%}" for name, accuracy in metrics.get("corrupted", {}).items()]
     return "\n".join(
         [
             f"accuracy           {metrics['accuracy']:.1%} of {metrics['photos']} photos",
@@ -155,6 +167,7 @@ def main(
     model: str,
     data_folder: Annotated[Path, tyro.conf.arg(name="data")],
     split: Literal["test", "validation", "train", "all"] = "test",
+    corrupted: tyro.conf.FlagCreatePairsOff[bool] = False,
     json_output: Annotated[bool, tyro.conf.arg(name="json"), tyro.conf.FlagCreatePairsOff] = False,
 ) -> None:
     """Measure a model on photos sorted into the five class folders.
@@ -163,12 +176,15 @@ def main(
         model: name of a shipped model, a model folder, or a repository of the Hugging Face Hub.
         data_folder: folder that holds daisy, dandelion, roses, sunflowers and tulips.
         split: part of the photos; all takes every file.
+        corrupted: measure the accuracy on corrupted photos as well.
         json_output: print JSON.
     """
     try:
         classifier = catalog.load(model)
         photos = data.all_photos(data_folder) if split == "all" else data.split(data_folder)[split]
         metrics = evaluate(classifier, photos)
+        if corrupted:
+            metrics["corrupted"] = evaluate_corrupted(classifier, photos)
     except (InvalidModel, InvalidDataset) as error:
         print(error, file=sys.stderr)
         sys.exit(2)

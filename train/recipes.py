@@ -9,10 +9,11 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from flower_alexnet.images import Preprocessing
 
-LEARNING_RATES = {"sgd": 0.05, "momentum": 0.003, "adagrad": 0.002, "adam": 0.0002}
+LEARNING_RATES = {"sgd": 0.05, "momentum": 0.003, "adagrad": 0.002, "adam": 0.0002, "muon": 0.001}
 """Highest learning rate of each optimizer where a recipe names none."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -29,17 +30,28 @@ class Recipe:
         dropout: probability with which a feature is dropped before each hidden linear layer.
         epochs: passes over the training photos.
         batch_size: photos a step.
-        optimizer: sgd, momentum (SGD with Nesterov momentum 0.9), adagrad or adam.
+        optimizer: sgd, momentum (SGD with Nesterov momentum 0.9), adagrad, adam, or muon for convolutions
+            with AdamW for the rest.
         learning_rate: the highest of the run; None takes the optimizer's own from LEARNING_RATES.
+        muon_learning_rate: the highest of convolutions under muon; learning_rate is that of the rest.
         warmup_epochs: epochs in which the learning rate rises from 0.
         cosine: whether it then falls to 0 along a half cosine, or stays.
-        weight_decay: L2 penalty on the weights; biases and normalisation have none.
+        weight_decay: L2 penalty on the weights, or with muon the share, times the learning rate, that they lose a
+            step; biases and normalisation have none.
         label_smoothing: share of the target spread over all classes.
         average_decay: decay a step of the averaged weights that the run ends with; 0 averages nothing.
         size: height and width in pixels of the pictures the network sees.
+        first_size: size of the first epochs, from which it grows in steps of 32 pixels; None keeps to size.
         resize: pixels that the shorter side of a photo is scaled to before a picture is cut out.
         crop_scale: smallest share of a photo's area in a random resized crop; None crops at one scale.
         flip: probability of a mirrored picture.
+        trivial_augment: whether one of 14 distortions of shape or colour, of random strength, is made of each
+            picture (Müller and Hutter, 2021).
+        grayscale: probability of a picture without colour.
+        blur: probability of a Gaussian blur.
+        erase: probability that a random rectangle is blotted out (Zhong et al., 2017).
+        mix: probability that the pictures of a batch are mixed in pairs, and their labels alike: as a whole
+            (Zhang et al., 2017), a part (Yun et al., 2019) or one shrunk onto the other (Qin et al., 2020).
         seed: of every random choice; equal seeds make equal runs on one machine.
     """
 
@@ -47,17 +59,24 @@ class Recipe:
     dropout: Share = 0.5
     epochs: Count = 15
     batch_size: Count = 32
-    optimizer: Literal["sgd", "momentum", "adagrad", "adam"] = "adam"
+    optimizer: Literal["sgd", "momentum", "adagrad", "adam", "muon"] = "adam"
     learning_rate: Annotated[float, Field(gt=0)] | None = None
+    muon_learning_rate: Annotated[float, Field(gt=0)] = 0.02
     warmup_epochs: Annotated[float, Field(ge=0)] = 0
     cosine: bool = False
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     label_smoothing: Share = 0.0
     average_decay: Share = 0.0
     size: Annotated[int, Field(ge=63, le=1024)] = 224
+    first_size: Annotated[int, Field(ge=63, le=1024)] | None = None
     resize: Annotated[int, Field(ge=63, le=1024)] = 256
     crop_scale: Annotated[float, Field(gt=0, le=1)] | None = None
-    flip: Annotated[float, Field(ge=0, le=1)] = 0.5
+    flip: Probability = 0.5
+    trivial_augment: bool = False
+    grayscale: Probability = 0.0
+    blur: Probability = 0.0
+    erase: Probability = 0.0
+    mix: Probability = 0.0
     seed: Annotated[int, Field(ge=0)] = 0
 
     def __post_init__(self) -> None:

@@ -154,13 +154,13 @@ def test_wrong_options_are_one_line(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adagrad", "adam"])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adagrad", "adam", "muon"])
 def test_each_optimizer_takes_a_step_down(optimizer: str) -> None:
     torch.manual_seed(0)
     recipe = Recipe(optimizer=optimizer, weight_decay=0.1)  # type: ignore[arg-type]
     layer = torch.nn.Linear(3, 1)
     optimizers = engine.build_optimizer(layer, recipe)
-    assert [group["weight_decay"] for group in optimizers.param_groups] == [0.1, 0]
+    assert [group["weight_decay"] for group in optimizers.param_groups][1:] == [0.1, 0]
     losses = []
     for _ in range(5):
         loss = (layer(torch.ones(1, 3)) - 5).square().sum()
@@ -171,11 +171,23 @@ def test_each_optimizer_takes_a_step_down(optimizer: str) -> None:
     assert losses == sorted(losses, reverse=True)
 
 
+def test_muon_steps_a_convolution_along_each_singular_direction_alike() -> None:
+    torch.manual_seed(0)
+    layer = torch.nn.Conv2d(3, 8, 3, bias=False)
+    before = layer.weight.detach().clone()
+    optimizer = engine.build_optimizer(layer, Recipe(optimizer="muon", muon_learning_rate=0.5))
+    (layer(torch.randn(4, 3, 8, 8)).square().mean()).backward()
+    optimizer.step()
+    step = (before - layer.weight.detach()).flatten(1) / 0.5
+    singular = torch.linalg.svdvals(step)
+    assert 0.6 < singular.min() < singular.max() < 1.3
+
+
 def test_learning_rate_rises_then_falls_along_a_cosine() -> None:
-    recipe = Recipe(epochs=12, warmup_epochs=2, cosine=True, learning_rate=1.0)
-    rates = [engine.learning_rate(recipe, epoch) for epoch in (0, 1, 2, 7, 12)]
+    recipe = Recipe(epochs=12, warmup_epochs=2, cosine=True)
+    rates = [engine.schedule(recipe, epoch) for epoch in (0, 1, 2, 7, 12)]
     assert rates == pytest.approx([0, 0.5, 1, 0.5, 0])
-    assert engine.learning_rate(Recipe(learning_rate=0.3), 14.9) == 0.3
+    assert engine.schedule(Recipe(), 14.9) == 1
 
 
 def test_recipes_are_runnable_and_documented() -> None:
