@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import matplotlib
-import torch
 import tyro
 from huggingface_hub.constants import SAFETENSORS_SINGLE_FILE
-from torch import Tensor
 
-from flower_alexnet import Config, FlowerClassifier, images
+from flower_alexnet import Config, FlowerClassifier
 from train import checkpoint, engine, evaluate, export, recipes
 from train.checkpoint import InvalidCheckpoint
-from train.data import CACHE, DecodedPhotos, InvalidDataset, Photo, find_or_download, readable, split
+from train.data import CACHE, DecodedPhotos, InvalidDataset, find_or_download, pictures, split
 from train.recipes import RECIPES, InvalidRecipe, Recipe
 
 
@@ -33,7 +31,7 @@ def train(name: str, recipe: Recipe, output: Path, data: Path | None, resume: bo
     splits = split(data or find_or_download())
     output.mkdir(parents=True, exist_ok=True)
     photos = DecodedPhotos(splits["train"], recipe.resize)
-    network, history = engine.fit(recipe, photos, _pictures(splits["validation"], recipe), output, resume)
+    network, history = engine.fit(recipe, photos, pictures(splits["validation"], recipe.preprocessing), output, resume)
 
     network.half().float()  # what is measured is what is stored
     config = Config(batch_norm=recipe.batch_norm, dropout=recipe.dropout, preprocessing=recipe.preprocessing)
@@ -98,11 +96,6 @@ def _check_output(output: Path, resume: bool) -> None:
         raise InvalidCheckpoint(f"{output} {state}. Leave out --resume and choose a new folder.")
     if not resume and (begun or finished):
         raise InvalidCheckpoint(f"{output} holds a run already. Go on with it by --resume, or choose another folder.")
-
-
-def _pictures(photos: Sequence[Photo], recipe: Recipe) -> tuple[Tensor, Tensor]:
-    pictures, labels = zip(*readable(photos), strict=True)
-    return torch.stack([images.to_tensor(picture, recipe.preprocessing) for picture in pictures]), torch.tensor(labels)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from torchvision.transforms.v2 import functional as F
 from tqdm import tqdm
 
 from flower_alexnet import images
+from flower_alexnet.images import Preprocessing
 from flower_alexnet.labels import DISPLAY_NAMES, LABELS
 
 URL = "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
@@ -98,6 +99,12 @@ def readable(photos: Iterable[Photo]) -> Iterator[tuple[Image.Image, int]]:
     for photo in photos:
         if (picture := _load(photo)) is not None:
             yield picture, photo.label
+
+
+def pictures(photos: Iterable[Photo], preprocessing: Preprocessing) -> tuple[Tensor, Tensor]:
+    """Readable photos as the network takes them, float32 (N, 3, crop, crop), and their labels (N,)."""
+    loaded, labels = zip(*readable(photos), strict=True)
+    return torch.stack([images.to_tensor(picture, preprocessing) for picture in loaded]), torch.tensor(labels)
 
 
 class DecodedPhotos(Dataset[tuple[Tensor, int]]):

@@ -1,0 +1,99 @@
+"""Compares the seed's four optimizers: one figure, one table.
+
+python -m train.optimizers --data flower_photos --output runs/optimizers
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib
+import tyro
+from matplotlib import pyplot
+
+from train import checkpoint, engine
+from train.checkpoint import History, InvalidCheckpoint
+from train.data import DecodedPhotos, InvalidDataset, find_or_download, pictures, split
+from train.recipes import RECIPES, Recipe
+
+TITLES = {
+    "sgd": "SGD",
+    "momentum": "SGD with Nesterov momentum 0.9",
+    "adagrad": "AdaGrad",
+    "adam": "Adam",
+}
+
+
+def compare(data: Path, output: Path) -> dict[str, History]:
+    """Train the seed's recipe with each optimizer -> its rows; runs that an earlier call finished are not repeated."""
+    histories = {}
+    splits = split(data)
+    for optimizer in TITLES:
+        recipe: Recipe = replace(RECIPES["seed"], optimizer=optimizer)  # type: ignore[arg-type]
+        folder = output / optimizer
+        folder.mkdir(parents=True, exist_ok=True)
+        finished = folder / "history.json"
+        if not finished.is_file():
+            photos = DecodedPhotos(splits["train"], recipe.resize)
+            validation = pictures(splits["validation"], recipe.preprocessing)
+            resume = (folder / checkpoint.NAME).is_file()
+            _, history = engine.fit(recipe, photos, validation, folder, resume)
+            finished.write_text(json.dumps(history, indent=2), encoding="utf-8")
+            (folder / checkpoint.NAME).unlink()
+        histories[optimizer] = json.loads(finished.read_text(encoding="utf-8"))
+    return histories
+
+
+def plot(histories: dict[str, History], file: Path) -> None:
+    """Draw validation accuracy and training loss over the epochs, a line an optimizer."""
+    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    for optimizer, history in histories.items():
+        epochs = [row["epoch"] for row in history]
+        axes[0].plot(epochs, [row["train_loss"] for row in history], label=TITLES[optimizer])
+        axes[1].plot(epochs, [row["validation_accuracy"] for row in history], label=TITLES[optimizer])
+    axes[0].set(xlabel="epoch", ylabel="training loss")
+    axes[1].set(xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1))
+    for side in axes:
+        side.grid(alpha=0.3)
+    axes[1].legend()
+    figure.savefig(file, dpi=110)
+    pyplot.close(figure)
+
+
+def table(histories: dict[str, History]) -> str:
+    """The comparison as a Markdown table."""
+    rows = ["| optimizer | learning rate | training loss | validation accuracy | minutes |", "|---|---|---|---|---|"]
+    for optimizer, history in histories.items():
+        last = history[-1]
+        minutes = sum(row["seconds"] for row in history) / 60
+        rows.append(
+            f"| {TITLES[optimizer]} | {last['learning_rate']:g} | {last['train_loss']:.3f} "
+            f"| {last['validation_accuracy']:.1%} | {minutes:.1f} |"
+        )
+    return "\n".join(rows)
+
+
+def main(output: Path, data: Path | None = None) -> None:
+    """Compare the four optimizers on the seed's recipe; the same seed and epochs for each.
+
+    Args:
+        output: folder for optimizers.png and the runs; a stopped comparison goes on in it.
+        data: folder of flower photos; if not given, found or downloaded as python -m train does.
+    """
+    try:
+        histories = compare(data or find_or_download(), output)
+    except (InvalidDataset, InvalidCheckpoint) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    plot(histories, output / "optimizers.png")
+    print(table(histories))
+
+
+if __name__ == "__main__":
+    matplotlib.use("Agg")
+    logging.basicConfig(format="%(message)s")
+    tyro.cli(main, prog="python -m train.optimizers")
