@@ -17,6 +17,7 @@ from flower_alexnet.images import (
     Preprocessing,
     TruncatedImage,
     UnreadableImage,
+    View,
 )
 from flower_alexnet.labels import LABELS
 from flower_alexnet.model import AlexNet, InvalidModel, InvalidWeights, ModelNotFound
@@ -37,4 +38,5 @@ __all__ = [
     "Preprocessing",
     "TruncatedImage",
     "UnreadableImage",
+    "View",
 ]

@@ -131,10 +131,10 @@ class FlowerClassifier:
     @torch.inference_mode()
     def logits(self, photos: Iterable[images.Source]) -> Iterator[Tensor]:
         """What the network says before temperature and softmax: float32 (num_classes,) a photo."""
-        remaining = iter(photos)
+        preprocessing, remaining = self.config.preprocessing, iter(photos)
         while batch := list(islice(remaining, BATCH)):
-            pictures = [images.to_tensor(images.load(photo), self.config.preprocessing) for photo in batch]
-            yield from self.network(torch.stack(pictures))
+            views = torch.cat([images.to_tensor(images.load(photo), preprocessing) for photo in batch])
+            yield from self.network(views).unflatten(0, (len(batch), -1)).mean(1)
 
 
 def read_config(folder: Path) -> Config:

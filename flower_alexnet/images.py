@@ -49,19 +49,37 @@ class ImageTooLarge(InvalidImage):
 
 
 @dataclass(frozen=True)
+class View:
+    """A square cut from a photo; a network's answer is the mean of the logits of its views.
+
+    Args:
+        zoom: above 1, a smaller square than ``Preprocessing`` cuts; below 1, a larger one, within the picture.
+        x, y: where it lies, from 0 (left, top) to 1 (right, bottom).
+        flip: whether it is mirrored.
+    """
+
+    zoom: Annotated[float, Field(gt=0, le=16)] = 1.0
+    x: Annotated[float, Field(ge=0, le=1)] = 0.5
+    y: Annotated[float, Field(ge=0, le=1)] = 0.5
+    flip: bool = False
+
+
+@dataclass(frozen=True)
 class Preprocessing:
     """How a picture becomes a network's input; a part of ``config.json``.
 
     Args:
         resize: length in pixels that the picture's shorter side is scaled to.
-        crop: height and width in pixels of the square cut from its middle.
+        crop: height and width in pixels of the square cut from it.
         mean, std: per channel, subtracted from and divided into values in 0-1.
+        views: the squares that are cut; one, from the middle, if not given.
     """
 
     resize: Annotated[int, Field(ge=63, le=1024)] = 256
     crop: Annotated[int, Field(ge=63, le=1024)] = 224
     mean: tuple[Value, Value, Value] = (0.5, 0.5, 0.5)
     std: tuple[Deviation, Deviation, Deviation] = (0.5, 0.5, 0.5)
+    views: Annotated[tuple[View, ...], Field(min_length=1, max_length=16)] = (View(),)
 
 
 def load(source: Source) -> Image.Image:
@@ -94,15 +112,21 @@ def load(source: Source) -> Image.Image:
 
 
 def to_tensor(picture: Image.Image, preprocessing: Preprocessing) -> Tensor:
-    """An RGB picture -> float32 (3, crop, crop): shorter side resized, middle cut out, normalised."""
+    """An RGB picture -> float32 (views, 3, crop, crop): shorter side resized, squares cut out, normalised."""
+    squares = torch.stack([F.pil_to_tensor(_cut(picture, preprocessing, view)) for view in preprocessing.views])
+    values = F.to_dtype(squares, torch.float32, scale=True)
+    return F.normalize(values, list(preprocessing.mean), list(preprocessing.std), inplace=True)
+
+
+def _cut(picture: Image.Image, preprocessing: Preprocessing, view: View) -> Image.Image:
     # Cut out and resized in one step: a picture of 1x10,000 pixels never becomes one of 256x2,560,000.
-    side = min(picture.size) * preprocessing.crop / preprocessing.resize
-    left, top = (picture.width - side) / 2, (picture.height - side) / 2
-    middle = picture.resize(
+    shorter = min(picture.size)
+    side = min(shorter * preprocessing.crop / preprocessing.resize / view.zoom, shorter)
+    left, top = (picture.width - side) * view.x, (picture.height - side) * view.y
+    square = picture.resize(
         (preprocessing.crop, preprocessing.crop), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)
     )
-    values = F.to_dtype(F.pil_to_tensor(middle), torch.float32, scale=True)
-    return F.normalize(values, list(preprocessing.mean), list(preprocessing.std), inplace=True)
+    return ImageOps.mirror(square) if view.flip else square
 
 
 def _read(path: Path) -> bytes:

@@ -102,9 +102,9 @@ def readable(photos: Iterable[Photo]) -> Iterator[tuple[Image.Image, int]]:
 
 
 def pictures(photos: Iterable[Photo], preprocessing: Preprocessing) -> tuple[Tensor, Tensor]:
-    """Readable photos as the network takes them, float32 (N, 3, crop, crop), and their labels (N,)."""
+    """The first view of each readable photo, float32 (N, 3, crop, crop), and their labels (N,)."""
     loaded, labels = zip(*readable(photos), strict=True)
-    return torch.stack([images.to_tensor(picture, preprocessing) for picture in loaded]), torch.tensor(labels)
+    return torch.stack([images.to_tensor(picture, preprocessing)[0] for picture in loaded]), torch.tensor(labels)
 
 
 class DecodedPhotos(Dataset[tuple[Tensor, int]]):

@@ -18,6 +18,8 @@ from flower_alexnet import (
     InvalidConfig,
     InvalidImage,
     ModelNotFound,
+    Preprocessing,
+    View,
     images,
 )
 from flower_alexnet.classifier import BATCH
@@ -54,6 +56,20 @@ def test_a_batch_gives_what_each_photo_gives(random_model: Path) -> None:
     assert classifier([]) == []
 
 
+def test_answer_is_the_mean_of_the_views(random_model: Path, tmp_path: Path) -> None:
+    network = FlowerClassifier.from_pretrained(random_model).network
+    picture = drawn_flower("roses", size=(300, 200))
+    one, other = View(x=0), View(zoom=1.5, flip=True)
+    logits = [
+        next(FlowerClassifier(network, Config(preprocessing=Preprocessing(views=views))).logits([picture]))
+        for views in ((one,), (other,), (one, other))
+    ]
+    assert torch.allclose(logits[2], (logits[0] + logits[1]) / 2, atol=1e-5)
+    config = Config(preprocessing=Preprocessing(views=(one, other)))
+    network.save_pretrained(tmp_path / "model", config=config)
+    assert FlowerClassifier.from_pretrained(tmp_path / "model").config == config
+
+
 def test_bad_photo_is_refused(random_model: Path) -> None:
     with pytest.raises(InvalidImage):
         FlowerClassifier.from_pretrained(random_model)(b"no picture")
@@ -88,6 +104,8 @@ def test_missing_folder_and_files(random_model: Path, tmp_path: Path) -> None:
         ("batch_norm", 3, "batch_norm"),
         ("preprocessing", {"resize": 100, "crop": 224}, "preprocessing.crop is larger"),
         ("preprocessing", {"resize": 10**9, "crop": 224}, "preprocessing.resize"),
+        ("preprocessing", {"views": []}, "preprocessing.views"),
+        ("preprocessing", {"views": [{"zoom": 0}]}, "preprocessing.views.0.zoom"),
         ("preprocessing", {"crop": 10}, "preprocessing.crop"),
         ("preprocessing", {"std": [0, 1, 1]}, "preprocessing.std"),
     ],
