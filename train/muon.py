@@ -42,7 +42,9 @@ class MuonAdamW(AdamW):
         gradient, state = parameter.grad, self.state[parameter]
         if gradient is None:
             return
-        average = state.setdefault("momentum_buffer", torch.zeros_like(parameter))
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"] = torch.zeros_like(parameter)
+        average = state["momentum_buffer"]
         average.lerp_(gradient, 1 - self.momentum)
         ahead = gradient.lerp(average, self.momentum)  # as Nesterov's momentum looks ahead
         update = orthogonalise(ahead.flatten(1))

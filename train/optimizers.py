@@ -30,16 +30,16 @@ TITLES = {
 
 def compare(data: Path, output: Path) -> dict[str, History]:
     """Train the seed's recipe with each optimizer -> its rows; runs that an earlier call finished are not repeated."""
+    seed, splits = RECIPES["seed"], split(data)
+    photos = DecodedPhotos(splits["train"], seed.resize)
+    validation = pictures(splits["validation"], seed.preprocessing)
     histories = {}
-    splits = split(data)
     for optimizer in TITLES:
-        recipe: Recipe = replace(RECIPES["seed"], optimizer=optimizer)  # type: ignore[arg-type]
+        recipe: Recipe = replace(seed, optimizer=optimizer)  # type: ignore[arg-type]
         folder = output / optimizer
         folder.mkdir(parents=True, exist_ok=True)
         finished = folder / "history.json"
         if not finished.is_file():
-            photos = DecodedPhotos(splits["train"], recipe.resize)
-            validation = pictures(splits["validation"], recipe.preprocessing)
             resume = (folder / checkpoint.NAME).is_file()
             _, history = engine.fit(recipe, photos, validation, folder, resume)
             finished.write_text(json.dumps(history, indent=2), encoding="utf-8")
