@@ -9,7 +9,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is i
 
 import gradio as gr
 
-from flower_alexnet import InvalidImage, InvalidModel, catalog
+from flower_alexnet import InvalidImage, InvalidModel, Prediction, catalog
 
 MODELS = catalog.shipped_models()
 
@@ -30,21 +30,31 @@ def classify(image: dict[str, Any] | None, model: str) -> dict[str, float]:
     Returns:
         The probability, 0-1, of each of the five flowers.
     """
+    return _predict(image, model).probabilities
+
+
+def answer(image: dict[str, Any] | None, model: str) -> tuple[str, dict[str, float]]:
+    """The answer in words, and the probability of each flower."""
+    prediction = _predict(image, model)
+    return f"## {prediction.in_words()}", prediction.probabilities
+
+
+def answer_again(image: dict[str, Any] | None, model: str) -> tuple[str, dict[str, float] | None]:
+    """The answer of a model just chosen, if a photo is there."""
+    return answer(image, model) if image else ("", None)
+
+
+def _predict(image: dict[str, Any] | None, model: str) -> Prediction:
     if not image or not image.get("path"):
         raise gr.Error("Choose a photo first.", title="No photo", print_exception=False)
     if model not in [shipped.name for shipped in MODELS]:
         raise gr.Error("Choose a model from the list.", title="No such model", print_exception=False)
     try:
-        return catalog.load(model)(image["path"]).probabilities
+        return catalog.load(model)(image["path"])
     except InvalidImage as error:
         raise gr.Error(str(error), title="This photo cannot be used", print_exception=False) from None
     except InvalidModel as error:
         raise gr.Error(str(error), title="This model cannot be used", print_exception=False) from None
-
-
-def reclassify(image: dict[str, Any] | None, model: str) -> dict[str, float] | None:
-    """Classify the photo that is there, if one is, by a model just chosen."""
-    return classify(image, model) if image else None
 
 
 def build() -> gr.Blocks:
@@ -62,11 +72,15 @@ def build() -> gr.Blocks:
                 )
                 button = gr.Button("Classify", variant="primary")
             with gr.Column():
-                label = gr.Label(label="Flower", num_top_classes=5)
+                words = gr.Markdown()
+                bars = gr.Label(label="Flower", num_top_classes=5, show_heading=False)
 
-        button.click(classify, [photo, model], label, api_name="classify", preprocess=False)
-        model.input(reclassify, [photo, model], label, api_visibility="private", preprocess=False)
-        photo.clear(lambda: None, None, label, api_visibility="private")
+        asked, shown = [photo, model], [words, bars]
+        button.click(answer, asked, shown, api_visibility="private", preprocess=False)
+        model.input(answer_again, asked, shown, api_visibility="private", preprocess=False)
+        photo.clear(lambda: ("", None), None, shown, api_visibility="private")
+        # For programs, which want the probabilities alone.
+        gr.Button(visible=False).click(classify, asked, bars, api_name="classify", preprocess=False)
     return page
 
 

@@ -68,6 +68,7 @@ def _row(photo: str, prediction: Prediction, k: int) -> dict[str, object]:
         "photo": photo,
         "label": prediction.label,
         "probability": prediction.probability,
+        "in_distribution": prediction.in_distribution,
         "top": [{"label": label, "probability": probability} for label, probability in prediction.top(k)],
     }
 
@@ -78,7 +79,7 @@ def _table(photo: str, prediction: Prediction, k: int) -> str:
         f"  {label:<{width}} {probability:>6.1%}  {'█' * round(BAR * probability)}".rstrip()
         for label, probability in prediction.top(k)
     ]
-    return "\n".join([photo, *bars])
+    return "\n".join([photo, f"  {prediction.in_words()}", *bars])
 
 
 def _parser() -> argparse.ArgumentParser:

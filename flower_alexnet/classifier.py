@@ -25,11 +25,15 @@ from torch import Tensor
 
 from flower_alexnet import images
 from flower_alexnet.images import Preprocessing
-from flower_alexnet.labels import LABELS
+from flower_alexnet.labels import DISPLAY_NAMES, LABELS
 from flower_alexnet.model import AlexNet, InvalidModel, ModelNotFound
 
 BATCH = 32
 """Photos in one forward pass."""
+
+
+SURE = 0.5
+"""Probability from which on an answer is given without reserve."""
 
 
 class InvalidConfig(InvalidModel):
@@ -45,6 +49,7 @@ class Config:
         num_classes, batch_norm, dropout: arguments of ``AlexNet``.
         preprocessing: how a photo becomes the network's input.
         temperature: the logits are divided by it before the softmax (Guo et al., 2017).
+        threshold: lowest ``in_distribution_score`` of a picture taken for one of the flowers; None takes every picture.
         architecture: the network's class.
     """
 
@@ -54,14 +59,22 @@ class Config:
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
     architecture: Literal["AlexNet"] = "AlexNet"
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network makes of one photo: a probability (0-1) for each label, together 1."""
+    """What a network makes of one photo.
+
+    Args:
+        probabilities: label -> its probability, 0-1, if the photo shows one of the flowers; together 1.
+        in_distribution: whether the photo looks like the flowers the network was trained on. Where it does not,
+            the probabilities mean little.
+    """
 
     probabilities: dict[str, float]
+    in_distribution: bool = True
 
     @property
     def label(self) -> str:
@@ -76,6 +89,15 @@ class Prediction:
     def top(self, k: int = 5) -> list[tuple[str, float]]:
         """The k most probable labels with their probabilities, best first."""
         return sorted(self.probabilities.items(), key=lambda item: -item[1])[:k]
+
+    def in_words(self) -> str:
+        """The answer as a person would give it."""
+        name = DISPLAY_NAMES["en"].get(self.label, self.label)
+        if not self.in_distribution:
+            return "This does not look like one of the five flowers"
+        if self.probability < SURE:
+            return f"Not sure: maybe a {name} ({self.probability:.0%})"
+        return f"{name.capitalize()}, {self.probability:.0%}"
 
 
 class FlowerClassifier:
@@ -126,7 +148,11 @@ class FlowerClassifier:
         for logits in self.logits(photos):
             # In float64, so that the probabilities sum to 1 as far as a float can tell.
             probabilities = torch.softmax(logits.double() / self.config.temperature, dim=0)
-            yield Prediction(dict(zip(self.config.labels, probabilities.tolist(), strict=True)))
+            threshold = self.config.threshold
+            yield Prediction(
+                dict(zip(self.config.labels, probabilities.tolist(), strict=True)),
+                in_distribution=threshold is None or in_distribution_score(logits).item() >= threshold,
+            )
 
     @torch.inference_mode()
     def logits(self, photos: Iterable[images.Source]) -> Iterator[Tensor]:
@@ -135,6 +161,15 @@ class FlowerClassifier:
         while batch := list(islice(remaining, BATCH)):
             views = torch.cat([images.to_tensor(images.load(photo), preprocessing) for photo in batch])
             yield from self.network(views).unflatten(0, (len(batch), -1)).mean(1)
+
+
+def in_distribution_score(logits: Tensor) -> Tensor:
+    """Logits (..., num_classes) -> (...): high for pictures like those trained on, low for others.
+
+    The Euclidean norm of the logits about their mean: 0 if no label is favoured. Of the scores compared in
+    train/README.md that need nothing but the logits, it tells flowers from other pictures best.
+    """
+    return (logits - logits.mean(-1, keepdim=True)).norm(dim=-1)
 
 
 def read_config(folder: Path) -> Config:

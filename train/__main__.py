@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ import matplotlib
 import tyro
 from huggingface_hub.constants import SAFETENSORS_SINGLE_FILE
 
-from flower_alexnet import Config, FlowerClassifier
+from flower_alexnet import Config, FlowerClassifier, InvalidModel
 from train import checkpoint, engine, evaluate, export, recipes
 from train.checkpoint import InvalidCheckpoint
 from train.data import CACHE, DecodedPhotos, InvalidDataset, find_or_download, pictures, split
@@ -24,7 +23,7 @@ def train(name: str, recipe: Recipe, output: Path, data: Path | None, resume: bo
     """Train a recipe, measure what came of it, and write the model folder.
 
     Raises:
-        InvalidRecipe, InvalidDataset, InvalidCheckpoint: with what to do.
+        InvalidRecipe, InvalidModel, InvalidDataset, InvalidCheckpoint: with what to do.
     """
     recipes.check(recipe)
     _check_output(output, resume)
@@ -33,22 +32,11 @@ def train(name: str, recipe: Recipe, output: Path, data: Path | None, resume: bo
     photos = DecodedPhotos(splits["train"], recipe.resize)
     network, history = engine.fit(recipe, photos, pictures(splits["validation"], recipe.preprocessing), output, resume)
 
-    network.half().float()  # what is measured is what is stored
     config = Config(batch_norm=recipe.batch_norm, dropout=recipe.dropout, preprocessing=recipe.preprocessing)
-    logits, labels = evaluate.classify(FlowerClassifier(network, config), splits["validation"])
-    config = replace(config, temperature=evaluate.fit_temperature(logits, labels))
-    classifier = FlowerClassifier(network, config)
-    run = export.Run(
-        recipe_name=name,
-        recipe=recipe,
-        history=history,
-        photos=len(photos),
-        validation=evaluate.evaluate(classifier, splits["validation"]),
-        test=evaluate.evaluate(classifier, splits["test"]),
-    )
-    export.write_model_folder(classifier, run, output)
+    summary = export.summarise(name, recipe, history, len(photos))
+    summary = export.write_model_folder(FlowerClassifier(network, config), summary, splits, output)
     (output / checkpoint.NAME).unlink()
-    print(evaluate.report(run.test))
+    print(evaluate.report(summary["test"]))
     print(f"The model is in {output}. Try it: python -m flower_alexnet classify PHOTO --model {output}")
 
 
@@ -62,7 +50,7 @@ def main() -> None:
             prog="python -m train",
             description="Train AlexNet on flower photos.",
         )
-    except (InvalidRecipe, InvalidDataset, InvalidCheckpoint) as error:
+    except (InvalidRecipe, InvalidModel, InvalidDataset, InvalidCheckpoint) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

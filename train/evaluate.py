@@ -19,6 +19,7 @@ from matplotlib import pyplot
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.classification import (
+    BinaryAUROC,
     MulticlassCalibrationError,
     MulticlassConfusionMatrix,
     MulticlassPrecision,
@@ -27,7 +28,8 @@ from torchmetrics.classification import (
 from tqdm import tqdm
 
 from flower_alexnet import LABELS, FlowerClassifier, InvalidModel, catalog, images
-from train import data
+from flower_alexnet.classifier import in_distribution_score
+from train import data, not_flowers
 from train.corruptions import CORRUPTIONS, corrupt
 from train.data import InvalidDataset, Photo
 
@@ -42,18 +44,29 @@ def evaluate(classifier: FlowerClassifier, photos: Sequence[Photo]) -> Metrics:
     Returns:
         accuracy: top-1, 0-1.
         calibration_error: expected calibration error over 15 bins of equal width, 0-1 (Naeini et al., 2015).
+        calibration_error_by_chance: what it would be on average, on as many photos, if each probability were true.
+        reliability: a row a bin that is not empty: its mean confidence, accuracy (0-1) and count of photos.
+        in_distribution: share of the photos, 0-1, that are taken for one of the flowers.
+        not_flowers: the same share of the pictures of ``not_flowers``, their count, and the area under the ROC curve
+            of telling them from the photos by ``in_distribution_score``.
         per_class: label -> precision and recall, 0-1, and count of photos.
         confusion_matrix: a row a true label, a column a predicted one, in the labels' order.
         photos: how many were classified; an unreadable one is named in the log and left out.
     """
     logits, labels = classify(classifier, photos)
     probabilities = torch.softmax(logits.double() / classifier.config.temperature, dim=1)
+    others = torch.stack(list(classifier.logits(picture for _, picture in not_flowers.pictures())))
+    scores = torch.cat([in_distribution_score(logits), in_distribution_score(others)])
+    is_flower = torch.arange(len(scores)) < len(logits)
+    accepted = scores >= (-torch.inf if classifier.config.threshold is None else classifier.config.threshold)
     classes = len(classifier.config.labels)
     precision = MulticlassPrecision(classes, average="none")(probabilities, labels)
     recall = MulticlassRecall(classes, average="none")(probabilities, labels)
     return {
         "accuracy": (probabilities.argmax(1) == labels).double().mean().item(),
-        "calibration_error": MulticlassCalibrationError(classes, CALIBRATION_BINS)(probabilities, labels).item(),
+        "calibration_error": calibration_error(probabilities, labels),
+        "calibration_error_by_chance": _calibration_error_by_chance(probabilities),
+        "reliability": _reliability(probabilities, labels),
         "per_class": {
             label: {
                 "precision": precision[index].item(),
@@ -64,6 +77,12 @@ def evaluate(classifier: FlowerClassifier, photos: Sequence[Photo]) -> Metrics:
         },
         "confusion_matrix": MulticlassConfusionMatrix(classes)(probabilities, labels).tolist(),
         "photos": len(labels),
+        "in_distribution": accepted[is_flower].double().mean().item(),
+        "not_flowers": {
+            "in_distribution": accepted[~is_flower].double().mean().item(),
+            "auroc": BinaryAUROC()(_to_unit_interval(scores), is_flower.int()).item(),
+            "pictures": len(others),
+        },
     }
 
 
@@ -92,6 +111,40 @@ def evaluate_corrupted(classifier: FlowerClassifier, photos: Sequence[Photo]) ->
         logits = torch.stack(list(classifier.logits(corrupt(pictures, corruption))))
         accuracies[name] = (logits.argmax(1) == torch.tensor(labels)).double().mean().item()
     return {**accuracies, "mean": sum(accuracies.values()) / len(accuracies)}
+
+
+def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
+    """Expected calibration error of probabilities (N, classes) over ``CALIBRATION_BINS`` bins, 0-1."""
+    return MulticlassCalibrationError(probabilities.shape[1], CALIBRATION_BINS)(probabilities, labels).item()
+
+
+def _calibration_error_by_chance(probabilities: Tensor, draws: int = 200) -> float:
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.multinomial(probabilities, draws, replacement=True, generator=generator)
+    return sum(calibration_error(probabilities, labels) for labels in drawn.T) / draws
+
+
+def _to_unit_interval(scores: Tensor) -> Tensor:
+    """Scores in the same order within 0-1, outside of which torchmetrics would take their sigmoid and round it."""
+    return (scores - scores.min()) / (scores.max() - scores.min()).clamp(min=1e-6)
+
+
+def _reliability(probabilities: Tensor, labels: Tensor) -> list[dict[str, float]]:
+    confidences, predicted = probabilities.max(1)
+    bins = (confidences * CALIBRATION_BINS).long().clamp(max=CALIBRATION_BINS - 1)
+    return [
+        {
+            "confidence": confidences[bins == index].mean().item(),
+            "accuracy": (predicted == labels)[bins == index].double().mean().item(),
+            "photos": int((bins == index).sum()),
+        }
+        for index in bins.unique().tolist()
+    ]
+
+
+def fit_threshold(logits: Tensor, share: float = 0.95) -> float:
+    """The threshold of ``in_distribution_score`` that keeps a share of the photos with these logits (N, classes)."""
+    return in_distribution_score(logits).quantile(1 - share, interpolation="lower").item()
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -130,6 +183,26 @@ def plot_confusion_matrix(metrics: Metrics, file: Path) -> None:
     pyplot.close(figure)
 
 
+def plot_reliability(metrics: Metrics, file: Path) -> None:
+    """Draw accuracy against confidence, a bar a bin, and how many photos each holds."""
+    figure, (upper, lower) = pyplot.subplots(
+        2, 1, figsize=(4.6, 5.4), sharex=True, height_ratios=(3, 1), layout="constrained"
+    )
+    bins = metrics["reliability"]
+    confidence, accuracy, photos = ([row[name] for row in bins] for name in ("confidence", "accuracy", "photos"))
+    width = 0.9 / CALIBRATION_BINS
+    upper.bar(confidence, accuracy, width, color="tab:green", alpha=0.7, label="this model")
+    upper.plot((0, 1), (0, 1), "--", color="black", linewidth=1, label="as sure as it is right")
+    upper.set(
+        ylabel="accuracy", title=f"calibration error {metrics['calibration_error']:.3f}", xlim=(0, 1), ylim=(0, 1)
+    )
+    upper.legend(loc="upper left")
+    lower.bar(confidence, photos, width, color="tab:gray")
+    lower.set(xlabel="confidence", ylabel="photos")
+    figure.savefig(file, dpi=110)
+    pyplot.close(figure)
+
+
 def plot_training_curves(history: Sequence[dict[str, float]], file: Path) -> None:
     """Draw loss and accuracy on training and validation photos over the epochs."""
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
@@ -157,7 +230,11 @@ def report(metrics: Metrics) -> str:
     return "\n".join(
         [
             f"accuracy           {metrics['accuracy']:.1%} of {metrics['photos']} photos",
-            f"calibration error  {metrics['calibration_error']:.3f}",
+            f"calibration error  {metrics['calibration_error']:.3f} "
+            f"({metrics['calibration_error_by_chance']:.3f} by chance alone)",
+            f"taken for a flower {metrics['in_distribution']:.1%} of the photos, "
+            f"{metrics['not_flowers']['in_distribution']:.1%} of {metrics['not_flowers']['pictures']} other pictures "
+            f"(AUROC {metrics['not_flowers']['auroc']:.3f})",
             *rows,
         ]
     )

@@ -1,73 +1,101 @@
-"""A trained network -> a model folder: weights, configuration, measurements, plots and model card."""
+"""A trained network -> a model folder: weights, configuration, measurements, plots and model card.
+
+python -m train.export weights/alexnet-bn --data flower_photos --seeds runs/seed-1 runs/seed-2
+
+measures a model folder again and adds the test accuracies of the same recipe's other seeds.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import shutil
-from dataclasses import asdict, dataclass
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import torch
+import tyro
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from flower_alexnet import FlowerClassifier
+from flower_alexnet import FlowerClassifier, InvalidModel
 from train import evaluate
 from train.checkpoint import History
-from train.evaluate import Metrics
+from train.data import InvalidDataset, Photo, find_or_download, split
 from train.recipes import Recipe
 
 CARD_TEMPLATE = Path(__file__).with_name("model_card.md")
 
+Summary = dict[str, Any]
+"""What ``metrics.json`` holds: recipe, training, validation, test, history, and the seeds if there are several."""
 
-@dataclass(frozen=True)
-class Run:
-    """A finished training run and what was measured of it.
+
+def summarise(name: str, recipe: Recipe, history: History, photos: int) -> Summary:
+    """How a network came about: its recipe with the name it has on the command line, and photos trained on."""
+    training = {
+        "epochs": len(history),
+        "photos": photos,
+        "minutes": sum(row["seconds"] for row in history) / 60,
+        "machine": machine(),
+        "torch": str(torch.__version__),
+    }
+    return {"recipe": {"name": name, **asdict(recipe)}, "training": training, "history": history}
+
+
+def write_model_folder(
+    classifier: FlowerClassifier,
+    summary: Summary,
+    splits: dict[str, list[Photo]],
+    folder: Path,
+    others: Sequence[Summary] = (),
+) -> Summary:
+    """Fit temperature and threshold on validation photos, measure, and write every file of a model folder.
 
     Args:
-        recipe_name: of the recipe on the command line.
-        photos: how many it was trained on.
-        validation, test: what ``evaluate`` returns for these photos.
+        classifier: temperature and threshold of its config are replaced.
+        summary: what ``summarise`` returns; measurements are put in place of any it has.
+        splits: photos by the names of ``data.split``.
+        folder: files of the same names in it are replaced.
+        others: summaries of runs of the same recipe from other seeds.
+
+    Returns:
+        The summary with the measurements.
+
+    Raises:
+        InvalidModel: one of the others is of another recipe, or of a seed that is there already.
     """
+    classifier.network.half().float()  # what is measured is what is stored
+    logits, labels = evaluate.classify(classifier, splits["validation"])
+    classifier = FlowerClassifier(
+        classifier.network,
+        replace(
+            classifier.config,
+            temperature=evaluate.fit_temperature(logits, labels),
+            threshold=evaluate.fit_threshold(logits),
+        ),
+    )
+    measured = {part: evaluate.evaluate(classifier, splits[part]) for part in ("validation", "test")}
+    summary = {**summary, **measured}
+    if others:
+        summary["seeds"] = _seeds([summary, *others])
 
-    recipe_name: str
-    recipe: Recipe
-    history: History
-    photos: int
-    validation: Metrics
-    test: Metrics
-
-    def summary(self) -> dict[str, Any]:
-        """What ``metrics.json`` holds."""
-        return {
-            "recipe": {"name": self.recipe_name, **asdict(self.recipe)},
-            "training": {
-                "epochs": len(self.history),
-                "photos": self.photos,
-                "minutes": sum(row["seconds"] for row in self.history) / 60,
-                "machine": machine(),
-                "torch": str(torch.__version__),
-            },
-            "validation": self.validation,
-            "test": self.test,
-            "history": self.history,
-        }
-
-
-def write_model_folder(classifier: FlowerClassifier, run: Run, folder: Path) -> None:
-    """Write every file of a model folder; they replace what the folder held of the same names."""
     aside = folder / "model.part"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    summary = run.summary()
     _card(classifier, summary, folder.resolve().name).save(aside / "README.md")
     (aside / "metrics.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    evaluate.plot_confusion_matrix(run.test, aside / "confusion_matrix.png")
-    evaluate.plot_training_curves(run.history, aside / "training_curves.png")
+    evaluate.plot_confusion_matrix(summary["test"], aside / "confusion_matrix.png")
+    evaluate.plot_reliability(summary["test"], aside / "reliability.png")
+    evaluate.plot_training_curves(summary["history"], aside / "training_curves.png")
     classifier.network.save_pretrained(aside, config=classifier.config)
     for file in aside.iterdir():
         file.replace(folder / file.name)
     aside.rmdir()
+    return summary
 
 
 def machine() -> str:
@@ -78,7 +106,44 @@ def machine() -> str:
     return f"{torch.get_num_threads()} cores of {name}"
 
 
-def _card(classifier: FlowerClassifier, summary: dict[str, Any], name: str) -> ModelCard:
+def main(folder: tyro.conf.Positional[Path], data: Path | None = None, seeds: tuple[Path, ...] = ()) -> None:
+    """Measure a model folder again and write its configuration, metrics, plots and card anew.
+
+    Args:
+        folder: the model folder.
+        data: folder of flower photos; if not given, found or downloaded as python -m train does.
+        seeds: model folders of the same recipe trained from other seeds; the card gives the mean of all.
+    """
+    try:
+        classifier, summary = FlowerClassifier.from_pretrained(folder), _read_summary(folder)
+        others = [_read_summary(seed) for seed in seeds]
+        summary = write_model_folder(classifier, summary, split(data or find_or_download()), folder, others)
+    except (InvalidModel, InvalidDataset) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    print(evaluate.report(summary["test"]))
+
+
+def _read_summary(folder: Path) -> Summary:
+    file = folder / "metrics.json"
+    try:
+        summary = json.loads(file.read_text(encoding="utf-8"))
+        summary["recipe"], summary["test"]["accuracy"]  # a KeyError if they are not there
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidModel(f"{file} is missing or is not what python -m train writes ({error}).") from error
+    return summary
+
+
+def _seeds(runs: Sequence[Summary]) -> dict[str, float]:
+    """Mean and standard deviation of test accuracy, 0-1, over runs that differ in nothing but their seed."""
+    seeds = {run["recipe"]["seed"] for run in runs}
+    if len(seeds) < len(runs) or any({**run["recipe"], "seed": 0} != {**runs[0]["recipe"], "seed": 0} for run in runs):
+        raise InvalidModel("The runs given to --seeds must be of the same recipe, each with another seed.")
+    accuracies = [run["test"]["accuracy"] for run in runs]
+    return {"runs": len(runs), "mean": statistics.mean(accuracies), "deviation": statistics.stdev(accuracies)}
+
+
+def _card(classifier: FlowerClassifier, summary: Summary, name: str) -> ModelCard:
     test = summary["test"]
     result = EvalResult(
         task_type="image-classification",
@@ -114,7 +179,14 @@ def _card(classifier: FlowerClassifier, summary: dict[str, Any], name: str) -> M
         training=summary["training"],
         validation=summary["validation"],
         test=test,
+        seeds=summary.get("seeds"),
         parameters=sum(parameter.numel() for parameter in classifier.network.parameters()),
         preprocessing=classifier.config.preprocessing,
         temperature=classifier.config.temperature,
     )
+
+
+if __name__ == "__main__":
+    matplotlib.use("Agg")
+    logging.basicConfig(format="%(message)s")
+    tyro.cli(main, prog="python -m train.export")

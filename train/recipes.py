@@ -7,10 +7,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from flower_alexnet.images import Preprocessing
+from flower_alexnet.images import Preprocessing, View
 
 LEARNING_RATES = {"sgd": 0.05, "momentum": 0.003, "adagrad": 0.002, "adam": 0.0002, "muon": 0.001}
 """Highest learning rate of each optimizer where a recipe names none."""
+
+VIEWS = {
+    1: (View(),),
+    5: (View(), View(x=0, y=0, flip=True), View(x=1, y=1), View(zoom=0.8), View(zoom=0.8, flip=True)),
+}
+"""The squares that are cut from a photo to be classified, by their number."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -48,10 +54,16 @@ class Recipe:
         trivial_augment: whether one of 14 distortions of shape or colour, of random strength, is made of each
             picture (Müller and Hutter, 2021).
         grayscale: probability of a picture without colour.
-        blur: probability of a Gaussian blur.
+        blur: probability of a picture scaled down and up again.
+        noise: probability of Gaussian noise.
+        zoom_out: probability of a picture shrunk onto a piece of another photo: a small flower.
         erase: probability that a random rectangle is blotted out (Zhong et al., 2017).
         mix: probability that the pictures of a batch are mixed in pairs, and their labels alike: as a whole
             (Zhang et al., 2017), a part (Yun et al., 2019) or one shrunk onto the other (Qin et al., 2020).
+        teacher: shipped model, model folder or Hub repository whose answer to each picture is learnt from as well
+            (Hinton et al., 2015); None learns from the labels alone.
+        distillation: share of the target that is the teacher's answer.
+        views: squares of a photo over which the trained network's answer is averaged.
         seed: of every random choice; equal seeds make equal runs on one machine.
     """
 
@@ -75,8 +87,13 @@ class Recipe:
     trivial_augment: bool = False
     grayscale: Probability = 0.0
     blur: Probability = 0.0
+    noise: Probability = 0.0
+    zoom_out: Probability = 0.0
     erase: Probability = 0.0
     mix: Probability = 0.0
+    teacher: str | None = None
+    distillation: Probability = 0.5
+    views: Literal[1, 5] = 1
     seed: Annotated[int, Field(ge=0)] = 0
 
     def __post_init__(self) -> None:
@@ -91,7 +108,7 @@ class Recipe:
     @property
     def preprocessing(self) -> Preprocessing:
         """How photos are prepared for the trained network; its mean and std are the seed's, 0.5 a channel."""
-        return Preprocessing(resize=self.resize, crop=self.size)
+        return Preprocessing(resize=self.resize, crop=self.size, views=VIEWS[self.views])
 
 
 @dataclass(frozen=True)
@@ -99,7 +116,40 @@ class Seed(Recipe):
     """The recipe of the blog post this project began as: 15 epochs of random crops and flips."""
 
 
-RECIPES: dict[str, Recipe] = {"seed": Seed()}
+@dataclass(frozen=True)
+class AlexNetBN(Recipe):
+    """AlexNet with batch normalisation, trained as well as we can."""
+
+    batch_norm: bool = True
+    epochs: int = 75
+    batch_size: int = 64
+    optimizer: Literal["sgd", "momentum", "adagrad", "adam", "muon"] = "muon"
+    warmup_epochs: float = 3
+    cosine: bool = True
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.1
+    average_decay: float = 0.998
+    first_size: int | None = 96
+    crop_scale: float | None = 0.2
+    trivial_augment: bool = True
+    grayscale: float = 0.1
+    blur: float = 0.2
+    noise: float = 0.1
+    zoom_out: float = 0.2
+    mix: float = 0.1
+    views: Literal[1, 5] = 5
+
+
+@dataclass(frozen=True)
+class AlexNet(AlexNetBN):
+    """The seed's network, layer for layer, trained as well as we can: it learns from alexnet-bn as well."""
+
+    batch_norm: bool = False
+    epochs: int = 60
+    teacher: str | None = "alexnet-bn"
+
+
+RECIPES: dict[str, Recipe] = {"seed": Seed(), "alexnet_bn": AlexNetBN(), "alexnet": AlexNet()}
 """The recipes by the names they have on the command line."""
 
 

@@ -18,11 +18,12 @@ from flower_alexnet import (
     InvalidConfig,
     InvalidImage,
     ModelNotFound,
+    Prediction,
     Preprocessing,
     View,
     images,
 )
-from flower_alexnet.classifier import BATCH
+from flower_alexnet.classifier import BATCH, in_distribution_score
 from tests.conftest import drawn_flower
 
 
@@ -82,6 +83,20 @@ def test_temperature_divides_the_logits() -> None:
     assert list(hot.probabilities.values()) == pytest.approx(torch.softmax(logits / 4, 0).tolist(), abs=1e-6)
 
 
+def test_picture_below_the_threshold_is_none_of_the_flowers(random_model: Path) -> None:
+    network, picture = FlowerClassifier.from_pretrained(random_model).network, drawn_flower("tulips")
+    score = in_distribution_score(next(FlowerClassifier(network, Config()).logits([picture]))).item()
+    for threshold, expected in ((None, True), (score - 0.01, True), (score + 0.01, False)):
+        assert FlowerClassifier(network, Config(threshold=threshold))(picture).in_distribution is expected
+
+
+def test_answer_in_words() -> None:
+    sure, unsure = {"roses": 0.97, "tulips": 0.03}, {"roses": 0.48, "tulips": 0.27, "daisy": 0.25}
+    assert Prediction(sure).in_words() == "Rose, 97%"
+    assert Prediction(unsure).in_words() == "Not sure: maybe a rose (48%)"
+    assert Prediction(sure, in_distribution=False).in_words() == "This does not look like one of the five flowers"
+
+
 def test_missing_folder_and_files(random_model: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound, match="neither a folder here nor"):
         FlowerClassifier.from_pretrained(tmp_path / "nowhere")
@@ -101,6 +116,7 @@ def test_missing_folder_and_files(random_model: Path, tmp_path: Path) -> None:
         ("num_classes", "many", "num_classes"),
         ("architecture", "ResNet", "architecture"),
         ("temperature", 0, "temperature"),
+        ("threshold", "high", "threshold"),
         ("batch_norm", 3, "batch_norm"),
         ("preprocessing", {"resize": 100, "crop": 224}, "preprocessing.crop is larger"),
         ("preprocessing", {"resize": 10**9, "crop": 224}, "preprocessing.resize"),

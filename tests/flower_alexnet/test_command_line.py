@@ -22,7 +22,7 @@ def test_table(photo: str, random_model: Path, capsys: pytest.CaptureFixture[str
     assert main(["classify", photo, "--model", str(random_model), "--top", "3"]) == 0
     output = capsys.readouterr()
     assert output.out.splitlines()[0] == photo
-    assert len(output.out.splitlines()) == 4
+    assert len(output.out.splitlines()) == 5
     assert output.err == ""
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from flower_alexnet import LABELS
-from train.augment import ResizeMix, mix, size_in, transform
+from train.augment import AugmentedPhotos, ResizeMix, low_resolution, mix, noise, size_in, transform
 from train.recipes import Recipe
 
 PHOTO = torch.arange(3 * 90 * 120).reshape(3, 90, 120).remainder(251).to(torch.uint8)
@@ -20,6 +20,7 @@ PHOTO = torch.arange(3 * 90 * 120).reshape(3, 90, 120).remainder(251).to(torch.u
         {"trivial_augment": True},
         {"grayscale": 1.0},
         {"blur": 1.0},
+        {"noise": 1.0},
         {"erase": 1.0},
     ],
 )
@@ -36,6 +37,30 @@ def test_grayscale_and_erase() -> None:
     assert not torch.equal(transform(Recipe(), 224)(PHOTO)[0], gray[0])
     erased = transform(Recipe(erase=1.0), 224)(torch.full_like(PHOTO, 9))
     assert 0.01 < (erased == 127).float().mean() < 0.4
+
+
+def test_low_resolution_and_noise() -> None:
+    torch.manual_seed(0)
+    rough = torch.randint(256, (3, 96, 96), dtype=torch.uint8)
+    flat = torch.full((3, 96, 96), 128, dtype=torch.uint8)
+    assert low_resolution(rough).float().std() < 0.9 * rough.float().std()
+    assert torch.equal(low_resolution(flat), flat)
+    assert 0 < noise(flat).float().std() < 70
+    assert noise(flat).float().mean() == pytest.approx(128, abs=1)
+
+
+def test_zoomed_out_picture_lies_on_another_photo() -> None:
+    bright, dark = (torch.full((3, 90, 120), value, dtype=torch.uint8) for value in (250, 5))
+    torch.manual_seed(0)
+    photos = AugmentedPhotos([(bright, 2), (dark, 1)], Recipe(size=96, resize=96, zoom_out=1.0))  # type: ignore[arg-type]
+    shares = []
+    for _ in range(20):
+        picture, label = photos[0]
+        assert label == 2
+        assert picture.shape == (3, 96, 96)
+        shares.append((picture > 128).float().mean().item())
+    assert {share == 1 for share in shares} == {True, False}  # it may lie on a piece of itself
+    assert all(0.08 < share < 0.65 for share in shares if share < 1)
 
 
 def test_pictures_grow_in_equal_shares_of_the_run() -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from flower_alexnet import LABELS, Config, FlowerClassifier
+from flower_alexnet.classifier import in_distribution_score
 from tests.conftest import PROJECT
 from train import data, evaluate
 from train.data import Photo
@@ -51,7 +52,37 @@ def test_metrics_by_hand(tmp_path: Path) -> None:
         [0, 0, 0, 0, 0],
         [0, 0, 0, 0, 1],
     ]
+    confidences = [(row["confidence"], row["accuracy"], row["photos"]) for row in metrics["reliability"]]
+    assert confidences == [(pytest.approx(0.6), 1 / 2, 2), (pytest.approx(0.9), pytest.approx(2 / 3), 3)]
+    assert metrics["in_distribution"] == metrics["not_flowers"]["in_distribution"] == 1  # there is no threshold
     json.dumps(metrics)
+
+
+def test_pictures_of_no_flower_are_told_by_their_logits(tmp_path: Path) -> None:
+    class SureOfPureRed(torch.nn.Module):
+        def forward(self, pictures: Tensor) -> Tensor:
+            pure = (pictures.mean((2, 3)) - torch.tensor([1, -1, -1])).abs().amax(1) < 1e-3
+            return pure[:, None] * torch.tensor([0.0, 0, 4, 0, 0]) + 7  # what all logits share says nothing
+
+    Image.new("RGB", (70, 70), "red").save(tmp_path / "red.png")
+    for threshold, kept in ((1.0, 0), (None, 1)):
+        classifier = FlowerClassifier(SureOfPureRed(), Config(threshold=threshold))  # type: ignore[arg-type]
+        metrics = evaluate.evaluate(classifier, [Photo(tmp_path / "red.png", 2)])
+        assert metrics["in_distribution"] == 1
+        assert metrics["not_flowers"] == {"in_distribution": kept, "auroc": 1, "pictures": 245}
+
+
+def test_calibration_error_by_chance_is_that_of_true_probabilities() -> None:
+    probabilities = torch.tensor([[0.8, 0.2, 0, 0, 0]]).expand(40, 5).double()
+    # One bin: the mean distance of the share of 40 draws from 0.8, about 0.8 standard deviations.
+    expected = 0.798 * (0.8 * 0.2 / 40) ** 0.5
+    assert evaluate._calibration_error_by_chance(probabilities) == pytest.approx(expected, rel=0.15)
+
+
+def test_threshold_keeps_the_share_asked_for() -> None:
+    logits = torch.randn(1000, 5)
+    kept = in_distribution_score(logits) >= evaluate.fit_threshold(logits)
+    assert kept.double().mean() == pytest.approx(0.95, abs=0.002)
 
 
 def test_unreadable_photo_is_named_and_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -80,8 +111,8 @@ def test_command(flowers: Path, random_model: Path) -> None:
     result = evaluate_command("--model", str(random_model), "--data", str(flowers), "--split", "all", "--json")
     assert result.returncode == 0, result.stderr
     metrics = json.loads(result.stdout)
-    assert set(metrics) == {"accuracy", "calibration_error", "per_class", "confusion_matrix", "photos"}
     assert metrics["photos"] == 100
+    assert metrics["not_flowers"]["pictures"] == 245
     predictions = FlowerClassifier.from_pretrained(random_model)([photo.path for photo in data.all_photos(flowers)])
     right = [p.label == LABELS[photo.label] for p, photo in zip(predictions, data.all_photos(flowers), strict=True)]
     assert metrics["accuracy"] == pytest.approx(sum(right) / 100)
@@ -104,4 +135,5 @@ def test_shipped_models_are_as_accurate_as_they_say(real_photos: Path) -> None:
         classifier = FlowerClassifier.from_pretrained(folder)
         measured = evaluate.evaluate(classifier, data.split(real_photos)["test"])
         assert measured["accuracy"] == pytest.approx(stated["accuracy"], abs=0.006), folder.name
+        assert measured["not_flowers"]["auroc"] == pytest.approx(stated["not_flowers"]["auroc"], abs=0.01)
         assert measured["calibration_error"] == pytest.approx(stated["calibration_error"], abs=0.01), folder.name

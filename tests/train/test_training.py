@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,6 +59,7 @@ def test_run_writes_a_complete_model_folder(whole_run: Path) -> None:
         "confusion_matrix.png",
         "metrics.json",
         "model.safetensors",
+        "reliability.png",
         "training_curves.png",
     ]
     metrics = json.loads((whole_run / "metrics.json").read_text())
@@ -126,6 +128,46 @@ def assert_same_weights(one: Path, other: Path) -> None:
     first, second = load_file(one / "model.safetensors"), load_file(other / "model.safetensors")
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_teacher_is_learnt_from(whole_run: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    options = ("--epochs", "1", "--teacher", str(whole_run))
+    for share in ("0", "1"):
+        result = run(command(flowers, tmp_path / share, *options, "--distillation", share), environment)
+        assert result.returncode == 0, result.stderr
+    weights = [load_file(tmp_path / share / "model.safetensors")["classifier.6.bias"] for share in ("0", "1")]
+    assert not torch.equal(*weights)
+    result = run(command(flowers, tmp_path / "none", "--teacher", "./nowhere"), environment)
+    assert result.returncode == 2
+    assert "nowhere is neither a folder here nor" in result.stderr
+
+
+def test_teachers_answer_is_its_probabilities(random_model: Path) -> None:
+    classifier = FlowerClassifier.from_pretrained(random_model)
+    pictures = torch.rand(2, 3, 224, 224) * 2 - 1
+    with torch.inference_mode():
+        expected = torch.softmax(classifier.network(pictures), 1)
+    assert torch.allclose(engine.Teacher(str(random_model))(pictures), expected, atol=1e-5)
+
+
+def test_seeds_are_summed_up_in_the_card(
+    whole_run: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder, seed, accuracy in ((first, 3, 0.9), (second, 4, 0.8)):
+        shutil.copytree(whole_run, folder)
+        summary = json.loads((folder / "metrics.json").read_text())
+        summary["recipe"]["seed"], summary["test"]["accuracy"] = seed, accuracy
+        (folder / "metrics.json").write_text(json.dumps(summary))
+    export = [sys.executable, "-m", "train.export", str(first), "--data", str(flowers), "--seeds"]
+    result = run([*export, str(second)], environment)
+    assert result.returncode == 0, result.stderr
+    assert "over 2 seeds | 90.0 ± 14.1 %" in (first / "README.md").read_text()
+    assert json.loads((first / "metrics.json").read_text())["test"]["accuracy"] == 1  # measured again
+    assert_same_weights(first, whole_run)
+    again = run([*export, str(first)], environment)
+    assert again.returncode == 2
+    assert "another seed" in again.stderr
 
 
 def test_nothing_to_resume(whole_run: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]) -> None:
