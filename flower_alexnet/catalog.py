@@ -48,6 +48,9 @@ def shipped_models(weights: Path = WEIGHTS) -> list[Model]:
 def load(name: str | None = None, weights: Path = WEIGHTS) -> FlowerClassifier:
     """A shipped model by name (the best one if not given), a model folder or a Hub repository; read once and kept.
 
+    Args:
+        name: as above; a repository may be followed by ``@`` and a branch, tag or commit.
+
     Raises:
         InvalidModel: it cannot be had; the message says why.
     """
@@ -56,8 +59,11 @@ def load(name: str | None = None, weights: Path = WEIGHTS) -> FlowerClassifier:
         if not usable:
             raise ModelNotFound(f"There is no usable model in {weights}. Train one: python -m train --help")
         return load(usable[0], weights)
-    shipped = weights / name
-    return FlowerClassifier.from_pretrained(shipped if shipped.is_dir() else name)
+    for folder in (weights / name, Path(name)):
+        if folder.is_dir():
+            return FlowerClassifier.from_pretrained(folder)
+    repo_id, _, revision = name.partition("@")
+    return FlowerClassifier.from_pretrained(repo_id, revision or None)
 
 
 def _problem(name: str, weights: Path) -> str | None:

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal, overload
 
+import httpx2
 import torch
 from huggingface_hub import hf_hub_download
 from huggingface_hub.constants import CONFIG_NAME, SAFETENSORS_SINGLE_FILE
@@ -232,5 +233,7 @@ def _download(repo_id: str, revision: str | None) -> Path:
             f"{at} on the Hub lacks {CONFIG_NAME} or {SAFETENSORS_SINGLE_FILE}; "
             "weights in another format are not read: a pickle can run any program."
         ) from error
-    except (HfHubHTTPError, OSError) as error:
-        raise ModelNotFound(f"{at} could not be downloaded: {error}") from error
+    except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
+        raise ModelNotFound(
+            f"{at} could not be downloaded ({error}). Try again: it goes on where it stopped."
+        ) from error

@@ -1,0 +1,256 @@
+"""Publishing and downloading by the unmodified huggingface_hub client, over HTTP, against a local Hub."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from huggingface_hub import HfApi, ModelCard
+
+from flower_alexnet import FlowerClassifier
+from tests import hub_server
+from tests.conftest import PROJECT, drawn_flower
+from tests.hub_server import Hub
+
+TOKENS = {"hf_ann": "ann", "hf_bob": "bob"}
+SHIPPED = PROJECT / "weights" / "alexnet-seed"
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with hub_server.serve() as server:
+        server.tokens |= TOKENS
+        yield server
+
+
+@pytest.fixture
+def environment(hub: Hub, tmp_path: Path) -> dict[str, str]:
+    """Ann at a machine whose Hub is the local one."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    return {
+        **kept,
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(tmp_path / "hf"),
+        "HF_TOKEN": "hf_ann",
+        "HF_HUB_DISABLE_XET": "1",  # the large-file protocol, not the Hub's own storage service
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of a shipped model folder, to be changed."""
+    return Path(shutil.copytree(SHIPPED, tmp_path / "alexnet-seed"))
+
+
+def run(environment: dict[str, str], *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=PROJECT, env={**environment, **changes}, capture_output=True, text=True
+    )
+
+
+def publish(environment: dict[str, str], *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    return run(environment, "-m", "train.publish", *map(str, arguments), **changes)
+
+
+def classify(environment: dict[str, str], repo: str, photo: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+    return run(environment, "-m", "flower_alexnet", "classify", str(photo), "--json", "--model", repo, **changes)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    drawn_flower("tulips", size=(300, 260)).save(tmp_path / "tulip.png")
+    return tmp_path / "tulip.png"
+
+
+def test_published_model_gives_the_same_probabilities_to_the_last_bit(
+    hub: Hub, environment: dict[str, str], photo: Path
+) -> None:
+    result = publish(environment, "model", str(SHIPPED), "ann/flowers", "--tag", "v1")
+    assert result.returncode == 0, result.stderr
+    repo = hub.repos["model", "ann/flowers"]
+    assert result.stdout.strip() == f"{hub.url}/ann/flowers/commit/{repo.branches['main']}"
+    assert len(repo.commits) == 2  # the empty repository, and one commit
+    assert repo.tags == {"v1": repo.branches["main"]}
+
+    answer = classify(environment, "ann/flowers", photo, HF_TOKEN="")
+    assert answer.returncode == 0, answer.stderr
+    expected = FlowerClassifier.from_pretrained(SHIPPED)(photo)
+    row = json.loads(answer.stdout)[0]
+    assert {entry["label"]: entry["probability"] for entry in row["top"]} == expected.probabilities
+    assert {path for path, _ in hub.downloads} == {"config.json", "model.safetensors"}
+
+    hub.downloads.clear()
+    offline = classify(environment, "ann/flowers", photo, HF_HUB_OFFLINE="1")
+    assert json.loads(offline.stdout) == json.loads(answer.stdout)
+    assert hub.downloads == []
+
+
+def test_publishing_again_uploads_nothing_twice(hub: Hub, environment: dict[str, str], folder: Path) -> None:
+    for _ in range(2):
+        result = publish(environment, "model", str(folder), "ann/flowers")
+        assert result.returncode == 0, result.stderr
+    repo = hub.repos["model", "ann/flowers"]
+    assert len(hub.uploads) == 1
+    assert len(repo.commits) == 2  # nothing had changed: no commit more
+    (folder / "metrics.json").write_text("{}")
+    assert publish(environment, "model", str(folder), "ann/flowers", "--revision", "trial").returncode == 0
+    assert len(hub.uploads) == 1
+    assert repo.commits[repo.branches["trial"]]["metrics.json"].content == b"{}"
+    assert repo.commits[repo.branches["main"]]["metrics.json"].content != b"{}"
+
+
+def test_private_repository_is_hidden_from_others(
+    hub: Hub, environment: dict[str, str], folder: Path, photo: Path
+) -> None:
+    assert publish(environment, "model", str(folder), "ann/secret", "--private").returncode == 0
+    for token in ("hf_bob", ""):
+        result = classify(environment, "ann/secret", photo, HF_TOKEN=token)
+        assert result.returncode == 2
+        assert "or it is private" in result.stderr
+        assert_no_traceback_nor_token(result)
+    assert classify(environment, "ann/secret", photo).returncode == 0
+
+
+def test_who_may_not_write_is_told_so(hub: Hub, environment: dict[str, str], folder: Path) -> None:
+    for token in ("hf_bob", "hf_wrong", ""):
+        result = publish(environment, "model", str(folder), "ann/flowers", HF_TOKEN=token)
+        assert result.returncode == 2
+        assert "hf auth login" in result.stderr
+        assert_no_traceback_nor_token(result)
+    assert hub.repos == {}
+
+
+def test_dry_run_lists_and_touches_nothing(hub: Hub, environment: dict[str, str]) -> None:
+    result = publish(environment, "model", str(SHIPPED), "someone/flower-alexnet", "--dry-run", HF_TOKEN="")
+    assert result.returncode == 0, result.stderr
+    for file in SHIPPED.iterdir():
+        assert f"{file.stat().st_size:,}  {file.name}" in result.stdout
+    result = publish(environment, "space", "someone/flowers", "--dry-run", HF_TOKEN="")
+    listed = {line.split()[-1] for line in result.stdout.splitlines()[:-1]}
+    assert {"app.py", "README.md", "requirements.txt", "flower_alexnet/model.py"} <= listed
+    assert not any(name.startswith(("tests/", "train/", ".")) or "__pycache__" in name for name in listed)
+    assert hub.repos == {}
+
+
+def test_incomplete_folder_is_refused(hub: Hub, environment: dict[str, str], folder: Path) -> None:
+    def refused(message: str) -> None:
+        result = publish(environment, "model", str(folder), "ann/flowers")
+        assert result.returncode == 2
+        assert message in result.stderr
+        assert_no_traceback_nor_token(result)
+
+    torch.save({"weight": torch.zeros(2)}, folder / "notes.txt")
+    refused("notes.txt holds a pickle")
+    (folder / "notes.txt").unlink()
+    card = ModelCard.load(folder / "README.md")
+    card.data.eval_results = None
+    card.save(folder / "README.md")
+    refused("does not say how accurate")
+    (folder / "README.md").unlink()
+    refused("is no model card")
+    (folder / "model.safetensors").write_bytes(b"cut")
+    refused("is damaged")
+    assert hub.repos == {}
+
+
+def test_connection_cut_while_uploading_publishes_nothing_and_the_retry_succeeds(
+    hub: Hub, environment: dict[str, str], folder: Path
+) -> None:
+    hub.cuts = [2**20] * 6  # the client itself tries six times
+    result = publish(environment, "model", str(folder), "ann/flowers")
+    assert result.returncode == 2
+    assert "Run the command again" in result.stderr
+    assert_no_traceback_nor_token(result)
+    repo = hub.repos["model", "ann/flowers"]
+    assert len(repo.commits) == 1
+    assert hub.uploads == []
+    assert publish(environment, "model", str(folder), "ann/flowers").returncode == 0
+    assert "model.safetensors" in repo.commits[repo.branches["main"]]
+
+
+def test_connection_cut_while_downloading_leaves_nothing_half_and_the_retry_goes_on(
+    hub: Hub, environment: dict[str, str], folder: Path, photo: Path
+) -> None:
+    assert publish(environment, "model", str(folder), "ann/flowers").returncode == 0
+    hub.cuts = [20 * 2**20] * 20
+    result = classify(environment, "ann/flowers", photo)
+    assert result.returncode == 2
+    assert "could not be downloaded" in result.stderr
+    assert_no_traceback_nor_token(result)
+    assert not list(Path(environment["HF_HOME"]).rglob("model.safetensors"))
+    hub.cuts.clear()
+    hub.downloads.clear()
+    assert classify(environment, "ann/flowers", photo).returncode == 0
+    stored = next(Path(environment["HF_HOME"]).rglob("model.safetensors"))
+    assert stored.read_bytes() == (folder / "model.safetensors").read_bytes()
+
+
+def test_space_holds_what_it_needs(hub: Hub, environment: dict[str, str]) -> None:
+    result = publish(environment, "space", "ann/flowers")
+    assert result.returncode == 0, result.stderr
+    repo = hub.repos["space", "ann/flowers"]
+    assert repo.sdk == "gradio"
+    files = repo.commits[repo.branches["main"]]
+    for name in ("app.py", "flower_alexnet/__init__.py", "weights/alexnet-seed/config.json"):
+        assert files[name].content == (PROJECT / name).read_bytes()
+    assert files["weights/alexnet-seed/model.safetensors"].large
+
+
+def test_what_cannot_be_downloaded_is_said_in_words(
+    hub: Hub, environment: dict[str, str], folder: Path, photo: Path, tmp_path: Path
+) -> None:
+    def refused(repo: str, message: str, **changes: str) -> None:
+        result = classify(environment, repo, photo, **changes)
+        assert result.returncode == 2
+        assert message in result.stderr
+        assert_no_traceback_nor_token(result)
+
+    assert publish(environment, "model", str(folder), "ann/flowers").returncode == 0
+    refused("ann/nothing", "no such repository on the Hub")
+    refused("ann/flowers@v9", "has no branch, tag or commit v9")
+    refused("ann/flowers", "cannot be reached", HF_ENDPOINT="http://127.0.0.1:9")
+    refused("ann/flowers", "was not downloaded before", HF_HUB_OFFLINE="1")
+    hub.repos["model", "ann/flowers"].gated = True
+    refused("ann/flowers", "is gated", HF_TOKEN="hf_bob")
+
+
+def test_pickle_in_place_of_safetensors_is_never_opened(
+    hub: Hub, environment: dict[str, str], photo: Path, tmp_path: Path
+) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "exploded"),)
+
+    torch.save({"features.0.weight": Bomb()}, tmp_path / "pytorch_model.bin")
+    api = HfApi(hub.url, token="hf_ann")
+    os.environ["HF_HUB_DISABLE_XET"] = "1"
+    repo = hub_server.Repo("ann")
+    repo.commit(
+        {
+            "config.json": hub_server.File((SHIPPED / "config.json").read_bytes(), large=False),
+            "pytorch_model.bin": hub_server.File((tmp_path / "pytorch_model.bin").read_bytes(), large=True),
+        },
+        "main",
+    )
+    hub.repos["model", "ann/pickle"] = repo
+    assert api.file_exists("ann/pickle", "pytorch_model.bin")
+    result = classify(environment, "ann/pickle", photo)
+    assert result.returncode == 2
+    assert "a pickle can run any program" in result.stderr
+    assert not (tmp_path / "exploded").exists()
+    assert [path for path, _ in hub.downloads] == ["config.json"]
+
+
+def assert_no_traceback_nor_token(result: subprocess.CompletedProcess[str]) -> None:
+    said = result.stdout + result.stderr
+    assert "Traceback" not in said
+    assert not any(token in said for token in TOKENS)
+    assert "thrown while" not in result.stderr.splitlines()[-1]  # what the client says of its own tries comes before
