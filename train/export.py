@@ -103,7 +103,8 @@ def machine() -> str:
     if torch.cuda.is_available():
         return f"one {torch.cuda.get_device_name()}"
     name = torch.cpu.get_capabilities().get("cpu_name") or "processor"
-    return f"{torch.get_num_threads()} cores of {name}"
+    cores = torch.get_num_threads()
+    return f"{cores} core{'s' if cores > 1 else ''} of {name}"
 
 
 def main(folder: tyro.conf.Positional[Path], data: Path | None = None, seeds: tuple[Path, ...] = ()) -> None:

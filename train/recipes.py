@@ -121,7 +121,7 @@ class AlexNetBN(Recipe):
     """AlexNet with batch normalisation, trained as well as we can."""
 
     batch_norm: bool = True
-    epochs: int = 75
+    epochs: int = 100
     batch_size: int = 64
     optimizer: Literal["sgd", "momentum", "adagrad", "adam", "muon"] = "muon"
     warmup_epochs: float = 3
@@ -129,13 +129,13 @@ class AlexNetBN(Recipe):
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
     average_decay: float = 0.998
-    first_size: int | None = 96
+    first_size: int | None = 128
     crop_scale: float | None = 0.2
     trivial_augment: bool = True
     grayscale: float = 0.1
-    blur: float = 0.2
-    noise: float = 0.1
-    zoom_out: float = 0.2
+    blur: float = 0.1
+    noise: float = 0.05
+    zoom_out: float = 0.1
     mix: float = 0.1
     views: Literal[1, 5] = 5
 
