@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported, which reads it
@@ -11,7 +12,7 @@ import gradio as gr
 
 from flower_alexnet import InvalidImage, InvalidModel, Prediction, catalog
 
-MODELS = catalog.shipped_models()
+MODELS = {model.name: model for model in (*catalog.shipped_models(), *catalog.added_models())}
 
 THEME = gr.themes.Soft(
     primary_hue="green",
@@ -39,16 +40,30 @@ def answer(image: dict[str, Any] | None, model: str) -> tuple[str, dict[str, flo
     return f"## {prediction.in_words()}", prediction.probabilities
 
 
-def answer_again(image: dict[str, Any] | None, model: str) -> tuple[str, dict[str, float] | None]:
-    """The answer of a model just chosen, if a photo is there."""
-    return answer(image, model) if image else ("", None)
+def choose(
+    image: dict[str, Any] | None, model: str, progress: gr.Progress = gr.Progress(track_tqdm=True)
+) -> tuple[dict[str, Any], str, dict[str, float] | None]:
+    """Load a model just chosen, which may have to be downloaded -> the list of models, and its answer to a photo."""
+    _check_known(model)
+    progress(None, desc=f"Loading {model}")
+    try:
+        catalog.load(model)
+    except InvalidModel as error:
+        MODELS[model] = replace(MODELS[model], problem=str(error))
+        return gr.update(choices=titles()), f"## {model} is unavailable\n{error}", None
+    MODELS[model] = replace(MODELS[model], problem=None)
+    return gr.update(choices=titles()), *(answer(image, model) if image else ("", None))
+
+
+def titles() -> list[tuple[str, str]]:
+    """What the list of models shows, and the names behind it."""
+    return [(model.title, model.name) for model in MODELS.values()]
 
 
 def _predict(image: dict[str, Any] | None, model: str) -> Prediction:
     if not image or not image.get("path"):
         raise gr.Error("Choose a photo first.", title="No photo", print_exception=False)
-    if model not in [shipped.name for shipped in MODELS]:
-        raise gr.Error("Choose a model from the list.", title="No such model", print_exception=False)
+    _check_known(model)
     try:
         return catalog.load(model)(image["path"])
     except InvalidImage as error:
@@ -57,16 +72,21 @@ def _predict(image: dict[str, Any] | None, model: str) -> Prediction:
         raise gr.Error(str(error), title="This model cannot be used", print_exception=False) from None
 
 
+def _check_known(model: str) -> None:
+    if not isinstance(model, str) or model not in MODELS:
+        raise gr.Error("Choose a model from the list.", title="No such model", print_exception=False)
+
+
 def build() -> gr.Blocks:
     """The page, not yet served."""
-    usable = [model.name for model in MODELS if model.problem is None]
+    usable = [model.name for model in MODELS.values() if model.problem is None]
     with gr.Blocks(title="Flower AlexNet") as page:
         gr.Markdown("# Flower AlexNet\nName the flower in a photo: daisy, dandelion, rose, sunflower or tulip.")
         with gr.Row():
             with gr.Column():
                 photo = gr.Image(label="Photo", sources=["upload", "webcam", "clipboard"], height=360)
                 model = gr.Dropdown(
-                    choices=[(model.title, model.name) for model in MODELS],
+                    choices=titles(),
                     value=usable[0] if usable else None,
                     label="Model",
                 )
@@ -77,7 +97,15 @@ def build() -> gr.Blocks:
 
         asked, shown = [photo, model], [words, bars]
         button.click(answer, asked, shown, api_visibility="private", preprocess=False)
-        model.input(answer_again, asked, shown, api_visibility="private", preprocess=False)
+        model.input(
+            choose,
+            asked,
+            [model, *shown],
+            api_visibility="private",
+            preprocess=False,
+            show_progress_on=words,
+            concurrency_limit=8,  # who waits for a download does not hold up the others
+        )
         photo.clear(lambda: ("", None), None, shown, api_visibility="private")
         # For programs, which want the probabilities alone.
         gr.Button(visible=False).click(classify, asked, bars, api_name="classify", preprocess=False)

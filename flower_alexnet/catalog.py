@@ -1,8 +1,9 @@
-"""Which models there are: the folders under weights/, and how a model is found by what a user types."""
+"""Which models there are: the folders under weights/, those named beside them, and how a name finds one."""
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,19 +13,24 @@ from flower_alexnet.model import InvalidModel, ModelNotFound
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 
+VARIABLE = "FLOWER_ALEXNET_MODELS"
+"""Environment variable: model folders and Hub repositories to offer beside the shipped models, commas between them."""
+
 
 @dataclass(frozen=True)
 class Model:
-    """A shipped model.
+    """A model that can be chosen.
 
     Args:
-        name: of its folder.
-        test_accuracy: 0-1, from its ``metrics.json``; None if that does not say.
-        problem: why it cannot be used; None if it can.
+        name: what ``load`` finds it by.
+        test_accuracy: 0-1, from its ``metrics.json``; None if that does not say, or is not here.
+        shipped: whether it is a folder under weights/.
+        problem: why it cannot be used; None if it can, as far as anybody tried.
     """
 
     name: str
     test_accuracy: float | None
+    shipped: bool = True
     problem: str | None = None
 
     @property
@@ -32,24 +38,31 @@ class Model:
         """The name with its accuracy beside it."""
         if self.problem is not None:
             return f"{self.name} (unavailable)"
-        if self.test_accuracy is None:
-            return f"{self.name} (accuracy not measured)"
-        return f"{self.name} ({self.test_accuracy:.1%} on test)"
+        if self.test_accuracy is not None:
+            return f"{self.name} ({self.test_accuracy:.1%} on test)"
+        return f"{self.name} (accuracy not measured)" if self.shipped else self.name
 
 
 def shipped_models(weights: Path = WEIGHTS) -> list[Model]:
     """The model folders under weights/, each loaded: the most accurate first, unusable ones last."""
     folders = [folder for folder in weights.glob("*") if folder.is_dir() and not folder.name.startswith(".")]
-    models = [Model(folder.name, _test_accuracy(folder), _problem(folder.name, weights)) for folder in folders]
+    models = [Model(folder.name, _test_accuracy(folder), problem=_problem(folder.name, weights)) for folder in folders]
     return sorted(models, key=lambda model: (model.problem is not None, -(model.test_accuracy or 0), model.name))
+
+
+def added_models() -> list[Model]:
+    """The models that ``$FLOWER_ALEXNET_MODELS`` names, in its order; they are loaded when first asked for."""
+    names = [name.strip() for name in os.environ.get(VARIABLE, "").split(",")]
+    return [Model(name, _test_accuracy(Path(name)), shipped=False) for name in dict.fromkeys(names) if name]
 
 
 @cache
 def load(name: str | None = None, weights: Path = WEIGHTS) -> FlowerClassifier:
-    """A shipped model by name (the best one if not given), a model folder or a Hub repository; read once and kept.
+    """The model of a name; read once and kept.
 
     Args:
-        name: as above; a repository may be followed by ``@`` and a branch, tag or commit.
+        name: a folder under weights/, the path of a model folder, or the id of a Hub repository, which may be
+            followed by ``@`` and a branch, tag or commit. The best shipped model if not given.
 
     Raises:
         InvalidModel: it cannot be had; the message says why.

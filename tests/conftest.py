@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +17,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from playwright.sync_api import Page, sync_playwright
 
 from flower_alexnet import LABELS, AlexNet, Config
 
 PROJECT = Path(__file__).resolve().parent.parent
 REAL_PHOTOS = Path(os.environ.get("FLOWER_PHOTOS", PROJECT.parent / "shared" / "flower_photos"))
+CHROMIUM = Path("/usr/bin/chromium")
 COLOURS = {"daisy": "white", "dandelion": "gold", "roses": "crimson", "sunflowers": "orange", "tulips": "purple"}
 
 
@@ -68,14 +71,14 @@ class Server:
     log: Path
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """app.py in a process of its own, serving the shipped models on a free port."""
+@contextmanager
+def serve_app(folder: Path, changes: dict[str, str]) -> Iterator[Server]:
+    """app.py in a process of its own on a free port, with changes to the environment; its log is in folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log.txt"
-    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    log = folder / "log.txt"
+    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "PYTHONUNBUFFERED": "1", **changes}
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "app.py"], cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT
@@ -95,3 +98,24 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app as it comes, with the shipped models."""
+    with serve_app(tmp_path_factory.mktemp("server"), {}) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def browser_page() -> Iterator[Page]:
+    """A page of a real browser, at the width of a laptop."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
+        )
+        yield browser.new_page(viewport={"width": 1280, "height": 800})
+        browser.close()

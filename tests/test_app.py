@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from flower_alexnet import LABELS, catalog
 from tests.conftest import Server, drawn_flower
 from train import data
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 @pytest.fixture(scope="module")
@@ -64,19 +61,6 @@ def test_api_refuses_in_words(client: Client, photo: Path, server: Server) -> No
         with pytest.raises(AppError, match="Choose a model"):
             client.predict(image=handle_file(str(photo)), model=model, api_name="/classify")
     assert "Traceback" not in server.log.read_text()
-
-
-@pytest.fixture(scope="module")
-def browser_page(server: Server) -> Iterator[Page]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM),
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
-        )
-        yield browser.new_page(viewport={"width": 1280, "height": 800})
-        browser.close()
 
 
 def test_visitor_uploads_chooses_a_model_and_reads_five_probabilities(

@@ -1,0 +1,63 @@
+"""The page and models of the Hub: they are loaded when chosen, and one that cannot be had harms nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests import hub_server
+from tests.conftest import PROJECT, Server, drawn_flower, serve_app
+from tests.hub_server import File, Hub, Repo
+
+SHIPPED = PROJECT / "weights" / "alexnet-seed"
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[Hub]:
+    with hub_server.serve() as server:
+        repo = Repo("ann")
+        files = {file.name: File(file.read_bytes(), large=file.suffix == ".safetensors") for file in SHIPPED.iterdir()}
+        repo.tags["v1"] = repo.commit(files, "main")
+        server.repos["model", "ann/flowers"] = repo
+        yield server
+
+
+@pytest.fixture(scope="module")
+def server(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app with three models beside the shipped ones: one of the Hub, one that is not there, and a folder."""
+    environment = {
+        "FLOWER_ALEXNET_MODELS": f"ann/flowers@v1, ann/nothing,{SHIPPED}",
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(tmp_path_factory.mktemp("hf")),
+    }
+    with serve_app(tmp_path_factory.mktemp("server"), environment) as served:
+        yield served
+
+
+def test_models_of_the_hub_are_loaded_when_chosen(browser_page: Page, server: Server, hub: Hub, tmp_path: Path) -> None:
+    page = browser_page
+    page.goto(server.url)
+    drawn_flower("sunflowers", size=(400, 300)).save(tmp_path / "flower.jpg")
+    page.locator("input[type=file]").first.set_input_files(str(tmp_path / "flower.jpg"))
+    page.locator("img[src*='/file=']").first.wait_for()
+    assert hub.downloads == []  # nothing is loaded before it is asked for
+    bars = page.locator("[data-testid$='-confidence-set']")
+
+    def choose(name: str) -> None:
+        page.get_by_label("Model").click()
+        page.get_by_role("option", name=name).click()
+
+    choose("ann/nothing")
+    expect(page.get_by_text("no such repository on the Hub")).to_be_visible()
+    expect(bars).to_have_count(0)
+    choose("ann/flowers@v1")
+    expect(bars).to_have_count(5)
+    assert {name for name, _ in hub.downloads} == {"config.json", "model.safetensors"}
+    choose(f"{SHIPPED} (")
+    expect(bars).to_have_count(5)
+    page.get_by_label("Model").click()
+    expect(page.get_by_role("option", name="ann/nothing (unavailable)")).to_be_visible()
+    assert "Traceback" not in server.log.read_text()
