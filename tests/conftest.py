@@ -72,16 +72,18 @@ class Server:
 
 
 @contextmanager
-def serve_app(folder: Path, changes: dict[str, str]) -> Iterator[Server]:
-    """app.py in a process of its own on a free port, with changes to the environment; its log is in folder."""
+def serve_app(
+    folder: Path, environment: dict[str, str], project: Path = PROJECT, python: str = sys.executable
+) -> Iterator[Server]:
+    """A project's app.py in a process of its own on a free port; its log is in folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = folder / "log.txt"
-    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "PYTHONUNBUFFERED": "1", **changes}
+    environment = {**environment, "GRADIO_SERVER_PORT": str(port), "PYTHONUNBUFFERED": "1"}
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "app.py"], cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT
+            [python, "app.py"], cwd=project, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     url = f"http://127.0.0.1:{port}"
     try:
@@ -103,7 +105,7 @@ def serve_app(folder: Path, changes: dict[str, str]) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The app as it comes, with the shipped models."""
-    with serve_app(tmp_path_factory.mktemp("server"), {}) as served:
+    with serve_app(tmp_path_factory.mktemp("server"), dict(os.environ)) as served:
         yield served
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def hub() -> Iterator[Hub]:
 def server(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The app with three models beside the shipped ones: one of the Hub, one that is not there, and a folder."""
     environment = {
+        **os.environ,
         "FLOWER_ALEXNET_MODELS": f"ann/flowers@v1, ann/nothing,{SHIPPED}",
         "HF_ENDPOINT": hub.url,
         "HF_HOME": str(tmp_path_factory.mktemp("hf")),
