@@ -17,7 +17,7 @@ from typing import Annotated
 
 import httpx2
 import tyro
-from huggingface_hub import CommitOperationAdd, HfApi, ModelCard
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, ModelCard
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
 from huggingface_hub.utils import validate_repo_id
 
@@ -84,6 +84,8 @@ def publish(
 ) -> str:
     """Create a repository or Space if need be, and upload files to it in one commit.
 
+    What an earlier upload left of this project in a Space, such as a model that is no longer shipped, is deleted.
+
     Args:
         kind: model or space.
         private: hide a new repository from everybody else.
@@ -109,9 +111,14 @@ def publish(
             api.create_branch(repo_id, branch=revision, repo_type=kind, exist_ok=True)
         if tag is not None and tag in {existing.name for existing in api.list_repo_refs(repo_id, repo_type=kind).tags}:
             raise NotPublished(f"{repo_id} has a tag {tag} already. Choose another name.")
+        there = api.list_repo_files(repo_id, repo_type=kind, revision=revision) if kind == "space" else []
+        stale = [name for name in there if name not in files and name.partition("/")[0] in SPACE]
         commit = api.create_commit(
             repo_id,
-            [CommitOperationAdd(name, file) for name, file in files.items()],
+            [
+                *(CommitOperationAdd(name, file) for name, file in files.items()),
+                *(CommitOperationDelete(name) for name in stale),
+            ],
             commit_message=f"Upload {Path(repo_id).name}",
             repo_type=kind,
             revision=revision,

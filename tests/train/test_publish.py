@@ -203,6 +203,11 @@ def test_space_holds_what_it_needs(hub: Hub, environment: dict[str, str]) -> Non
         assert files[name].content == (PROJECT / name).read_bytes()
     assert files["weights/alexnet-seed/model.safetensors"].large
 
+    old = hub_server.File(b"{}", large=False)
+    repo.commit({**files, "weights/old/config.json": old, "notes.md": old}, "main")
+    assert publish(environment, "space", "ann/flowers").returncode == 0
+    assert set(repo.commits[repo.branches["main"]]) == {*files, "notes.md"}
+
 
 def test_what_cannot_be_downloaded_is_said_in_words(
     hub: Hub, environment: dict[str, str], folder: Path, photo: Path, tmp_path: Path
@@ -216,6 +221,12 @@ def test_what_cannot_be_downloaded_is_said_in_words(
     assert publish(environment, "model", str(folder), "ann/flowers").returncode == 0
     refused("ann/nothing", "no such repository on the Hub")
     refused("ann/flowers@v9", "has no branch, tag or commit v9")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "architecture": "ResNet"}))
+    other = hub_server.Repo("ann")
+    other.commit({file.name: hub_server.File(file.read_bytes(), large=False) for file in folder.iterdir()}, "main")
+    hub.repos["model", "ann/resnet"] = other
+    refused("ann/resnet", "is not a configuration of this network (architecture")
     refused("ann/flowers", "cannot be reached", HF_ENDPOINT="http://127.0.0.1:9")
     refused("ann/flowers", "was not downloaded before", HF_HUB_OFFLINE="1")
     hub.repos["model", "ann/flowers"].gated = True
