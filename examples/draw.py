@@ -48,18 +48,7 @@ class Canvas:
             roundness: where it is widest, 0 at its base to 1 at its tip.
         """
         size = SIZE * SCALE
-        outline = []
-        for step in range(61):
-            along = step / 30 if step <= 30 else 2 - step / 30
-            side = 1 if step <= 30 else -1
-            swell = math.sin(math.pi * along ** (math.log(0.5) / math.log(roundness))) ** 0.75
-            x, y = along * length, side * swell * width / 2
-            outline.append(
-                (
-                    size * (centre[0] + x * math.cos(angle) - y * math.sin(angle)),
-                    size * (centre[1] + x * math.sin(angle) + y * math.cos(angle)),
-                )
-            )
+        outline = _outline(centre, angle, length, width, roundness)
         left, top = (max(0, int(min(point[axis] for point in outline)) - 12) for axis in (0, 1))
         right, bottom = (min(size, int(max(point[axis] for point in outline)) + 13) for axis in (0, 1))
         if right <= left or bottom <= top:
@@ -223,6 +212,23 @@ def main(folder: Path = Path(__file__).parent) -> None:
     """Write the example pictures."""
     for label, draw in DRAWINGS.items():
         draw(Random(label)).save(folder / f"{label}.webp", quality=82, method=6)
+
+
+def _outline(centre: Point, angle: float, length: float, width: float, roundness: float) -> list[Point]:
+    """The corners of a petal, in pixels."""
+    points = []
+    for step in range(61):
+        along = step / 30 if step <= 30 else 2 - step / 30
+        side = 1 if step <= 30 else -1
+        swell = math.sin(math.pi * along ** (math.log(0.5) / math.log(roundness))) ** 0.75
+        x, y = along * length, side * swell * width / 2
+        points.append(
+            (
+                SIZE * SCALE * (centre[0] + x * math.cos(angle) - y * math.sin(angle)),
+                SIZE * SCALE * (centre[1] + x * math.sin(angle) + y * math.cos(angle)),
+            )
+        )
+    return points
 
 
 def _meadow(random: Random, far: Colour, near: Colour) -> Image.Image:
