@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Literal, overload
+from typing import Annotated, Literal, NamedTuple, overload
 
 import httpx2
 import torch
@@ -22,16 +22,24 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from pydantic import Field, TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
+from torch.nn import functional as F
 
 from flower_alexnet import images
 from flower_alexnet.images import Preprocessing
 from flower_alexnet.labels import DISPLAY_NAMES, LABELS
-from flower_alexnet.model import AlexNet, InvalidModel, ModelNotFound
+from flower_alexnet.model import CHANNELS, AlexNet, InvalidModel, InvalidWeights, ModelNotFound
 
 BATCH = 32
 """Photos in one forward pass."""
 
+
+REFERENCES = "references.safetensors"
+"""The file of a model folder with features of photos that the network was trained on."""
+
+NEIGHBOURS = 10
 
 SURE = 0.5
 """Probability from which on an answer is given without reserve."""
@@ -50,7 +58,8 @@ class Config:
         num_classes, batch_norm, dropout: arguments of ``AlexNet``.
         preprocessing: how a photo becomes the network's input.
         temperature: the logits are divided by it before the softmax (Guo et al., 2017).
-        threshold: lowest ``in_distribution_score`` of a picture taken for one of the flowers; None takes every picture.
+        threshold: lowest ``in_distribution_score`` of a picture taken for one of the flowers; None takes every picture,
+            and needs no ``references.safetensors``.
         architecture: the network's class.
     """
 
@@ -101,17 +110,38 @@ class Prediction:
         return f"{name.capitalize()}, {self.probability:.0%}"
 
 
+class Output(NamedTuple):
+    """What a network says of one photo, averaged over its views.
+
+    Args:
+        logits: before temperature and softmax, float32 (num_classes,).
+        features: the last feature map averaged over its area, float32 (128,).
+    """
+
+    logits: Tensor
+    features: Tensor
+
+
 class FlowerClassifier:
     """Names the flower in photos.
+
+    Args:
+        network: the trained network.
+        config: how it is used.
+        references: features of photos it was trained on, float32 (N, 128), of length 1 each; needed if the config
+            has a threshold.
 
     >>> classifier = FlowerClassifier.from_pretrained("weights/alexnet-seed")
     >>> classifier("photo.jpg").label
     'daisy'
     """
 
-    def __init__(self, network: AlexNet, config: Config) -> None:
+    def __init__(self, network: AlexNet, config: Config, references: Tensor | None = None) -> None:
+        if config.threshold is not None and references is None:
+            raise InvalidConfig("A threshold needs references: features of photos that the network was trained on.")
         self.network = network.eval()
         self.config = config
+        self.references = references
 
     @classmethod
     def from_pretrained(cls, name: str | Path, revision: str | None = None) -> FlowerClassifier:
@@ -127,7 +157,8 @@ class FlowerClassifier:
         """
         folder = Path(name) if Path(name).is_dir() else _download(str(name), revision)
         config = read_config(folder)
-        return cls(AlexNet.from_pretrained(folder), config)
+        references = None if config.threshold is None else read_references(folder)
+        return cls(AlexNet.from_pretrained(folder), config, references)
 
     @overload
     def __call__(self, photos: images.Source) -> Prediction: ...  # type: ignore[overload-overlap]
@@ -146,31 +177,39 @@ class FlowerClassifier:
 
     def stream(self, photos: Iterable[images.Source]) -> Iterator[Prediction]:
         """Classify any number of photos, ``BATCH`` at a time, in constant memory."""
-        for logits in self.logits(photos):
+        for output in self.outputs(photos):
             # In float64, so that the probabilities sum to 1 as far as a float can tell.
-            probabilities = torch.softmax(logits.double() / self.config.temperature, dim=0)
-            threshold = self.config.threshold
+            probabilities = torch.softmax(output.logits.double() / self.config.temperature, dim=0)
             yield Prediction(
                 dict(zip(self.config.labels, probabilities.tolist(), strict=True)),
-                in_distribution=threshold is None or in_distribution_score(logits).item() >= threshold,
+                in_distribution=bool(self.in_distribution(output.features[None])),
             )
 
+    def in_distribution(self, features: Tensor) -> Tensor:
+        """Whether photos with these features (N, 128) look like those the network was trained on: bool (N,)."""
+        if self.config.threshold is None or self.references is None:
+            return torch.ones(len(features), dtype=torch.bool)
+        return in_distribution_score(features, self.references) >= self.config.threshold
+
     @torch.inference_mode()
-    def logits(self, photos: Iterable[images.Source]) -> Iterator[Tensor]:
-        """What the network says before temperature and softmax: float32 (num_classes,) a photo."""
+    def outputs(self, photos: Iterable[images.Source]) -> Iterator[Output]:
+        """What the network says of each photo."""
         preprocessing, remaining = self.config.preprocessing, iter(photos)
         while batch := list(islice(remaining, BATCH)):
             views = torch.cat([images.to_tensor(images.load(photo), preprocessing) for photo in batch])
-            yield from self.network(views).unflatten(0, (len(batch), -1)).mean(1)
+            features = self.network.features(views)
+            logits = self.network.classify(features).unflatten(0, (len(batch), -1)).mean(1)
+            yield from map(Output, logits, features.mean((2, 3)).unflatten(0, (len(batch), -1)).mean(1))
 
 
-def in_distribution_score(logits: Tensor) -> Tensor:
-    """Logits (..., num_classes) -> (...): high for pictures like those trained on, low for others.
+def in_distribution_score(features: Tensor, references: Tensor) -> Tensor:
+    """Features (N, 128) and those of photos trained on (M, 128) -> (N,), high for pictures like those photos.
 
-    The Euclidean norm of the logits about their mean: 0 if no label is favoured. Of the scores compared in
-    train/README.md that need nothing but the logits, it tells flowers from other pictures best.
+    The cosine similarity to the ``NEIGHBOURS``-th nearest reference (Sun et al., 2022). train/README.md compares it
+    with scores made of logits.
     """
-    return (logits - logits.mean(-1, keepdim=True)).norm(dim=-1)
+    similarities = F.normalize(features, dim=1) @ F.normalize(references, dim=1).T
+    return similarities.topk(min(NEIGHBOURS, len(references)), dim=1).values[:, -1]
 
 
 def read_config(folder: Path) -> Config:
@@ -202,13 +241,37 @@ def read_config(folder: Path) -> Config:
     return config
 
 
+def read_references(folder: Path) -> Tensor:
+    """A model folder's ``references.safetensors``, checked -> float32 (N, 128).
+
+    Raises:
+        ModelNotFound: there is none.
+        InvalidWeights: it is damaged, or holds something else.
+    """
+    file = folder / REFERENCES
+    if not file.is_file():
+        raise ModelNotFound(f"There is no {REFERENCES} in {folder}. Copy the whole model folder, or train a model.")
+    try:
+        features = load_file(file)["features"].float()
+    except (SafetensorError, OSError, KeyError) as error:
+        raise InvalidWeights(f"{file} is damaged and cannot be read ({error}). Copy or download it again.") from error
+    if features.ndim != 2 or features.shape[1] != CHANNELS or not len(features) or not torch.isfinite(features).all():
+        raise InvalidWeights(
+            f"{file} does not hold finite features of shape (N, {CHANNELS}). Copy or download it again."
+        )
+    return features
+
+
 def _download(repo_id: str, revision: str | None) -> Path:
     """Download a repository's configuration and weights, or find them in the Hub's cache -> their folder."""
     at = f"{repo_id} at {revision}" if revision else repo_id
     try:
         config = hf_hub_download(repo_id, CONFIG_NAME, revision=revision)
-        hf_hub_download(repo_id, SAFETENSORS_SINGLE_FILE, revision=Path(config).parent.name)
-        return Path(config).parent
+        folder = Path(config).parent
+        hf_hub_download(repo_id, SAFETENSORS_SINGLE_FILE, revision=folder.name)
+        if read_config(folder).threshold is not None:
+            hf_hub_download(repo_id, REFERENCES, revision=folder.name)
+        return folder
     except HFValidationError as error:
         raise ModelNotFound(
             f"{repo_id} is neither a folder here nor the id of a repository, which is written user/name."
@@ -230,7 +293,7 @@ def _download(repo_id: str, revision: str | None) -> Path:
         ) from error
     except EntryNotFoundError as error:
         raise ModelNotFound(
-            f"{at} on the Hub lacks {CONFIG_NAME} or {SAFETENSORS_SINGLE_FILE}; "
+            f"{at} on the Hub lacks {CONFIG_NAME}, {SAFETENSORS_SINGLE_FILE} or {REFERENCES}; "
             "weights in another format are not read: a pickle can run any program."
         ) from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:

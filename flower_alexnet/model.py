@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-FEATURE_MAP = 6
-"""Height and width of the last feature map of a 224x224 picture: 128 x 6 x 6 = 4608 features."""
+CHANNELS, FEATURE_MAP = 128, 6
+"""The last feature map of a 224x224 picture: 128 x 6 x 6 = 4608 features."""
 
 DOWNLOAD_OPTIONS = ("revision", "cache_dir", "force_download", "local_files_only", "token")
 
@@ -62,7 +62,7 @@ class AlexNet(
         )
         self.classifier = nn.Sequential(
             nn.Dropout(p=dropout),
-            nn.Linear(128 * FEATURE_MAP * FEATURE_MAP, 2048),
+            nn.Linear(CHANNELS * FEATURE_MAP * FEATURE_MAP, 2048),
             nn.ReLU(inplace=True),
             nn.Dropout(p=dropout),
             nn.Linear(2048, 2048),
@@ -76,7 +76,10 @@ class AlexNet(
         224x224 is the network's own size. Other sizes, from 63x63 up, are averaged to the same
         6x6 feature map, so that training may begin on small pictures.
         """
-        features = self.features(pictures)
+        return self.classify(self.features(pictures))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """What ``features`` makes of pictures (N, 128, H, W) -> logits (N, num_classes)."""
         if features.shape[-2:] != (FEATURE_MAP, FEATURE_MAP):
             features = F.adaptive_avg_pool2d(features, FEATURE_MAP)
         return self.classifier(features.flatten(1))

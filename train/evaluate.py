@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,7 +28,7 @@ from torchmetrics.classification import (
 from tqdm import tqdm
 
 from flower_alexnet import LABELS, FlowerClassifier, InvalidModel, catalog, images
-from flower_alexnet.classifier import in_distribution_score
+from flower_alexnet.classifier import Output, in_distribution_score
 from train import data, not_flowers
 from train.corruptions import CORRUPTIONS, corrupt
 from train.data import InvalidDataset, Photo
@@ -48,17 +48,14 @@ def evaluate(classifier: FlowerClassifier, photos: Sequence[Photo]) -> Metrics:
         reliability: a row a bin that is not empty: its mean confidence, accuracy (0-1) and count of photos.
         in_distribution: share of the photos, 0-1, that are taken for one of the flowers.
         not_flowers: the same share of the pictures of ``not_flowers``, their count, and the area under the ROC curve
-            of telling them from the photos by ``in_distribution_score``.
+            of telling them from the photos by ``in_distribution_score`` (None if the model has no references).
         per_class: label -> precision and recall, 0-1, and count of photos.
         confusion_matrix: a row a true label, a column a predicted one, in the labels' order.
         photos: how many were classified; an unreadable one is named in the log and left out.
     """
-    logits, labels = classify(classifier, photos)
-    probabilities = torch.softmax(logits.double() / classifier.config.temperature, dim=1)
-    others = torch.stack(list(classifier.logits(picture for _, picture in not_flowers.pictures())))
-    scores = torch.cat([in_distribution_score(logits), in_distribution_score(others)])
-    is_flower = torch.arange(len(scores)) < len(logits)
-    accepted = scores >= (-torch.inf if classifier.config.threshold is None else classifier.config.threshold)
+    outputs, labels = classify(classifier, photos)
+    probabilities = torch.softmax(outputs.logits.double() / classifier.config.temperature, dim=1)
+    others = stack(classifier.outputs(picture for _, picture in not_flowers.pictures()))
     classes = len(classifier.config.labels)
     precision = MulticlassPrecision(classes, average="none")(probabilities, labels)
     recall = MulticlassRecall(classes, average="none")(probabilities, labels)
@@ -77,17 +74,17 @@ def evaluate(classifier: FlowerClassifier, photos: Sequence[Photo]) -> Metrics:
         },
         "confusion_matrix": MulticlassConfusionMatrix(classes)(probabilities, labels).tolist(),
         "photos": len(labels),
-        "in_distribution": accepted[is_flower].double().mean().item(),
+        "in_distribution": classifier.in_distribution(outputs.features).double().mean().item(),
         "not_flowers": {
-            "in_distribution": accepted[~is_flower].double().mean().item(),
-            "auroc": BinaryAUROC()(_to_unit_interval(scores), is_flower.int()).item(),
-            "pictures": len(others),
+            "in_distribution": classifier.in_distribution(others.features).double().mean().item(),
+            "auroc": _auroc(classifier, outputs.features, others.features),
+            "pictures": len(others.features),
         },
     }
 
 
-def classify(classifier: FlowerClassifier, photos: Sequence[Photo]) -> tuple[Tensor, Tensor]:
-    """Logits (N, classes) and true labels (N,) of the photos that can be read."""
+def classify(classifier: FlowerClassifier, photos: Sequence[Photo]) -> tuple[Output, Tensor]:
+    """Logits (N, classes), features (N, 128) and true labels (N,) of the photos that can be read."""
     if classifier.config.labels != LABELS:
         raise InvalidModel(f"The model names {', '.join(classifier.config.labels)}, not {', '.join(LABELS)}.")
     labels: list[int] = []
@@ -97,10 +94,16 @@ def classify(classifier: FlowerClassifier, photos: Sequence[Photo]) -> tuple[Ten
             labels.append(label)
             yield picture
 
-    logits = list(classifier.logits(pictures()))
-    if not logits:
+    outputs = list(classifier.outputs(pictures()))
+    if not outputs:
         raise InvalidDataset("None of the photos can be read.")
-    return torch.stack(logits), torch.tensor(labels)
+    return stack(outputs), torch.tensor(labels)
+
+
+def stack(outputs: Iterable[Output]) -> Output:
+    """What a network says of each of N photos -> logits (N, classes) and features (N, 128)."""
+    logits, features = zip(*outputs, strict=True)
+    return Output(torch.stack(logits), torch.stack(features))
 
 
 def evaluate_corrupted(classifier: FlowerClassifier, photos: Sequence[Photo]) -> dict[str, float]:
@@ -108,7 +111,7 @@ def evaluate_corrupted(classifier: FlowerClassifier, photos: Sequence[Photo]) ->
     pictures, labels = zip(*data.readable(photos), strict=True)
     accuracies = {}
     for name, corruption in tqdm(CORRUPTIONS.items(), desc="corrupting", leave=False):
-        logits = torch.stack(list(classifier.logits(corrupt(pictures, corruption))))
+        logits = stack(classifier.outputs(corrupt(pictures, corruption))).logits
         accuracies[name] = (logits.argmax(1) == torch.tensor(labels)).double().mean().item()
     return {**accuracies, "mean": sum(accuracies.values()) / len(accuracies)}
 
@@ -124,9 +127,13 @@ def _calibration_error_by_chance(probabilities: Tensor, draws: int = 200) -> flo
     return sum(calibration_error(probabilities, labels) for labels in drawn.T) / draws
 
 
-def _to_unit_interval(scores: Tensor) -> Tensor:
-    """Scores in the same order within 0-1, outside of which torchmetrics would take their sigmoid and round it."""
-    return (scores - scores.min()) / (scores.max() - scores.min()).clamp(min=1e-6)
+def _auroc(classifier: FlowerClassifier, flowers: Tensor, others: Tensor) -> float | None:
+    """Area under the ROC curve of telling features of flowers from those of other pictures; None without references."""
+    if classifier.references is None:
+        return None
+    scores = in_distribution_score(torch.cat([flowers, others]), classifier.references)
+    is_flower = torch.arange(len(scores)) < len(flowers)
+    return BinaryAUROC()((scores + 1) / 2, is_flower.int()).item()  # a cosine, brought into 0-1
 
 
 def _reliability(probabilities: Tensor, labels: Tensor) -> list[dict[str, float]]:
@@ -142,9 +149,9 @@ def _reliability(probabilities: Tensor, labels: Tensor) -> list[dict[str, float]
     ]
 
 
-def fit_threshold(logits: Tensor, share: float = 0.95) -> float:
-    """The threshold of ``in_distribution_score`` that keeps a share of the photos with these logits (N, classes)."""
-    return in_distribution_score(logits).quantile(1 - share, interpolation="lower").item()
+def fit_threshold(scores: Tensor, share: float = 0.95) -> float:
+    """The threshold that keeps a share of the photos with these scores (N,)."""
+    return scores.quantile(1 - share, interpolation="lower").item()
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -233,8 +240,7 @@ def report(metrics: Metrics) -> str:
             f"calibration error  {metrics['calibration_error']:.3f} "
             f"({metrics['calibration_error_by_chance']:.3f} by chance alone)",
             f"taken for a flower {metrics['in_distribution']:.1%} of the photos, "
-            f"{metrics['not_flowers']['in_distribution']:.1%} of {metrics['not_flowers']['pictures']} other pictures "
-            f"(AUROC {metrics['not_flowers']['auroc']:.3f})",
+            f"{metrics['not_flowers']['in_distribution']:.1%} of {metrics['not_flowers']['pictures']} other pictures",
             *rows,
         ]
     )

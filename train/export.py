@@ -21,12 +21,18 @@ import matplotlib
 import torch
 import tyro
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from safetensors.torch import save_file
+from torch.nn import functional as F
 
 from flower_alexnet import FlowerClassifier, InvalidModel
+from flower_alexnet.classifier import REFERENCES, in_distribution_score
 from train import evaluate
 from train.checkpoint import History
 from train.data import InvalidDataset, Photo, find_or_download, split
 from train.recipes import Recipe
+
+REFERENCE_STEP = 6
+"""One in so many training photos is a reference."""
 
 CARD_TEMPLATE = Path(__file__).with_name("model_card.md")
 
@@ -56,7 +62,7 @@ def write_model_folder(
     """Fit temperature and threshold on validation photos, measure, and write every file of a model folder.
 
     Args:
-        classifier: temperature and threshold of its config are replaced.
+        classifier: its references, and temperature and threshold of its config, are replaced.
         summary: what ``summarise`` returns; measurements are put in place of any it has.
         splits: photos by the names of ``data.split``.
         folder: files of the same names in it are replaced.
@@ -69,15 +75,15 @@ def write_model_folder(
         InvalidModel: one of the others is of another recipe, or of a seed that is there already.
     """
     classifier.network.half().float()  # what is measured is what is stored
-    logits, labels = evaluate.classify(classifier, splits["validation"])
-    classifier = FlowerClassifier(
-        classifier.network,
-        replace(
-            classifier.config,
-            temperature=evaluate.fit_temperature(logits, labels),
-            threshold=evaluate.fit_threshold(logits),
-        ),
+    references = evaluate.classify(classifier, splits["train"][::REFERENCE_STEP])[0].features
+    outputs, labels = evaluate.classify(classifier, splits["validation"])
+    config = replace(
+        classifier.config,
+        temperature=evaluate.fit_temperature(outputs.logits, labels),
+        threshold=evaluate.fit_threshold(in_distribution_score(outputs.features, references)),
     )
+    references = F.normalize(references, dim=1).half()
+    classifier = FlowerClassifier(classifier.network, config, references.float())
     measured = {part: evaluate.evaluate(classifier, splits[part]) for part in ("validation", "test")}
     summary = {**summary, **measured}
     if others:
@@ -91,8 +97,10 @@ def write_model_folder(
     evaluate.plot_confusion_matrix(summary["test"], aside / "confusion_matrix.png")
     evaluate.plot_reliability(summary["test"], aside / "reliability.png")
     evaluate.plot_training_curves(summary["history"], aside / "training_curves.png")
-    classifier.network.save_pretrained(aside, config=classifier.config)
+    classifier.network.save_pretrained(aside, config=config)
+    save_file({"features": references}, aside / REFERENCES)
     for file in aside.iterdir():
+        file.chmod(0o644)  # safetensors writes files that only their owner may read
         file.replace(folder / file.name)
     aside.rmdir()
     return summary

@@ -12,9 +12,12 @@ from flower_alexnet.images import Preprocessing, View
 LEARNING_RATES = {"sgd": 0.05, "momentum": 0.003, "adagrad": 0.002, "adam": 0.0002, "muon": 0.001}
 """Highest learning rate of each optimizer where a recipe names none."""
 
+WHOLE = 0.875
+"""Zoom of a view that shows all of a square photo: 224 of 256 pixels."""
+
 VIEWS = {
     1: (View(),),
-    5: (View(), View(x=0, y=0, flip=True), View(x=1, y=1), View(zoom=0.8), View(zoom=0.8, flip=True)),
+    4: (View(WHOLE), View(WHOLE, flip=True), View(WHOLE, x=0, y=0), View(WHOLE, x=1, y=1, flip=True)),
 }
 """The squares that are cut from a photo to be classified, by their number."""
 
@@ -93,7 +96,7 @@ class Recipe:
     mix: Probability = 0.0
     teacher: str | None = None
     distillation: Probability = 0.5
-    views: Literal[1, 5] = 1
+    views: Literal[1, 4] = 1
     seed: Annotated[int, Field(ge=0)] = 0
 
     def __post_init__(self) -> None:
@@ -137,7 +140,7 @@ class AlexNetBN(Recipe):
     noise: float = 0.05
     zoom_out: float = 0.1
     mix: float = 0.1
-    views: Literal[1, 5] = 5
+    views: Literal[1, 4] = 4
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from flower_alexnet import (
     LABELS,
@@ -17,6 +18,7 @@ from flower_alexnet import (
     FlowerClassifier,
     InvalidConfig,
     InvalidImage,
+    InvalidWeights,
     ModelNotFound,
     Prediction,
     Preprocessing,
@@ -62,7 +64,7 @@ def test_answer_is_the_mean_of_the_views(random_model: Path, tmp_path: Path) -> 
     picture = drawn_flower("roses", size=(300, 200))
     one, other = View(x=0), View(zoom=1.5, flip=True)
     logits = [
-        next(FlowerClassifier(network, Config(preprocessing=Preprocessing(views=views))).logits([picture]))
+        next(FlowerClassifier(network, Config(preprocessing=Preprocessing(views=views))).outputs([picture])).logits
         for views in ((one,), (other,), (one, other))
     ]
     assert torch.allclose(logits[2], (logits[0] + logits[1]) / 2, atol=1e-5)
@@ -79,15 +81,35 @@ def test_bad_photo_is_refused(random_model: Path) -> None:
 def test_temperature_divides_the_logits() -> None:
     network, picture = AlexNet(), drawn_flower("tulips")
     hot = FlowerClassifier(network, Config(temperature=4.0))(picture)
-    logits = next(FlowerClassifier(network, Config()).logits([picture]))
+    logits = next(FlowerClassifier(network, Config()).outputs([picture])).logits
     assert list(hot.probabilities.values()) == pytest.approx(torch.softmax(logits / 4, 0).tolist(), abs=1e-6)
 
 
 def test_picture_below_the_threshold_is_none_of_the_flowers(random_model: Path) -> None:
     network, picture = FlowerClassifier.from_pretrained(random_model).network, drawn_flower("tulips")
-    score = in_distribution_score(next(FlowerClassifier(network, Config()).logits([picture]))).item()
+    references = torch.rand(20, 128, generator=torch.Generator().manual_seed(0))
+    features = next(FlowerClassifier(network, Config()).outputs([picture])).features
+    cosines = torch.nn.functional.cosine_similarity(features, references)
+    score = in_distribution_score(features[None], references).item()
+    assert score == pytest.approx(cosines.sort(descending=True).values[9].item(), abs=1e-6)  # the tenth nearest
     for threshold, expected in ((None, True), (score - 0.01, True), (score + 0.01, False)):
-        assert FlowerClassifier(network, Config(threshold=threshold))(picture).in_distribution is expected
+        classifier = FlowerClassifier(network, Config(threshold=threshold), references)
+        assert classifier(picture).in_distribution is expected
+
+
+def test_threshold_needs_references(random_model: Path, tmp_path: Path) -> None:
+    network = FlowerClassifier.from_pretrained(random_model).network
+    with pytest.raises(InvalidConfig, match="needs references"):
+        FlowerClassifier(network, Config(threshold=0.5))
+    network.save_pretrained(tmp_path, config=Config(threshold=0.5))
+    with pytest.raises(ModelNotFound, match=r"no references\.safetensors"):
+        FlowerClassifier.from_pretrained(tmp_path)
+    for tensors in ({"features": torch.zeros(3, 7)}, {"features": torch.full((3, 128), torch.nan)}, {}):
+        save_file(tensors, tmp_path / "references.safetensors")
+        with pytest.raises(InvalidWeights, match=r"references\.safetensors"):
+            FlowerClassifier.from_pretrained(tmp_path)
+    save_file({"features": torch.rand(3, 128)}, tmp_path / "references.safetensors")
+    assert FlowerClassifier.from_pretrained(tmp_path).references is not None
 
 
 def test_answer_in_words() -> None:

@@ -13,7 +13,6 @@ from PIL import Image
 from torch import Tensor
 
 from flower_alexnet import LABELS, Config, FlowerClassifier
-from flower_alexnet.classifier import in_distribution_score
 from tests.conftest import PROJECT
 from train import data, evaluate
 from train.data import Photo
@@ -22,7 +21,10 @@ from train.data import Photo
 class RedIsSure(torch.nn.Module):
     """Says roses with probability 0.9 for a red picture, and tulips with 0.6 for any other."""
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def features(self, pictures: Tensor) -> Tensor:
+        return pictures
+
+    def classify(self, pictures: Tensor) -> Tensor:
         red = torch.tensor([0.025, 0.025, 0.9, 0.025, 0.025]).log()
         other = torch.tensor([0.1, 0.1, 0.1, 0.1, 0.6]).log()
         return torch.stack([red if picture[0].mean() > 0 else other for picture in pictures])
@@ -58,15 +60,19 @@ def test_metrics_by_hand(tmp_path: Path) -> None:
     json.dumps(metrics)
 
 
-def test_pictures_of_no_flower_are_told_by_their_logits(tmp_path: Path) -> None:
-    class SureOfPureRed(torch.nn.Module):
-        def forward(self, pictures: Tensor) -> Tensor:
+def test_pictures_of_no_flower_are_told_by_their_features(tmp_path: Path) -> None:
+    class Brightness(RedIsSure):
+        def features(self, pictures: Tensor) -> Tensor:
             pure = (pictures.mean((2, 3)) - torch.tensor([1, -1, -1])).abs().amax(1) < 1e-3
-            return pure[:, None] * torch.tensor([0.0, 0, 4, 0, 0]) + 7  # what all logits share says nothing
+            return torch.stack([pure, ~pure], 1)[..., None, None].float()
+
+        def classify(self, features: Tensor) -> Tensor:
+            return features.new_zeros(len(features), 5)
 
     Image.new("RGB", (70, 70), "red").save(tmp_path / "red.png")
-    for threshold, kept in ((1.0, 0), (None, 1)):
-        classifier = FlowerClassifier(SureOfPureRed(), Config(threshold=threshold))  # type: ignore[arg-type]
+    references = torch.tensor([[1.0, 0.0]])
+    for threshold, kept in ((0.5, 0), (None, 1)):
+        classifier = FlowerClassifier(Brightness(), Config(threshold=threshold), references)  # type: ignore[arg-type]
         metrics = evaluate.evaluate(classifier, [Photo(tmp_path / "red.png", 2)])
         assert metrics["in_distribution"] == 1
         assert metrics["not_flowers"] == {"in_distribution": kept, "auroc": 1, "pictures": 245}
@@ -80,8 +86,8 @@ def test_calibration_error_by_chance_is_that_of_true_probabilities() -> None:
 
 
 def test_threshold_keeps_the_share_asked_for() -> None:
-    logits = torch.randn(1000, 5)
-    kept = in_distribution_score(logits) >= evaluate.fit_threshold(logits)
+    scores = torch.randn(1000)
+    kept = scores >= evaluate.fit_threshold(scores)
     assert kept.double().mean() == pytest.approx(0.95, abs=0.002)
 
 

@@ -59,6 +59,7 @@ def test_run_writes_a_complete_model_folder(whole_run: Path) -> None:
         "confusion_matrix.png",
         "metrics.json",
         "model.safetensors",
+        "references.safetensors",
         "reliability.png",
         "training_curves.png",
     ]
