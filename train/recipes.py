@@ -143,16 +143,7 @@ class AlexNetBN(Recipe):
     views: Literal[1, 4] = 4
 
 
-@dataclass(frozen=True)
-class AlexNet(AlexNetBN):
-    """The seed's network, layer for layer, trained as well as we can: it learns from alexnet-bn as well."""
-
-    batch_norm: bool = False
-    epochs: int = 60
-    teacher: str | None = "alexnet-bn"
-
-
-RECIPES: dict[str, Recipe] = {"seed": Seed(), "alexnet_bn": AlexNetBN(), "alexnet": AlexNet()}
+RECIPES: dict[str, Recipe] = {"seed": Seed(), "alexnet_bn": AlexNetBN()}
 """The recipes by the names they have on the command line."""
 
 
