@@ -207,7 +207,8 @@ def application(hub: Hub) -> FastAPI:
 
     @app.put("/storage/{oid}")
     async def store(request: Request, oid: str) -> Response:
-        content, cut = bytearray(), hub.next_cut()
+        content = bytearray()
+        cut = hub.next_cut() if int(request.headers.get("content-length", 0)) >= LARGE else None
         async for block in request.stream():
             content += block
             if cut is not None and len(content) >= cut:

@@ -116,12 +116,18 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Seed(Recipe):
-    """The recipe of the blog post this project began as: 15 epochs of random crops and flips."""
+    """The recipe of the blog post this project began as: 15 epochs of random crops and flips.
+
+    75.5 % on test with one seed, in 5 minutes on two cores of an AMD EPYC.
+    """
 
 
 @dataclass(frozen=True)
 class AlexNetBN(Recipe):
-    """AlexNet with batch normalisation, trained as well as we can."""
+    """AlexNet with batch normalisation, trained as well as we can.
+
+    92.4 ± 0.5 % on test over three seeds, each in 43 minutes on one core of an AMD EPYC while another ran on the second.
+    """
 
     batch_norm: bool = True
     epochs: int = 100

@@ -171,7 +171,7 @@ def test_connection_cut_while_uploading_publishes_nothing_and_the_retry_succeeds
     assert_no_traceback_nor_token(result)
     repo = hub.repos["model", "ann/flowers"]
     assert len(repo.commits) == 1
-    assert hub.uploads == []
+    assert all(len(hub.objects[oid]) < hub_server.LARGE for oid in hub.uploads)
     assert publish(environment, "model", str(folder), "ann/flowers").returncode == 0
     assert "model.safetensors" in repo.commits[repo.branches["main"]]
 
