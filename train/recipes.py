@@ -126,7 +126,7 @@ class Seed(Recipe):
 class AlexNetBN(Recipe):
     """AlexNet with batch normalisation, trained as well as we can.
 
-    92.4 ± 0.5 % on test over three seeds, each in 43 minutes on one core of an AMD EPYC while another ran on the second.
+    92.4 ± 0.5 % on test over three seeds, each in 43 minutes on one core of an AMD EPYC, two of them side by side.
     """
 
     batch_norm: bool = True
