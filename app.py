@@ -103,7 +103,7 @@ def build() -> gr.Blocks:
             [model, *shown],
             api_visibility="private",
             preprocess=False,
-            show_progress_on=words,
+            show_progress_on=bars,
             concurrency_limit=8,  # who waits for a download does not hold up the others
         )
         photo.clear(lambda: ("", None), None, shown, api_visibility="private")
