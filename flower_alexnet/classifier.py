@@ -40,6 +40,7 @@ REFERENCES = "references.safetensors"
 """The file of a model folder with features of photos that the network was trained on."""
 
 NEIGHBOURS = 10
+"""Which of the nearest references a picture's score is taken from."""
 
 SURE = 0.5
 """Probability from which on an answer is given without reserve."""

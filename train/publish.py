@@ -72,10 +72,10 @@ def space_files(project: Path = PROJECT) -> Files:
     """
     files: Files = {}
     for name in SPACE:
-        found = _files_under(project / name, project) if (project / name).is_dir() else {name: project / name}
-        if name != "examples" and not all(file.is_file() for file in found.values()):
+        path = project / name
+        if not path.exists():
             raise NotPublished(f"There is no {name} in {project}.")
-        files |= {name: file for name, file in found.items() if file.is_file()}
+        files |= _files_under(path, project) if path.is_dir() else {name: path}
     return files
 
 
