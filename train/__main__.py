@@ -13,9 +13,10 @@ import tyro
 from huggingface_hub.constants import SAFETENSORS_SINGLE_FILE
 
 from flower_alexnet import Config, FlowerClassifier, InvalidModel
+from flower_alexnet.dataset import InvalidDataset, split
 from train import checkpoint, engine, evaluate, export, recipes
 from train.checkpoint import InvalidCheckpoint
-from train.data import CACHE, DecodedPhotos, InvalidDataset, find_or_download, pictures, split
+from train.data import CACHE, DecodedPhotos, find_or_download, pictures
 from train.recipes import RECIPES, InvalidRecipe, Recipe
 
 

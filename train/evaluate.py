@@ -27,11 +27,11 @@ from torchmetrics.classification import (
 )
 from tqdm import tqdm
 
-from flower_alexnet import LABELS, FlowerClassifier, InvalidModel, catalog, images
+from flower_alexnet import LABELS, FlowerClassifier, InvalidModel, catalog, dataset, images
 from flower_alexnet.classifier import Output, in_distribution_score
+from flower_alexnet.dataset import InvalidDataset, Photo
 from train import data, not_flowers
 from train.corruptions import CORRUPTIONS, corrupt
-from train.data import InvalidDataset, Photo
 
 CALIBRATION_BINS = 15
 
@@ -264,7 +264,7 @@ def main(
     """
     try:
         classifier = catalog.load(model)
-        photos = data.all_photos(data_folder) if split == "all" else data.split(data_folder)[split]
+        photos = dataset.all_photos(data_folder) if split == "all" else dataset.split(data_folder)[split]
         metrics = evaluate(classifier, photos)
         if corrupted:
             metrics["corrupted"] = evaluate_corrupted(classifier, photos)

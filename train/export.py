@@ -26,9 +26,10 @@ from torch.nn import functional as F
 
 from flower_alexnet import FlowerClassifier, InvalidModel
 from flower_alexnet.classifier import REFERENCES, in_distribution_score
+from flower_alexnet.dataset import InvalidDataset, Photo, split
 from train import evaluate
 from train.checkpoint import History
-from train.data import InvalidDataset, Photo, find_or_download, split
+from train.data import find_or_download
 from train.recipes import Recipe
 
 REFERENCE_STEP = 6
@@ -64,7 +65,7 @@ def write_model_folder(
     Args:
         classifier: its references, and temperature and threshold of its config, are replaced.
         summary: what ``summarise`` returns; measurements are put in place of any it has.
-        splits: photos by the names of ``data.split``.
+        splits: photos by the names of ``dataset.split``.
         folder: files of the same names in it are replaced.
         others: summaries of runs of the same recipe from other seeds.
 

@@ -15,9 +15,10 @@ import matplotlib
 import tyro
 from matplotlib import pyplot
 
+from flower_alexnet.dataset import InvalidDataset, split
 from train import checkpoint, engine
 from train.checkpoint import History, InvalidCheckpoint
-from train.data import DecodedPhotos, InvalidDataset, find_or_download, pictures, split
+from train.data import DecodedPhotos, find_or_download, pictures
 from train.recipes import RECIPES, Recipe
 
 TITLES = {

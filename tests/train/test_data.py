@@ -15,17 +15,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from flower_alexnet import LABELS
+from flower_alexnet import LABELS, dataset
+from flower_alexnet.dataset import InvalidDataset, Photo
 from tests.conftest import drawn_flower
 from train import data
-from train.data import DecodedPhotos, InvalidDataset, Photo
+from train.data import DecodedPhotos
 
 
 def test_split_of_the_real_photos_is_the_documented_one(real_photos: Path) -> None:
-    splits = data.split(real_photos)
+    splits = dataset.split(real_photos)
     assert {name: len(photos) for name, photos in splits.items()} == {"train": 2936, "validation": 367, "test": 367}
     assert (
-        len({photo.path for photos in splits.values() for photo in photos}) == 3670 == len(data.all_photos(real_photos))
+        len({photo.path for photos in splits.values() for photo in photos})
+        == 3670
+        == len(dataset.all_photos(real_photos))
     )
     per_class = [sum(photo.label == label for photo in splits["test"]) for label in range(5)]
     assert per_class == [63, 90, 64, 70, 80]
@@ -33,11 +36,11 @@ def test_split_of_the_real_photos_is_the_documented_one(real_photos: Path) -> No
 
 def test_split_depends_on_the_names_alone(flowers: Path, tmp_path: Path) -> None:
     shutil.copytree(flowers, tmp_path / "copy")
-    for name, photos in data.split(flowers).items():
+    for name, photos in dataset.split(flowers).items():
         assert [photo.path.relative_to(flowers) for photo in photos] == [
-            photo.path.relative_to(tmp_path / "copy") for photo in data.split(tmp_path / "copy")[name]
+            photo.path.relative_to(tmp_path / "copy") for photo in dataset.split(tmp_path / "copy")[name]
         ]
-    assert [len(photos) for photos in data.split(flowers).values()] == [80, 10, 10]
+    assert [len(photos) for photos in dataset.split(flowers).values()] == [80, 10, 10]
 
 
 def rename(old: str, new: str) -> Callable[[Path], object]:
@@ -59,7 +62,7 @@ def test_wrong_folders_are_named(flowers: Path, tmp_path: Path, change: Callable
     shutil.copytree(flowers, folder)
     change(folder)
     with pytest.raises(InvalidDataset, match=message):
-        data.all_photos(folder)
+        dataset.all_photos(folder)
 
 
 def test_folders_may_be_named_by_one_flower(flowers: Path, tmp_path: Path) -> None:
@@ -68,14 +71,14 @@ def test_folders_may_be_named_by_one_flower(flowers: Path, tmp_path: Path) -> No
     (folder / "roses").rename(folder / "Rose")
     (folder / "README.txt").write_text("about these photos")
     (folder / ".hidden").mkdir()
-    assert len(data.all_photos(folder)) == 100
+    assert len(dataset.all_photos(folder)) == 100
 
 
 def test_decoded_once_and_the_same_in_a_worker(
     flowers: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
-    photos = [*data.split(flowers)["validation"], Photo(tmp_path / "bad.jpg", 3)]
+    photos = [*dataset.split(flowers)["validation"], Photo(tmp_path / "bad.jpg", 3)]
     with caplog.at_level(logging.WARNING):
         decoded = DecodedPhotos(photos, 64, cache=tmp_path)
     assert "bad.jpg is not a picture" in caplog.text
@@ -148,7 +151,7 @@ def test_download_goes_on_where_it_stopped_and_is_kept(archive: Archive, tmp_pat
     assert not (tmp_path / "flower_photos").exists()
     folder = data.find_or_download(archive.url, tmp_path)
     assert archive.ranges == ["bytes=0-", "bytes=10000-"]
-    assert len(data.all_photos(folder)) == 25
+    assert len(dataset.all_photos(folder)) == 25
     assert data.find_or_download(archive.url, tmp_path) == folder
     assert len(archive.ranges) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["flower_photos"]

@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from flower_alexnet import LABELS, Config, FlowerClassifier
+from flower_alexnet import LABELS, Config, FlowerClassifier, dataset
+from flower_alexnet.dataset import Photo
 from tests.conftest import PROJECT
-from train import data, evaluate
-from train.data import Photo
+from train import evaluate
 
 
 class RedIsSure(torch.nn.Module):
@@ -119,8 +119,8 @@ def test_command(flowers: Path, random_model: Path) -> None:
     metrics = json.loads(result.stdout)
     assert metrics["photos"] == 100
     assert metrics["not_flowers"]["pictures"] == 245
-    predictions = FlowerClassifier.from_pretrained(random_model)([photo.path for photo in data.all_photos(flowers)])
-    right = [p.label == LABELS[photo.label] for p, photo in zip(predictions, data.all_photos(flowers), strict=True)]
+    predictions = FlowerClassifier.from_pretrained(random_model)([photo.path for photo in dataset.all_photos(flowers)])
+    right = [p.label == LABELS[photo.label] for p, photo in zip(predictions, dataset.all_photos(flowers), strict=True)]
     assert metrics["accuracy"] == pytest.approx(sum(right) / 100)
 
 
@@ -139,7 +139,7 @@ def test_shipped_models_are_as_accurate_as_they_say(real_photos: Path) -> None:
     for folder in sorted((PROJECT / "weights").iterdir()):
         stated = json.loads((folder / "metrics.json").read_text())["test"]
         classifier = FlowerClassifier.from_pretrained(folder)
-        measured = evaluate.evaluate(classifier, data.split(real_photos)["test"])
+        measured = evaluate.evaluate(classifier, dataset.split(real_photos)["test"])
         assert measured["accuracy"] == pytest.approx(stated["accuracy"], abs=0.006), folder.name
         assert measured["not_flowers"]["auroc"] == pytest.approx(stated["not_flowers"]["auroc"], abs=0.01)
         assert measured["calibration_error"] == pytest.approx(stated["calibration_error"], abs=0.01), folder.name

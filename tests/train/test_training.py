@@ -15,9 +15,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from flower_alexnet import FlowerClassifier, catalog
+from flower_alexnet import FlowerClassifier, catalog, dataset
 from tests.conftest import PROJECT
-from train import data, engine, evaluate
+from train import engine, evaluate
 from train.recipes import RECIPES, InvalidRecipe, Recipe, check
 
 SMALL = ["--size", "64", "--resize", "64", "--batch-size", "8", "--optimizer", "adam", "--seed", "3"]
@@ -71,7 +71,7 @@ def test_run_writes_a_complete_model_folder(whole_run: Path) -> None:
 
 
 def test_its_figures_are_those_of_the_files_it_wrote(whole_run: Path, flowers: Path) -> None:
-    measured = evaluate.evaluate(FlowerClassifier.from_pretrained(whole_run), data.split(flowers)["validation"])
+    measured = evaluate.evaluate(FlowerClassifier.from_pretrained(whole_run), dataset.split(flowers)["validation"])
     stated = json.loads((whole_run / "metrics.json").read_text())["validation"]
     for one, other in zip(stated.pop("reliability"), measured.pop("reliability"), strict=True):
         assert one == pytest.approx(other)
