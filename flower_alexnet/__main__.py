@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
-from PIL import Image
-
-from flower_alexnet import InvalidImage, InvalidModel, Prediction, catalog, images
+from flower_alexnet import InvalidModel, Prediction, batch, catalog
+from flower_alexnet.batch import PhotoFile
 
 BAR = 30
 """Characters of a bar that stands for probability 1."""
@@ -28,36 +28,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def classify(options: argparse.Namespace) -> int:
     """Classify the photos that can be read, and say on stderr which cannot."""
     classifier = catalog.load(options.model)
-    read: list[str] = []
-    unread: list[str] = []
-
-    def readable() -> Iterator[Image.Image]:
-        for photo in options.photos:
-            try:
-                picture = images.load(photo)
-            except InvalidImage as error:
-                unread.append(photo)
-                print(error, file=sys.stderr)
-            else:
-                read.append(photo)
-                yield picture
-
     rows = []
-    for number, prediction in enumerate(classifier.stream(readable())):
-        if options.json:
-            rows.append(_row(read[number], prediction, options.top))
-        else:
-            print(_table(read[number], prediction, options.top))
+    for row in batch.classify(classifier, [PhotoFile(photo, Path(photo)) for photo in options.photos]):
+        rows.append(row)
+        if row.prediction is None:
+            print(row.problem, file=sys.stderr)
+        elif not options.json:
+            print(_table(row.name, row.prediction, options.top))
     if options.json:
-        print(json.dumps(rows, indent=2))
-    return 2 if unread else 0
+        print(json.dumps([_row(row.name, row.prediction, options.top) for row in rows if row.prediction], indent=2))
+    return 2 if any(row.problem for row in rows) else 0
 
 
 def models(_: argparse.Namespace) -> int:
     """List the shipped models, best first."""
     shipped = catalog.shipped_models()
     for model in shipped:
-        print(model.title if model.problem is None else f"{model.title}: {model.problem}")
+        print(model.title() if model.problem is None else f"{model.title()}: {model.problem}")
     if not shipped:
         print(f"There is no model in {catalog.WEIGHTS}.", file=sys.stderr)
     return 0 if shipped else 2

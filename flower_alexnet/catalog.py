@@ -7,9 +7,11 @@ import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from flower_alexnet.classifier import FlowerClassifier
 from flower_alexnet.model import InvalidModel, ModelNotFound
+from flower_alexnet.translations import translate
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 
@@ -33,14 +35,25 @@ class Model:
     shipped: bool = True
     problem: str | None = None
 
-    @property
-    def title(self) -> str:
-        """The name with its accuracy beside it."""
+    def title(self, language: str = "en") -> str:
+        """The name with its accuracy beside it, in one of ``translations.LANGUAGES``."""
         if self.problem is not None:
-            return f"{self.name} (unavailable)"
+            return translate("unavailable", language, model=self.name)
         if self.test_accuracy is not None:
-            return f"{self.name} ({self.test_accuracy:.1%} on test)"
-        return f"{self.name} (accuracy not measured)" if self.shipped else self.name
+            return translate("measured", language, model=self.name, accuracy=f"{self.test_accuracy:.1%}")
+        return translate("unmeasured", language, model=self.name) if self.shipped else self.name
+
+    @property
+    def folder(self) -> Path | None:
+        """Where its card, measurements and plots are; None for a model of the Hub."""
+        return next((folder for folder in (WEIGHTS / self.name, Path(self.name)) if folder.is_dir()), None)
+
+    def metrics(self) -> dict[str, Any] | None:
+        """What was measured of it, as in its ``metrics.json``; None if that is damaged or not here."""
+        try:
+            return json.loads((self.folder / "metrics.json").read_text(encoding="utf-8")) if self.folder else None
+        except (OSError, ValueError):
+            return None
 
 
 def shipped_models(weights: Path = WEIGHTS) -> list[Model]:

@@ -29,12 +29,12 @@ from torch.nn import functional as F
 
 from flower_alexnet import images
 from flower_alexnet.images import Preprocessing
-from flower_alexnet.labels import DISPLAY_NAMES, LABELS
+from flower_alexnet.labels import LABELS, flower_name
 from flower_alexnet.model import CHANNELS, AlexNet, InvalidModel, InvalidWeights, ModelNotFound
+from flower_alexnet.translations import percent, translate
 
 BATCH = 32
 """Photos in one forward pass."""
-
 
 REFERENCES = "references.safetensors"
 """The file of a model folder with features of photos that the network was trained on."""
@@ -101,14 +101,14 @@ class Prediction:
         """The k most probable labels with their probabilities, best first."""
         return sorted(self.probabilities.items(), key=lambda item: -item[1])[:k]
 
-    def in_words(self) -> str:
-        """The answer as a person would give it."""
-        name = DISPLAY_NAMES["en"].get(self.label, self.label)
+    def in_words(self, language: str = "en") -> str:
+        """The answer as a person would give it, in one of ``translations.LANGUAGES``."""
         if not self.in_distribution:
-            return "This does not look like one of the five flowers"
-        if self.probability < SURE:
-            return f"Not sure: maybe a {name} ({self.probability:.0%})"
-        return f"{name.capitalize()}, {self.probability:.0%}"
+            return translate("none_of_them", language)
+        answer = "sure" if self.probability >= SURE else "not_sure"
+        name = flower_name(self.label, language)
+        words = translate(answer, language, flower=name, probability=percent(self.probability))
+        return words[0].upper() + words[1:]
 
 
 class Output(NamedTuple):
@@ -196,9 +196,9 @@ class FlowerClassifier:
     def outputs(self, photos: Iterable[images.Source]) -> Iterator[Output]:
         """What the network says of each photo."""
         preprocessing, remaining = self.config.preprocessing, iter(photos)
-        while batch := list(islice(remaining, BATCH)):
-            views = torch.cat([images.to_tensor(images.load(photo), preprocessing) for photo in batch])
-            features = self.network.features(views)
+        # Photos become tensors one by one, so that no more than one is in memory at its full size.
+        while batch := [images.to_tensor(images.load(photo), preprocessing) for photo in islice(remaining, BATCH)]:
+            features = self.network.features(torch.cat(batch))
             logits = self.network.classify(features).unflatten(0, (len(batch), -1)).mean(1)
             yield from map(Output, logits, features.mean((2, 3)).unflatten(0, (len(batch), -1)).mean(1))
 

@@ -82,8 +82,12 @@ class Preprocessing:
     views: Annotated[tuple[View, ...], Field(min_length=1, max_length=16)] = (View(),)
 
 
-def load(source: Source) -> Image.Image:
+def load(source: Source, name: str = "the picture") -> Image.Image:
     """Read a picture, turn it upright by its EXIF flag and make it RGB; what is transparent becomes white.
+
+    Args:
+        source: where it is.
+        name: what messages call it, if it is not a path.
 
     Raises:
         EmptyImage, UnreadableImage, TruncatedImage, ImageTooLarge: all of them ``InvalidImage``.
@@ -92,9 +96,9 @@ def load(source: Source) -> Image.Image:
     if isinstance(source, np.ndarray):
         return _to_rgb(_from_array(source))
     if isinstance(source, Image.Image):
-        name, picture = "the picture", source
+        picture = source
     elif isinstance(source, bytes):
-        name, picture = "the picture", _open("the picture", source)
+        picture = _open(name, source)
     elif isinstance(source, (str, os.PathLike)):
         name = Path(source).name
         picture = _open(name, _read(Path(source)))
@@ -118,13 +122,21 @@ def to_tensor(picture: Image.Image, preprocessing: Preprocessing) -> Tensor:
     return F.normalize(values, list(preprocessing.mean), list(preprocessing.std), inplace=True)
 
 
+def box(size: tuple[int, int], preprocessing: Preprocessing, view: View) -> tuple[float, float, float, float]:
+    """Where a view lies in a picture of a size (width, height): left, top, right, bottom, in pixels."""
+    width, height = size
+    shorter = min(size)
+    side = min(shorter * preprocessing.crop / preprocessing.resize / view.zoom, shorter)
+    left, top = (width - side) * view.x, (height - side) * view.y
+    return left, top, left + side, top + side
+
+
 def _cut(picture: Image.Image, preprocessing: Preprocessing, view: View) -> Image.Image:
     # Cut out and resized in one step: a picture of 1x10,000 pixels never becomes one of 256x2,560,000.
-    shorter = min(picture.size)
-    side = min(shorter * preprocessing.crop / preprocessing.resize / view.zoom, shorter)
-    left, top = (picture.width - side) * view.x, (picture.height - side) * view.y
     square = picture.resize(
-        (preprocessing.crop, preprocessing.crop), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side)
+        (preprocessing.crop, preprocessing.crop),
+        Image.Resampling.BILINEAR,
+        box=box(picture.size, preprocessing, view),
     )
     return ImageOps.mirror(square) if view.flip else square
 

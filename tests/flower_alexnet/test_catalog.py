@@ -23,7 +23,7 @@ def weights(random_model: Path, tmp_path: Path) -> Path:
 
 
 def test_best_first_and_unusable_last(weights: Path) -> None:
-    titles = [model.title for model in catalog.shipped_models(weights)]
+    titles = [model.title() for model in catalog.shipped_models(weights)]
     assert titles == ["good (80.0% on test)", "fair (60.0% on test)", "broken (unavailable)"]
     assert "damaged" in str(catalog.shipped_models(weights)[-1].problem)
 
@@ -46,4 +46,4 @@ def test_no_model_at_all(tmp_path: Path) -> None:
 
 def test_accuracy_that_was_not_measured(random_model: Path, tmp_path: Path) -> None:
     shutil.copytree(random_model, tmp_path / "new")
-    assert catalog.shipped_models(tmp_path)[0].title == "new (accuracy not measured)"
+    assert catalog.shipped_models(tmp_path)[0].title() == "new (accuracy not measured)"
