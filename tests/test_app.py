@@ -1,18 +1,28 @@
-"""The served app: by its API, and in a real browser."""
+"""The served app, as programs call it."""
 
 from __future__ import annotations
 
-import os
+import asyncio
+import base64
+import re
+import subprocess
+import zipfile
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from playwright.sync_api import Page, expect
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
+from mcp.types import CallToolResult, ImageContent, TextContent, Tool
+from PIL import Image
 
-from flower_alexnet import LABELS, catalog
-from tests.conftest import Server, drawn_flower
-from train import data
+from flower_alexnet import LABELS, catalog, dataset
+from tests.conftest import PROJECT, Server, drawn_flower
+
+EXAMPLE = PROJECT / "examples" / "sunflowers.webp"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +41,7 @@ def probabilities(answer: dict) -> dict[str, float]:
     return {entry["label"]: entry["confidence"] for entry in answer["confidences"]}
 
 
-def test_api_answers_what_the_library_answers(client: Client, photo: Path) -> None:
+def test_classify_answers_what_the_library_answers(client: Client, photo: Path) -> None:
     expected = catalog.load()(photo).probabilities
     answer = client.predict(image=handle_file(str(photo)), api_name="/classify")
     assert probabilities(answer) == pytest.approx(expected, abs=1e-6)
@@ -40,62 +50,121 @@ def test_api_answers_what_the_library_answers(client: Client, photo: Path) -> No
         assert probabilities(answer) == pytest.approx(catalog.load(model.name)(photo).probabilities, abs=1e-6)
 
 
-def test_api_on_a_photo_of_each_class(client: Client, real_photos: Path) -> None:
+def test_classify_a_photo_of_each_class(client: Client, real_photos: Path) -> None:
     for label in range(len(LABELS)):
-        photo = next(photo for photo in data.split(real_photos)["test"] if photo.label == label)
+        photo = next(photo for photo in dataset.split(real_photos)["test"] if photo.label == label)
         answer = client.predict(image=handle_file(str(photo.path)), api_name="/classify")
         assert set(probabilities(answer)) == set(LABELS)
         assert sum(probabilities(answer).values()) == pytest.approx(1)
 
 
-def test_api_refuses_in_words(client: Client, photo: Path, server: Server) -> None:
+def test_endpoints_refuse_in_words(client: Client, photo: Path, server: Server) -> None:
     content = photo.read_bytes()
     for bad, message in ((b"", "empty"), (b"text", "not a picture"), (content[: len(content) // 2], "cut short")):
         photo.write_bytes(bad)
-        with pytest.raises(AppError, match=message):
-            client.predict(image=handle_file(str(photo)), api_name="/classify")
-    with pytest.raises(AppError, match="Choose a photo"):
-        client.predict(image=None, api_name="/classify")
+        for endpoint in ("/classify", "/explain", "/compare"):
+            with pytest.raises(AppError, match=message):
+                client.predict(image=handle_file(str(photo)), api_name=endpoint)
+    for endpoint in ("/classify", "/explain", "/compare"):
+        with pytest.raises(AppError, match="Choose a photo"):
+            client.predict(image=None, api_name=endpoint)
+    with pytest.raises(AppError, match="Choose photos"):
+        client.predict(files=[], api_name="/classify_batch")
     photo.write_bytes(content)
     for model in ("nothing", "../weights/alexnet-seed", ["alexnet-seed"], None):
         with pytest.raises(AppError, match="Choose a model"):
             client.predict(image=handle_file(str(photo)), model=model, api_name="/classify")
+    with pytest.raises(AppError, match="There is no label orchid"):
+        client.predict(image=handle_file(str(photo)), label="orchid", api_name="/explain")
     assert "Traceback" not in server.log.read_text()
 
 
-def test_visitor_uploads_chooses_a_model_and_reads_five_probabilities(
-    browser_page: Page, server: Server, photo: Path
-) -> None:
-    page, problems, hosts = browser_page, [], set()
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
-    page.goto(server.url)
-    page.locator("input[type=file]").first.set_input_files(str(photo))
-    page.locator("img[src*='/file=']").first.wait_for()
-
-    page.get_by_label("Model").click()
-    page.get_by_role("option", name=catalog.shipped_models()[-1].name).click()
-    bars = page.locator("[data-testid$='-confidence-set']")
-    expect(bars).to_have_count(5)  # choosing another model classifies the photo that is there
-    page.get_by_role("button", name="Classify").click()
-    expect(bars).to_have_count(5)
-    text = " ".join(bars.all_inner_texts())
-    assert all(label in text for label in LABELS)
-    assert text.count("%") == 5
-    assert problems == []
-    assert hosts == {server.url.removeprefix("http://")}
-    if folder := os.environ.get("SCREENSHOTS"):
-        page.screenshot(path=f"{folder}/laptop.png")
-        page.set_viewport_size({"width": 390, "height": 844})
-        page.screenshot(path=f"{folder}/phone.png", full_page=True)
+def test_explain_colours_the_photo(client: Client) -> None:
+    plain = np.asarray(Image.open(EXAMPLE).convert("RGB"), dtype=float)
+    overlays = []
+    for label in ("sunflowers", "daisy"):
+        answer = client.predict(image=handle_file(str(EXAMPLE)), label=label, api_name="/explain")
+        overlays.append(np.asarray(Image.open(answer["path"] if isinstance(answer, dict) else answer), dtype=float))
+        assert overlays[-1].shape == plain.shape
+        assert np.abs(overlays[-1] - plain).mean() > 5
+    assert np.abs(overlays[0] - overlays[1]).mean() > 1
 
 
-def test_visitor_reads_why_a_file_is_no_photo(browser_page: Page, server: Server, tmp_path: Path) -> None:
+def test_compare_asks_every_model(client: Client) -> None:
+    rows = client.predict(image=handle_file(str(EXAMPLE)), api_name="/compare")
+    assert [row["model"] for row in rows] == [model.name for model in catalog.shipped_models()]
+    for row in rows:
+        assert row["probabilities"] == pytest.approx(catalog.load(row["model"])(EXAMPLE).probabilities, abs=1e-6)
+        assert row["milliseconds"] > 0
+
+
+def test_classify_batch_has_a_row_for_each_file(client: Client, tmp_path: Path, photo: Path) -> None:
     (tmp_path / "note.png").write_text("not a picture")
-    page = browser_page
-    page.goto(server.url)
-    page.locator("input[type=file]").first.set_input_files(str(tmp_path / "note.png"))
-    page.locator("img[src*='/file=']").first.wait_for(state="attached")
-    page.get_by_role("button", name="Classify").click()
-    expect(page.get_by_text("note.png is not a picture of a known kind")).to_be_visible()
-    expect(page.locator("[data-testid$='-confidence-set']")).to_have_count(0)
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.write(EXAMPLE, "folder/one.webp")
+        archive.writestr("folder/two.jpg", b"\xff\xd8 cut")
+    files = [handle_file(str(tmp_path / name)) for name in ("flower.jpg", "note.png", "more.zip")]
+    rows = client.predict(files=files, api_name="/classify_batch")
+    assert [row["photo"] for row in rows] == [
+        "flower.jpg",
+        "note.png",
+        "more.zip/folder/one.webp",
+        "more.zip/folder/two.jpg",
+    ]
+    assert rows[0]["probabilities"] == pytest.approx(catalog.load()(photo).probabilities, abs=1e-6)
+    assert "not a picture" in rows[1]["problem"]
+    assert rows[2]["label"] == "sunflowers"
+    assert "two.jpg" in rows[3]["problem"]
+
+
+def test_only_what_is_documented_can_be_called(client: Client) -> None:
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(endpoints) == {"/classify", "/explain", "/compare", "/classify_batch"}
+    assert all(endpoint["description"] for endpoint in endpoints.values())
+    with pytest.raises(ValueError, match="answer"):
+        client.predict(None, "alexnet-bn", api_name="/answer")
+
+
+def test_tools_for_language_models(server: Server) -> None:
+    picture = f"data:image/webp;base64,{base64.b64encode(EXAMPLE.read_bytes()).decode()}"
+
+    async def ask() -> tuple[list[Tool], CallToolResult, CallToolResult]:
+        address = f"{server.url}/gradio_api/mcp/"
+        async with streamablehttp_client(address) as (read, write, _), ClientSession(read, write) as session:
+            await session.initialize()
+            tools = (await session.list_tools()).tools
+            name = {tool.name.removeprefix("flower_alexnet_"): tool.name for tool in tools}
+            classified = await session.call_tool(name["classify"], {"image": picture})
+            explained = await session.call_tool(name["explain"], {"image": picture, "label": "daisy"})
+            return tools, classified, explained
+
+    tools, classified, explained = asyncio.run(ask())
+    described = {tool.name: tool for tool in tools}
+    assert len(described) == 4
+    for tool in tools:
+        assert tool.description
+        assert all("description" in field for field in tool.inputSchema["properties"].values())
+    assert isinstance(classified.content[0], TextContent)
+    assert "sunflowers" in classified.content[0].text
+    assert any(isinstance(part, ImageContent) for part in explained.content)
+
+
+def readme_examples(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.+?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
+
+
+def test_readme_examples_for_programs_run(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (photo,) = [code for code in readme_examples("python") if "gradio_client" in code]
+    (curl,) = [code for code in readme_examples("bash") if "curl" in code]
+    (tmp_path / "photo.jpg").write_bytes(EXAMPLE.read_bytes())
+    namespace: dict[str, Any] = {}
+    exec(photo.replace("http://127.0.0.1:7860", server.url).replace('"photo.jpg"', repr(str(EXAMPLE))), namespace)
+    assert "sunflowers" in capsys.readouterr().out
+    answer = subprocess.run(
+        ["bash", "-c", curl.replace("http://127.0.0.1:7860", server.url)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "sunflowers" in answer.stdout

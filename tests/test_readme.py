@@ -16,7 +16,7 @@ README = RepoCard.load(PROJECT / "README.md")
 
 def test_space_runs_what_the_requirements_install() -> None:
     requirements = (PROJECT / "requirements.txt").read_text()
-    assert f"gradio=={README.data['sdk_version']}\n" in requirements
+    assert f"gradio[mcp]=={README.data['sdk_version']}\n" in requirements
     assert (PROJECT / README.data["app_file"]).is_file()
     assert README.data["license"] == "apache-2.0"
 

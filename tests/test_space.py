@@ -68,7 +68,7 @@ def test_card_of_the_space_fits_what_is_published(space: Path) -> None:
     data = SpaceCardData(**card.data.to_dict())
     assert data.sdk == "gradio"
     assert data.title
-    assert f"gradio=={data.sdk_version}" in (space / "requirements.txt").read_text().splitlines()
+    assert f"gradio[mcp]=={data.sdk_version}" in (space / "requirements.txt").read_text().splitlines()
     assert data.python_version == "{}.{}".format(*sys.version_info)
     assert data.app_file is not None
     assert (space / data.app_file).is_file()

@@ -1,0 +1,55 @@
+"""Screenshots of the page: python -m tests.screenshots writes them to docs/."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.conftest import CHROMIUM, CHROMIUM_OPTIONS, PROJECT, serve_app
+
+VISITORS: dict[str, dict] = {
+    "laptop": {"viewport": {"width": 1280, "height": 800}},
+    "phone": {"viewport": {"width": 390, "height": 844}},
+    "dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
+    "chinese": {"viewport": {"width": 1280, "height": 800}, "locale": "zh-CN"},
+}
+
+
+def answered(page: Page, flower: str) -> None:
+    """Click on an example and wait for its answer."""
+    page.get_by_role("button", name=flower, exact=True).click()
+    expect(page.locator("[data-testid$='-confidence-set']")).to_have_count(5)
+    expect(page.locator("#words h2")).to_contain_text("%")
+
+
+def main(folder: Path) -> None:
+    """Write a screenshot of the page as each visitor sees it, with a drawn picture and where the network looked."""
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = {key: value for key, value in os.environ.items() if key != "FLOWER_PHOTOS"}
+    with (
+        tempfile.TemporaryDirectory() as log,
+        serve_app(Path(log), environment) as server,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_OPTIONS)
+        for name, visitor in VISITORS.items():
+            page = browser.new_page(**visitor)
+            page.goto(server.url)
+            chinese = name == "chinese"
+            page.locator("#examples .gallery-item[aria-label]").first.wait_for()
+            answered(page, "向日葵" if chinese else "sunflower")
+            page.get_by_role("button", name="它看了哪里？" if chinese else "Where did it look?").click()
+            page.get_by_text("Grad-CAM").wait_for()
+            page.wait_for_load_state("networkidle")
+            page.mouse.move(0, 0)
+            page.wait_for_timeout(1000)
+            page.screenshot(path=folder / f"{name}.png", full_page=True)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else PROJECT / "docs")
