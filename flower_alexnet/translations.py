@@ -21,7 +21,7 @@ ENGLISH = {
     "where": "Where did it look?",
     "where_info": "Drag the line: left the photo, right what speaks for the flower, from dark to yellow (Grad-CAM).",
     "what_speaks_for": "What speaks for",
-    "its_answer": "its answer",
+    "its_answer": "Its own answer",
     "all_models": "All models",
     "compare": "Ask all models",
     "percent": "Percent",
@@ -157,7 +157,7 @@ SPANISH = {
     "where_info": "Arrastra la línea: a la izquierda, la foto; a la derecha, lo que apoya la flor, de oscuro a "
     "amarillo (Grad-CAM).",
     "what_speaks_for": "Lo que apoya",
-    "its_answer": "su respuesta",
+    "its_answer": "Su propia respuesta",
     "all_models": "Todos los modelos",
     "compare": "Preguntar a todos",
     "percent": "Por ciento",
@@ -228,7 +228,7 @@ GERMAN = {
     "where_info": "Die Linie ziehen: links das Foto, rechts, was für die Blume spricht, von dunkel bis gelb "
     "(Grad-CAM).",
     "what_speaks_for": "Was spricht für",
-    "its_answer": "seine Antwort",
+    "its_answer": "Seine eigene Antwort",
     "all_models": "Alle Modelle",
     "compare": "Alle Modelle fragen",
     "percent": "Prozent",

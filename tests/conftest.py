@@ -26,7 +26,14 @@ REAL_PHOTOS = Path(os.environ.get("FLOWER_PHOTOS", PROJECT.parent / "shared" / "
 expect.set_options(timeout=30_000)
 
 CHROMIUM = Path("/usr/bin/chromium")
-CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--use-fake-device-for-media-stream",  # a camera that shows a pattern
+    "--use-fake-ui-for-media-stream",
+]
 COLOURS = {"daisy": "white", "dandelion": "gold", "roses": "crimson", "sunflowers": "orange", "tulips": "purple"}
 
 
@@ -108,11 +115,12 @@ def serve_app(
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The app as it comes, with the shipped models."""
-    with serve_app(tmp_path_factory.mktemp("server"), dict(os.environ)) as served:
+    environment = {key: value for key, value in os.environ.items() if key != "FLOWER_PHOTOS"}
+    with serve_app(tmp_path_factory.mktemp("server"), environment) as served:
         yield served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A real browser."""
     if not CHROMIUM.exists():

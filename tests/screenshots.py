@@ -47,7 +47,7 @@ def main(folder: Path) -> None:
             page.wait_for_load_state("networkidle")
             page.mouse.move(0, 0)
             page.wait_for_timeout(1000)
-            page.screenshot(path=folder / f"{name}.png", full_page=True)
+            page.screenshot(path=folder / f"{name}.jpg", quality=85, full_page=True)
         browser.close()
 
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import re
 import subprocess
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from mcp.client.streamable_http import streamablehttp_client
 from mcp.types import CallToolResult, ImageContent, TextContent, Tool
 from PIL import Image
 
+import app
 from flower_alexnet import LABELS, catalog, dataset
 from tests.conftest import PROJECT, Server, drawn_flower
 
@@ -168,3 +170,24 @@ def test_readme_examples_for_programs_run(server: Server, tmp_path: Path, capsys
         check=True,
     )
     assert "sunflowers" in answer.stdout
+
+
+def test_photos_are_deleted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As the page promises, only sooner."""
+    assert sum(app.DELETE_CACHE) <= 3600
+    monkeypatch.setattr(app, "DELETE_CACHE", (1, 1))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    page = app.build()
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, mcp_server=False)
+    try:
+        drawn_flower("roses", size=(333, 222)).save(tmp_path / "private.png")
+        client = Client(url, verbose=False)
+        client.predict(image=handle_file(str(tmp_path / "private.png")), api_name="/classify")
+        client.predict(image=handle_file(str(tmp_path / "private.png")), api_name="/explain")
+        (tmp_path / "private.png").unlink()
+        deadline = time.monotonic() + 20
+        while kept := [file for file in tmp_path.rglob("*") if file.is_file() and file.suffix in (".png", ".jpeg")]:
+            assert time.monotonic() < deadline, kept
+            time.sleep(0.5)
+    finally:
+        page.close()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from examples import draw
-from flower_alexnet import LABELS, catalog
+from flower_alexnet import LABELS, catalog, dataset, handlers
 from tests.conftest import PROJECT
 
 EXAMPLES = PROJECT / "examples"
@@ -26,3 +27,16 @@ def test_default_model_names_each() -> None:
         prediction = catalog.load()(EXAMPLES / f"{label}.webp")
         assert prediction.label == label
         assert prediction.in_distribution
+
+
+def test_page_offers_test_photos_where_they_are(real_photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = [(str(EXAMPLES / f"{label}.webp"), label) for label in LABELS]
+    monkeypatch.delenv("FLOWER_PHOTOS", raising=False)
+    assert handlers.example_photos() == drawn
+    monkeypatch.setenv("FLOWER_PHOTOS", str(EXAMPLES))  # not the five folders
+    assert handlers.example_photos() == drawn
+    monkeypatch.setenv("FLOWER_PHOTOS", str(real_photos))
+    offered = handlers.example_photos()[len(drawn) :]
+    test = {str(photo.path): LABELS[photo.label] for photo in dataset.split(real_photos)["test"]}
+    assert len(offered) == 2 * len(LABELS)
+    assert all(test[path] == label for path, label in offered)

@@ -42,11 +42,12 @@ def server(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
 def test_models_of_the_hub_are_loaded_when_chosen(browser_page: Page, server: Server, hub: Hub, tmp_path: Path) -> None:
     page = browser_page
     page.goto(server.url)
+    page.locator("#examples .gallery-item[aria-label]").first.wait_for()
     drawn_flower("sunflowers", size=(400, 300)).save(tmp_path / "flower.jpg")
     page.locator("input[type=file]").first.set_input_files(str(tmp_path / "flower.jpg"))
-    page.locator("img[src*='/file=']").first.wait_for()
-    assert hub.downloads == []  # nothing is loaded before it is asked for
     bars = page.locator("[data-testid$='-confidence-set']")
+    expect(bars).to_have_count(5)
+    assert hub.downloads == []  # nothing is loaded before it is asked for
 
     def choose(name: str) -> None:
         page.get_by_label("Model").click()

@@ -98,6 +98,15 @@ def test_photo_may_be_dropped_or_pasted(visit: Callable[..., Page]) -> None:
     expect(page.get_by_role("heading", name="Tulip, ")).to_be_visible()
 
 
+def test_photo_may_be_taken(visit: Callable[..., Page]) -> None:
+    page = visit()
+    page.get_by_label("Capture from camera").click()
+    page.get_by_role("button", name="Click to Access Webcam").click()
+    page.get_by_label("capture photo").click()
+    expect(bars(page)).to_have_count(len(LABELS))
+    expect(page.locator("#words h2")).to_be_visible()
+
+
 def test_examples_are_named_and_classified_when_clicked(visit: Callable[..., Page]) -> None:
     page = visit()
     for name in ("daisy", "dandelion", "rose", "sunflower", "tulip"):
@@ -145,6 +154,10 @@ def test_all_models_side_by_side(visit: Callable[..., Page]) -> None:
         expect(page.get_by_role("gridcell", name=model, exact=True)).to_be_visible()
     expect(page.get_by_role("gridcell", name="Sunflower, ")).to_have_count(len(MODELS))
     expect(page.get_by_role("img").filter(has_text=MODELS[0])).to_be_visible()  # the chart
+    page.get_by_role("button", name="tulip", exact=True).click()  # another photo: the old answers go
+    expect(page.get_by_role("gridcell", name="Sunflower, ")).to_have_count(0)
+    page.get_by_role("button", name="Ask all models").click()
+    expect(page.get_by_role("gridcell", name=MODELS[0], exact=True)).to_be_visible()
 
 
 def test_many_photos_one_of_them_bad(visit: Callable[..., Page], tmp_path: Path) -> None:
