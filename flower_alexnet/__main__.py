@@ -1,4 +1,4 @@
-"""Command line: python -m flower_alexnet classify PHOTO..., and python -m flower_alexnet models."""
+"""Command line: python -m flower_alexnet classify, label and models."""
 
 from __future__ import annotations
 
@@ -50,6 +50,24 @@ def models(_: argparse.Namespace) -> int:
     return 0 if shipped else 2
 
 
+def label(options: argparse.Namespace) -> int:
+    """Label a collection into a Parquet file."""
+    try:
+        from flower_alexnet import label as labelling
+    except ImportError as error:
+        print(f"{error.name} is not installed: pip install -r requirements-scale.txt", file=sys.stderr)
+        return 2
+    try:
+        problems = labelling.label(options.source, options.output, options.model, options.ray)
+    except labelling.InvalidCollection as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(options.output)
+    if problems:
+        print(f"{problems} photos could not be labelled; their rows say why.", file=sys.stderr)
+    return 2 if problems else 0
+
+
 def _row(photo: str, prediction: Prediction, k: int) -> dict[str, object]:
     return {
         "photo": photo,
@@ -82,6 +100,16 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--top", type=_positive, default=5, metavar="K", help="how many labels to show (default: 5)")
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(run=classify)
+
+    command = commands.add_parser("label", help="label a large collection into a Parquet file")
+    command.add_argument("source", help="folder, file or pattern, here or at an address such as s3://bucket/photos")
+    command.add_argument("--output", type=Path, required=True, metavar="FILE", help="Parquet file to write")
+    command.add_argument(
+        "--model",
+        help="shipped model, model folder or Hub repository (default: the best shipped model)",
+    )
+    command.add_argument("--ray", metavar="ADDRESS", help="Ray cluster to run on; local starts one on this machine")
+    command.set_defaults(run=label)
 
     command = commands.add_parser("models", help="list the shipped models, best first")
     command.set_defaults(run=models)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from PIL import Image
@@ -24,6 +25,19 @@ THUMBNAIL = 320
 
 class TooManyPhotos(ValueError):
     """More photos than are taken at once."""
+
+
+class Loadable(Protocol):
+    """A photo that can be classified."""
+
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        ...
+
+    def load(self) -> Image.Image:
+        """The picture, as ``images.load`` gives it; ``InvalidImage`` if it cannot be used."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -93,7 +107,7 @@ def collect(files: Iterable[tuple[str, Path]], most: int) -> list[PhotoFile]:
     return photos
 
 
-def classify(classifier: FlowerClassifier, photos: Iterable[PhotoFile], thumbnails: bool = False) -> Iterator[Row]:
+def classify(classifier: FlowerClassifier, photos: Iterable[Loadable], thumbnails: bool = False) -> Iterator[Row]:
     """A row for each photo, in their order, as each ``BATCH`` is done.
 
     Args:
@@ -106,7 +120,7 @@ def classify(classifier: FlowerClassifier, photos: Iterable[PhotoFile], thumbnai
         yield from rows
 
 
-def _classify_batch(classifier: FlowerClassifier, photos: Iterable[PhotoFile], thumbnails: bool) -> list[Row]:
+def _classify_batch(classifier: FlowerClassifier, photos: Iterable[Loadable], thumbnails: bool) -> list[Row]:
     rows: list[Row] = []
 
     def pictures() -> Iterator[Image.Image]:

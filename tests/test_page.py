@@ -123,6 +123,8 @@ def test_another_model_answers_when_chosen_and_a_link_restores_it(visit: Callabl
     expect(bars(page).first).not_to_have_text(before[0])
     page.get_by_role("tab", name="About the model").click()
     expect(page.get_by_role("heading", name=MODELS[-1])).to_be_visible()
+    card = page.get_by_role("link", name="Its card").get_attribute("href")
+    assert f"# {MODELS[-1]}" in page.request.get(card or "").text()
 
     page = visit(f"/?model={MODELS[-1]}")
     expect(page.get_by_label("Model", exact=True)).to_have_value(re.compile(f"^{MODELS[-1]} "))
