@@ -25,13 +25,14 @@ class Model:
 
     Args:
         name: what ``load`` finds it by.
-        test_accuracy: 0-1, from its ``metrics.json``; None if that does not say, or is not here.
+        test_accuracy, validation_accuracy: 0-1, from its ``metrics.json``; None if that does not say, or is not here.
         shipped: whether it is a folder under weights/.
         problem: why it cannot be used; None if it can, as far as anybody tried.
     """
 
     name: str
-    test_accuracy: float | None
+    test_accuracy: float | None = None
+    validation_accuracy: float | None = None
     shipped: bool = True
     problem: str | None = None
 
@@ -57,16 +58,16 @@ class Model:
 
 
 def shipped_models(weights: Path = WEIGHTS) -> list[Model]:
-    """The model folders under weights/, each loaded: the most accurate first, unusable ones last."""
+    """The model folders under weights/, each loaded: the most accurate on validation first, unusable ones last."""
     folders = [folder for folder in weights.glob("*") if folder.is_dir() and not folder.name.startswith(".")]
-    models = [Model(folder.name, _test_accuracy(folder), problem=_problem(folder.name, weights)) for folder in folders]
-    return sorted(models, key=lambda model: (model.problem is not None, -(model.test_accuracy or 0), model.name))
+    models = [Model(folder.name, *_accuracies(folder), problem=_problem(folder.name, weights)) for folder in folders]
+    return sorted(models, key=lambda model: (model.problem is not None, -(model.validation_accuracy or 0), model.name))
 
 
 def added_models() -> list[Model]:
     """The models that ``$FLOWER_ALEXNET_MODELS`` names, in its order; they are loaded when first asked for."""
     names = [name.strip() for name in os.environ.get(VARIABLE, "").split(",")]
-    return [Model(name, _test_accuracy(Path(name)), shipped=False) for name in dict.fromkeys(names) if name]
+    return [Model(name, *_accuracies(Path(name)), shipped=False) for name in dict.fromkeys(names) if name]
 
 
 @cache
@@ -100,9 +101,18 @@ def _problem(name: str, weights: Path) -> str | None:
     return None
 
 
-def _test_accuracy(folder: Path) -> float | None:
+def _accuracies(folder: Path) -> tuple[float | None, float | None]:
+    """On test and on validation."""
     try:
-        accuracy = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["test"]["accuracy"]
-    except (OSError, ValueError, KeyError, TypeError):
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None, None
+    return _accuracy(metrics, "test"), _accuracy(metrics, "validation")
+
+
+def _accuracy(metrics: Any, split: str) -> float | None:
+    try:
+        accuracy = metrics[split]["accuracy"]
+    except (KeyError, TypeError):
         return None
     return accuracy if isinstance(accuracy, float) and 0 <= accuracy <= 1 else None

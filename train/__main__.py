@@ -10,6 +10,7 @@ from typing import Annotated
 
 import matplotlib
 import tyro
+from accelerate import PartialState
 from huggingface_hub.constants import SAFETENSORS_SINGLE_FILE
 
 from flower_alexnet import Config, FlowerClassifier, InvalidModel
@@ -28,10 +29,14 @@ def train(name: str, recipe: Recipe, output: Path, data: Path | None, resume: bo
     """
     recipes.check(recipe)
     _check_output(output, resume)
-    splits = split(data or find_or_download())
-    output.mkdir(parents=True, exist_ok=True)
-    photos = DecodedPhotos(splits["train"], recipe.resize)
+    processes = PartialState(cpu=engine.CPU)
+    with processes.local_main_process_first():  # the others find what it decoded
+        splits = split(data or find_or_download())
+        output.mkdir(parents=True, exist_ok=True)
+        photos = DecodedPhotos(splits["train"], recipe.resize)
     network, history = engine.fit(recipe, photos, pictures(splits["validation"], recipe.preprocessing), output, resume)
+    if not processes.is_main_process:
+        return
 
     config = Config(batch_norm=recipe.batch_norm, dropout=recipe.dropout, preprocessing=recipe.preprocessing)
     summary = export.summarise(name, recipe, history, len(photos))

@@ -47,7 +47,7 @@ def size_in(recipe: Recipe, epoch: int) -> int:
 
 
 class AugmentedPhotos(Dataset[tuple[Tensor, int]]):
-    """Decoded photos, each changed anew whenever it is asked for."""
+    """Decoded photos, each changed anew in every epoch, in the same way whichever process loads it."""
 
     def __init__(self, photos: Dataset[tuple[Tensor, int]], recipe: Recipe) -> None:
         self.photos: Any = photos
@@ -56,6 +56,7 @@ class AugmentedPhotos(Dataset[tuple[Tensor, int]]):
 
     def set_epoch(self, epoch: int) -> None:
         """Make pictures of the size that the epoch has; loaders started after it see them."""
+        self.epoch = epoch
         self.transform = transform(self.recipe, size_in(self.recipe, epoch))
         self.background = v2.RandomResizedCrop(size_in(self.recipe, epoch), scale=(0.05, 0.2))
 
@@ -64,9 +65,11 @@ class AugmentedPhotos(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         pixels, label = self.photos[index]
-        picture = self.transform(pixels)
-        if self.recipe.zoom_out and torch.rand(()) < self.recipe.zoom_out:
-            picture = paste(picture, self.background(self.photos[torch.randint(len(self), ()).item()][0]))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(hash((self.recipe.seed, self.epoch, index)))
+            picture = self.transform(pixels)
+            if self.recipe.zoom_out and torch.rand(()) < self.recipe.zoom_out:
+                picture = paste(picture, self.background(self.photos[torch.randint(len(self), ()).item()][0]))
         return picture, label
 
 

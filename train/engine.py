@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import os
 import signal
 import sys
 import threading
@@ -32,6 +33,9 @@ from train.checkpoint import History
 from train.muon import MuonAdamW
 from train.recipes import InvalidRecipe, Recipe
 
+CPU = not torch.accelerator.is_available()
+"""Whether there is nothing but processors; accelerate must be told, or several processes do not find each other."""
+
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Parameters of glibc's ``mallopt``, from its malloc.h."""
 
@@ -55,14 +59,22 @@ def fit(
     Returns:
         The network with the weights it ends with, and a row of measurements an epoch.
 
+    Under ``accelerate launch`` or ``torchrun`` each process takes an equal part of every batch; the first writes.
+
     Raises:
-        InvalidModel, InvalidRecipe: the recipe's teacher cannot be used.
+        InvalidModel, InvalidRecipe: the recipe's teacher cannot be used, or the batch cannot be shared out evenly.
         InvalidCheckpoint: the checkpoint cannot be read, or is of another recipe.
         KeyboardInterrupt: on Ctrl-C, after the step that is being taken.
     """
     accelerator = Accelerator(
-        mixed_precision=fastest_precision(), dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True)
+        cpu=CPU,
+        mixed_precision=os.environ.get("ACCELERATE_MIXED_PRECISION") or fastest_precision(),
+        dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=True),
     )
+    if recipe.batch_size % accelerator.num_processes:
+        raise InvalidRecipe(
+            f"batch_size: {recipe.batch_size} photos cannot go to {accelerator.num_processes} processes."
+        )
     keep_freed_memory()
     set_seed(recipe.seed)
     network = AlexNet(batch_norm=recipe.batch_norm, dropout=recipe.dropout)
@@ -87,12 +99,13 @@ def fit(
 
     for epoch in range(len(history), recipe.epochs):
         # Each epoch draws from its own seed, so that a resumed run goes on as the first one would have.
-        set_seed(recipe.seed + 1_000_003 * (epoch + 1))
+        set_seed(recipe.seed + 1_000_003 * (epoch + 1), device_specific=True)
         loader.set_epoch(epoch)
         augmented.set_epoch(epoch)
-        started, seen, loss_sum, correct = time.perf_counter(), 0, 0.0, 0
+        started, sums = time.perf_counter(), torch.zeros(3)
         network.train()
-        bar = tqdm(loader, desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="batch")
+        silent = not accelerator.is_main_process
+        bar = tqdm(loader, desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="batch", disable=silent)
         with interrupt_between_steps() as check_interrupt, bar as steps:
             for step, (pixels, labels) in enumerate(steps):
                 for group in optimizer.param_groups:
@@ -109,30 +122,34 @@ def fit(
                 if recipe.average_decay:
                     average.update_parameters(network)
 
-                seen += len(labels)
-                loss_sum += loss.item() * len(labels)
-                correct += int((logits.argmax(1) == labels).sum())
-                steps.set_postfix(loss=f"{loss_sum / seen:.3f}", accuracy=f"{correct / seen:.1%}")
+                correct = (logits.argmax(1) == labels).sum()
+                sums += torch.tensor([loss.item() * len(labels), correct.item(), len(labels)])
+                train_loss, train_accuracy = (sums[:2] / sums[2]).tolist()
+                steps.set_postfix(loss=f"{train_loss:.3f}", accuracy=f"{train_accuracy:.1%}")
                 check_interrupt()
+            loss_sum, correct_sum, seen = accelerator.reduce(sums.to(accelerator.device)).tolist()
+            train_loss, train_accuracy = loss_sum / seen, correct_sum / seen
             with accelerator.autocast():
                 validation_loss, validation_accuracy = measure(final, validation, accelerator.device)
             steps.set_postfix(
-                loss=f"{loss_sum / seen:.3f}",
-                accuracy=f"{correct / seen:.1%}",
+                loss=f"{train_loss:.3f}",
+                accuracy=f"{train_accuracy:.1%}",
                 validation_accuracy=f"{validation_accuracy:.1%}",
             )
         history.append(
             {
                 "epoch": epoch + 1,
                 "learning_rate": recipe.peak_learning_rate * schedule(recipe, epoch),
-                "train_loss": loss_sum / seen,
-                "train_accuracy": correct / seen,
+                "train_loss": train_loss,
+                "train_accuracy": train_accuracy,
                 "validation_loss": validation_loss,
                 "validation_accuracy": validation_accuracy,
                 "seconds": time.perf_counter() - started,
             }
         )
-        checkpoint.save(output, modules, optimizer, recipe, history)
+        if accelerator.is_main_process:
+            checkpoint.save(output, modules, optimizer, recipe, history)
+        accelerator.wait_for_everyone()
     # Without the autocast that prepare() wrapped around its forward: nobody else computes with that.
     return accelerator.unwrap_model(final, keep_fp32_wrapper=False).cpu().eval(), history
 

@@ -13,10 +13,11 @@ from flower_alexnet import ModelNotFound, catalog
 
 @pytest.fixture
 def weights(random_model: Path, tmp_path: Path) -> Path:
-    """A folder of three models: 60 %, 80 %, and one of 90 % with cut weights."""
-    for name, accuracy in (("fair", 0.6), ("good", 0.8), ("broken", 0.9)):
+    """A folder of three models: 60 % on validation, 80 %, and one of 90 % with cut weights."""
+    for name, test, validation in (("fair", 0.85, 0.6), ("good", 0.75, 0.8), ("broken", 0.9, 0.9)):
         shutil.copytree(random_model, tmp_path / name)
-        (tmp_path / name / "metrics.json").write_text(json.dumps({"test": {"accuracy": accuracy}}))
+        metrics = {"test": {"accuracy": test}, "validation": {"accuracy": validation}}
+        (tmp_path / name / "metrics.json").write_text(json.dumps(metrics))
     (tmp_path / "broken" / "model.safetensors").write_bytes(b"cut")
     (tmp_path / "README.md").write_text("not a model")
     return tmp_path
@@ -24,7 +25,7 @@ def weights(random_model: Path, tmp_path: Path) -> Path:
 
 def test_best_first_and_unusable_last(weights: Path) -> None:
     titles = [model.title() for model in catalog.shipped_models(weights)]
-    assert titles == ["good (80.0% on test)", "fair (60.0% on test)", "broken (unavailable)"]
+    assert titles == ["good (75.0% on test)", "fair (85.0% on test)", "broken (unavailable)"]
     assert "damaged" in str(catalog.shipped_models(weights)[-1].problem)
 
 

@@ -242,3 +242,46 @@ def test_recipes_are_runnable_and_documented() -> None:
         assert type(recipe).__doc__
     with pytest.raises(InvalidRecipe, match="dropout"):
         check(Recipe(dropout=1.5))
+
+
+LAUNCHERS = {
+    "accelerate": ["accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "-m"],
+    "torchrun": ["torch.distributed.run", "--nproc_per_node", "2", "-m"],
+}
+
+
+@pytest.fixture(scope="module")
+def plain_run(flowers: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+    """What is measured in three epochs of one process in float32, without dropout."""
+    output = tmp_path_factory.mktemp("runs") / "plain"
+    result = run(command(flowers, output, *PLAIN), {**environment, **FLOAT32})
+    assert result.returncode == 0, result.stderr
+    return json.loads((output / "metrics.json").read_text())["history"]
+
+
+PLAIN = ["--epochs", "3", "--dropout", "0", "--zoom-out", "0.2", "--trivial-augment"]
+FLOAT32 = {"ACCELERATE_MIXED_PRECISION": "no"}
+
+
+def two_processes(launcher: str, arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    python, _, *train = arguments
+    return run([python, "-m", *LAUNCHERS[launcher], *train], {**environment, **FLOAT32})
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_two_processes_learn_what_one_does(
+    launcher: str, plain_run: list[dict], flowers: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Equal batches give equal losses, up to the order in which float32 numbers are added."""
+    result = two_processes(launcher, command(flowers, tmp_path / "two", *PLAIN), environment)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("The model is in") == 1
+    history = json.loads((tmp_path / "two" / "metrics.json").read_text())["history"]
+    for here, there in zip(plain_run, history, strict=True):
+        assert there["train_loss"] == pytest.approx(here["train_loss"], rel=1e-4)
+        assert there["validation_loss"] == pytest.approx(here["validation_loss"], rel=1e-3)
+
+
+def test_batch_must_go_to_all_processes(flowers: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    result = two_processes("torchrun", command(flowers, tmp_path / "two", "--batch-size", "9"), environment)
+    assert "9 photos cannot go to 2 processes" in result.stderr
