@@ -51,16 +51,30 @@ def test_low_resolution_and_noise() -> None:
 
 def test_zoomed_out_picture_lies_on_another_photo() -> None:
     bright, dark = (torch.full((3, 90, 120), value, dtype=torch.uint8) for value in (250, 5))
-    torch.manual_seed(0)
     photos = AugmentedPhotos([(bright, 2), (dark, 1)], Recipe(size=96, resize=96, zoom_out=1.0))  # type: ignore[arg-type]
     shares = []
-    for _ in range(20):
+    for epoch in range(20):
+        photos.set_epoch(epoch)
         picture, label = photos[0]
         assert label == 2
         assert picture.shape == (3, 96, 96)
         shares.append((picture > 128).float().mean().item())
     assert {share == 1 for share in shares} == {True, False}  # it may lie on a piece of itself
     assert all(0.08 < share < 0.65 for share in shares if share < 1)
+
+
+def test_picture_is_of_its_epoch_whoever_asks() -> None:
+    recipe = Recipe(size=64, resize=64, crop_scale=0.2, trivial_augment=True, noise=0.5)
+    one, other = (AugmentedPhotos([(PHOTO, 0), (PHOTO, 0)], recipe) for _ in range(2))  # type: ignore[arg-type]
+    torch.manual_seed(1)
+    expected = one[1][0]
+    torch.manual_seed(2)
+    before = torch.random.get_rng_state()
+    assert not torch.equal(other[0][0], expected)
+    assert torch.equal(other[1][0], expected)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    other.set_epoch(1)
+    assert not torch.equal(other[1][0], expected)
 
 
 def test_pictures_grow_in_equal_shares_of_the_run() -> None:
