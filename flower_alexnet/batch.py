@@ -35,7 +35,7 @@ class Loadable(Protocol):
         """What people know it by."""
         ...
 
-    def load(self) -> Image.Image:
+    def load(self, shorter_side: int) -> Image.Image:
         """The picture, as ``images.load`` gives it; ``InvalidImage`` if it cannot be used."""
         ...
 
@@ -57,7 +57,7 @@ class PhotoFile:
     member: ZipInfo | None = None
     problem: str | None = None
 
-    def load(self) -> Image.Image:
+    def load(self, shorter_side: int | None = None) -> Image.Image:
         """The picture, as ``images.load`` gives it.
 
         Raises:
@@ -66,7 +66,7 @@ class PhotoFile:
         if self.problem is not None:
             raise UnreadableImage(self.problem)
         if self.archive is None or self.member is None:
-            return images.load(self.path)
+            return images.load(self.path, shorter_side=shorter_side)
         if self.member.file_size > MAX_MEMBER:
             raise UnreadableImage(f"{self.name} is larger than {MAX_MEMBER // 1_000_000} MB. Send it by itself.")
         try:
@@ -76,7 +76,7 @@ class PhotoFile:
             raise UnreadableImage(f"{self.name} is locked with a password. Make a zip without one.") from error
         except (BadZipFile, NotImplementedError, OSError, EOFError, zlib.error) as error:
             raise UnreadableImage(f"{self.name} is damaged in the zip ({error}). Make the zip again.") from error
-        return images.load(content, name=PurePosixPath(self.name).name)
+        return images.load(content, PurePosixPath(self.name).name, shorter_side)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _classify_batch(classifier: FlowerClassifier, photos: Iterable[Loadable], th
     def pictures() -> Iterator[Image.Image]:
         for photo in photos:
             try:
-                picture = photo.load()
+                picture = photo.load(classifier.shorter_side)
             except InvalidImage as error:
                 rows.append(Row(photo.name, problem=str(error)))
                 continue

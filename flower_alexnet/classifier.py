@@ -186,6 +186,12 @@ class FlowerClassifier:
                 in_distribution=bool(self.in_distribution(output.features[None])),
             )
 
+    @property
+    def shorter_side(self) -> int:
+        """Pixels of a photo's shorter side that are enough: twice what the network's views are made of."""
+        preprocessing = self.config.preprocessing
+        return round(2 * preprocessing.resize * max(1, *(view.zoom for view in preprocessing.views)))
+
     def in_distribution(self, features: Tensor) -> Tensor:
         """Whether photos with these features (N, 128) look like those the network was trained on: bool (N,)."""
         if self.config.threshold is None or self.references is None:
@@ -195,12 +201,15 @@ class FlowerClassifier:
     @torch.inference_mode()
     def outputs(self, photos: Iterable[images.Source]) -> Iterator[Output]:
         """What the network says of each photo."""
-        preprocessing, remaining = self.config.preprocessing, iter(photos)
+        remaining = iter(photos)
         # Photos become tensors one by one, so that no more than one is in memory at its full size.
-        while batch := [images.to_tensor(images.load(photo), preprocessing) for photo in islice(remaining, BATCH)]:
+        while batch := [self._tensor(photo) for photo in islice(remaining, BATCH)]:
             features = self.network.features(torch.cat(batch))
             logits = self.network.classify(features).unflatten(0, (len(batch), -1)).mean(1)
             yield from map(Output, logits, features.mean((2, 3)).unflatten(0, (len(batch), -1)).mean(1))
+
+    def _tensor(self, photo: images.Source) -> Tensor:
+        return images.to_tensor(images.load(photo, shorter_side=self.shorter_side), self.config.preprocessing)
 
 
 def in_distribution_score(features: Tensor, references: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flower_alexnet import catalog, images
-from flower_alexnet.classifier import Prediction
+from flower_alexnet.classifier import FlowerClassifier, Prediction
 from flower_alexnet.model import InvalidModel
 
 
@@ -34,15 +34,20 @@ def compare(photo: images.Source, models: Iterable[str]) -> list[Answer]:
     Raises:
         InvalidImage: the photo cannot be used.
     """
-    picture = images.load(photo)
-    return [_ask(model, picture) for model in models]
+    classifiers: dict[str, FlowerClassifier | InvalidModel] = {}
+    for model in models:
+        try:
+            classifiers[model] = catalog.load(model)
+        except InvalidModel as error:
+            classifiers[model] = error
+    sides = [it.shorter_side for it in classifiers.values() if isinstance(it, FlowerClassifier)]
+    picture = images.load(photo, shorter_side=max(sides, default=None))
+    return [_ask(model, classifier, picture) for model, classifier in classifiers.items()]
 
 
-def _ask(model: str, picture: images.Source) -> Answer:
-    try:
-        classifier = catalog.load(model)
-    except InvalidModel as error:
-        return Answer(model, problem=str(error))
+def _ask(model: str, classifier: FlowerClassifier | InvalidModel, picture: images.Source) -> Answer:
+    if isinstance(classifier, InvalidModel):
+        return Answer(model, problem=str(classifier))
     classifier(picture)  # the first time takes longer: memory is found, kernels are chosen
     started = time.perf_counter()
     prediction = classifier(picture)

@@ -58,7 +58,7 @@ def explain(classifier: FlowerClassifier, photo: images.Source, label: str | Non
         InvalidImage: the photo cannot be used.
         ValueError: the classifier knows no such label.
     """
-    picture = images.load(photo)
+    picture = images.load(photo, shorter_side=classifier.shorter_side)
     label = classifier(picture).label if label is None else label
     if label not in classifier.config.labels:
         raise ValueError(f"There is no label {label}; there are {', '.join(classifier.config.labels)}.")

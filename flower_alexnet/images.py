@@ -12,6 +12,7 @@ from typing import Annotated
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 from pydantic import Field
 from torch import Tensor
 from torchvision.transforms.v2 import functional as F
@@ -82,12 +83,14 @@ class Preprocessing:
     views: Annotated[tuple[View, ...], Field(min_length=1, max_length=16)] = (View(),)
 
 
-def load(source: Source, name: str = "the picture") -> Image.Image:
+def load(source: Source, name: str = "the picture", shorter_side: int | None = None) -> Image.Image:
     """Read a picture, turn it upright by its EXIF flag and make it RGB; what is transparent becomes white.
 
     Args:
         source: where it is.
         name: what messages call it, if it is not a path.
+        shorter_side: pixels of the shorter side that are enough: a JPEG file is then decoded at a half, a quarter or
+            an eighth of its size, which takes a fraction of the time, but at no less than this.
 
     Raises:
         EmptyImage, UnreadableImage, TruncatedImage, ImageTooLarge: all of them ``InvalidImage``.
@@ -109,6 +112,8 @@ def load(source: Source, name: str = "the picture") -> Image.Image:
     if width * height > MAX_PIXELS:
         raise _too_large(name, f"{width}x{height} pixels")
     try:
+        if shorter_side is not None and isinstance(picture, JpegImageFile):
+            picture.draft(None, (shorter_side, shorter_side))
         picture.load()
         return _to_rgb(ImageOps.exif_transpose(picture))
     except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:

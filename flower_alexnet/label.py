@@ -33,7 +33,7 @@ class RemoteFile:
 
     name: str
 
-    def load(self) -> Image.Image:
+    def load(self, shorter_side: int | None = None) -> Image.Image:
         """The picture, as ``images.load`` gives it.
 
         Raises:
@@ -46,7 +46,7 @@ class RemoteFile:
             raise UnreadableImage(f"There is no file {self.name}. Check its name.") from error
         except Exception as error:  # every filesystem has errors of its own
             raise UnreadableImage(f"{self.name} cannot be read: {error}.") from error
-        return images.load(content, name=self.name.rpartition("/")[2])
+        return images.load(content, self.name.rpartition("/")[2], shorter_side)
 
 
 class Labeler:

@@ -10,7 +10,17 @@ import pytest
 import torch
 from PIL import Image
 
-from flower_alexnet import EmptyImage, ImageTooLarge, Preprocessing, TruncatedImage, UnreadableImage, View, images
+from flower_alexnet import (
+    EmptyImage,
+    ImageTooLarge,
+    Preprocessing,
+    TruncatedImage,
+    UnreadableImage,
+    View,
+    catalog,
+    images,
+)
+from tests.conftest import PROJECT
 
 
 def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
@@ -130,3 +140,20 @@ def test_views_lie_where_they_say() -> None:
     assert left[0].mean() == pytest.approx(50 / 80, abs=0.01)
     assert left[0, :, 0].min() == 1
     assert torch.equal(mirrored, left.flip(-1))
+
+
+def test_large_jpeg_is_decoded_no_larger_than_needed(tmp_path: Path) -> None:
+    flower = Image.open(PROJECT / "examples" / "daisy.webp").convert("RGB").resize((4000, 3000))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned
+    flower.save(tmp_path / "large.jpg", quality=95, exif=exif)
+    assert images.load(tmp_path / "large.jpg").size == (3000, 4000)
+    assert images.load(tmp_path / "large.jpg", shorter_side=512).size == (750, 1000)
+    assert images.load(tmp_path / "large.jpg", shorter_side=750).size == (750, 1000)
+    assert images.load(tmp_path / "large.jpg", shorter_side=751).size == (1500, 2000)
+    flower.resize((500, 333)).save(tmp_path / "small.jpg")
+    assert images.load(tmp_path / "small.jpg", shorter_side=512).size == (500, 333)
+
+    classifier = catalog.load()
+    whole = classifier(images.load(tmp_path / "large.jpg")).probabilities
+    assert classifier(tmp_path / "large.jpg").probabilities == pytest.approx(whole, abs=0.01)
