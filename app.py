@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import os
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is imported, which reads it
+# Before Gradio is imported, which reads them. What is uploaded goes into a folder of this process alone.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+UPLOADS = tempfile.TemporaryDirectory(prefix="flower_alexnet-")
+os.environ.setdefault("GRADIO_TEMP_DIR", UPLOADS.name)
 
 import gradio as gr
 
@@ -177,6 +185,26 @@ def private(**options: Any) -> dict[str, Any]:
     return {"api_visibility": "private", "preprocess": False, "show_progress": "minimal", **options}
 
 
-if __name__ == "__main__":
+def sweep(page: gr.Blocks) -> None:
+    """Delete for ever what ``delete_cache`` does not know of, such as pictures that language models send as text."""
+    frequency, age = DELETE_CACHE
+    kept = {file for block in page.blocks.values() for file in block.keep_in_cache}
+    while True:
+        time.sleep(frequency)
+        for path in sorted(Path(os.environ["GRADIO_TEMP_DIR"]).rglob("*"), reverse=True):  # files before their folders
+            with suppress(OSError):  # deleted meanwhile, or a folder that is not empty
+                if str(path) not in kept and time.time() - path.stat().st_ctime > age:
+                    path.rmdir() if path.is_dir() else path.unlink()
+
+
+def launch(**options: Any) -> gr.Blocks:
+    """Serve the page."""
+    page = build()
+    threading.Thread(target=sweep, args=(page,), daemon=True).start()
     cards = [str(model.folder / "README.md") for model in MODELS.values() if model.folder]
-    build().launch(theme=THEME, css=CSS, i18n=I18N, mcp_server=True, allowed_paths=cards)
+    page.launch(theme=THEME, css=CSS, i18n=I18N, mcp_server=True, allowed_paths=cards, **options)
+    return page
+
+
+if __name__ == "__main__":
+    launch()

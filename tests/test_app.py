@@ -127,22 +127,22 @@ def test_only_what_is_documented_can_be_called(client: Client) -> None:
         client.predict(None, "alexnet-bn", api_name="/answer")
 
 
+async def ask_tools(url: str, picture: bytes) -> tuple[list[Tool], CallToolResult, CallToolResult]:
+    """The tools there are, and what two of them make of a picture that is sent as text."""
+    image = f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
+    address = f"{url.rstrip('/')}/gradio_api/mcp/"
+    async with streamablehttp_client(address) as (read, write, _), ClientSession(read, write) as session:
+        await session.initialize()
+        tools = (await session.list_tools()).tools
+        name = {tool.name.removeprefix("flower_alexnet_"): tool.name for tool in tools}
+        classified = await session.call_tool(name["classify"], {"image": image})
+        explained = await session.call_tool(name["explain"], {"image": image, "label": "daisy"})
+        return tools, classified, explained
+
+
 def test_tools_for_language_models(server: Server) -> None:
-    picture = f"data:image/webp;base64,{base64.b64encode(EXAMPLE.read_bytes()).decode()}"
-
-    async def ask() -> tuple[list[Tool], CallToolResult, CallToolResult]:
-        address = f"{server.url}/gradio_api/mcp/"
-        async with streamablehttp_client(address) as (read, write, _), ClientSession(read, write) as session:
-            await session.initialize()
-            tools = (await session.list_tools()).tools
-            name = {tool.name.removeprefix("flower_alexnet_"): tool.name for tool in tools}
-            classified = await session.call_tool(name["classify"], {"image": picture})
-            explained = await session.call_tool(name["explain"], {"image": picture, "label": "daisy"})
-            return tools, classified, explained
-
-    tools, classified, explained = asyncio.run(ask())
-    described = {tool.name: tool for tool in tools}
-    assert len(described) == 4
+    tools, classified, explained = asyncio.run(ask_tools(server.url, EXAMPLE.read_bytes()))
+    assert len(tools) == 4
     for tool in tools:
         assert tool.description
         assert all("description" in field for field in tool.inputSchema["properties"].values())
@@ -173,21 +173,29 @@ def test_readme_examples_for_programs_run(server: Server, tmp_path: Path, capsys
 
 
 def test_photos_are_deleted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As the page promises, only sooner."""
+    """As the page promises, only sooner; the examples stay."""
     assert sum(app.DELETE_CACHE) <= 3600
-    monkeypatch.setattr(app, "DELETE_CACHE", (1, 1))
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    page = app.build()
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, mcp_server=False)
+    monkeypatch.setattr(app, "DELETE_CACHE", (1, 2))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    monkeypatch.setattr("gradio.mcp.DEFAULT_TEMP_DIR", str(tmp_path / "uploads"))
+    page = app.launch(prevent_thread_lock=True, quiet=True)
     try:
+        kept = files_in(tmp_path / "uploads")
+        assert len(kept) >= len(LABELS)
         drawn_flower("roses", size=(333, 222)).save(tmp_path / "private.png")
-        client = Client(url, verbose=False)
-        client.predict(image=handle_file(str(tmp_path / "private.png")), api_name="/classify")
-        client.predict(image=handle_file(str(tmp_path / "private.png")), api_name="/explain")
-        (tmp_path / "private.png").unlink()
+        client = Client(page.local_url, verbose=False)
+        for endpoint in ("/classify", "/explain"):
+            client.predict(image=handle_file(str(tmp_path / "private.png")), api_name=endpoint)
+        assert asyncio.run(ask_tools(page.local_url, (tmp_path / "private.png").read_bytes()))
+        assert len(files_in(tmp_path / "uploads")) > len(kept) + 2
         deadline = time.monotonic() + 20
-        while kept := [file for file in tmp_path.rglob("*") if file.is_file() and file.suffix in (".png", ".jpeg")]:
-            assert time.monotonic() < deadline, kept
+        while left := files_in(tmp_path / "uploads") - kept:
+            assert time.monotonic() < deadline, left
             time.sleep(0.5)
+        assert files_in(tmp_path / "uploads") == kept
     finally:
         page.close()
+
+
+def files_in(folder: Path) -> set[Path]:
+    return {file for file in folder.rglob("*") if file.is_file()}
