@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import pillow_heif
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from pydantic import Field
 from torch import Tensor
@@ -26,6 +27,9 @@ Deviation = Annotated[float, Field(gt=0, le=1)]
 MAX_PIXELS = 100_000_000
 """Largest width x height: decoded, such a picture takes 300 MB."""
 
+SRGB = ImageCms.createProfile("sRGB")
+
+pillow_heif.register_heif_opener(thumbnails=False)  # what iPhones write
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # MAX_PIXELS decides here
 
 
@@ -84,7 +88,9 @@ class Preprocessing:
 
 
 def load(source: Source, name: str = "the picture", shorter_side: int | None = None) -> Image.Image:
-    """Read a picture, turn it upright by its EXIF flag and make it RGB; what is transparent becomes white.
+    """Read a picture, turn it upright by its EXIF flag and make it sRGB; what is transparent becomes white.
+
+    Of several pictures in a file, as in an animation, the first counts.
 
     Args:
         source: where it is.
@@ -184,10 +190,38 @@ def _from_array(pixels: np.ndarray) -> Image.Image:
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
+    profile = picture.info.get("icc_profile")
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        picture = _to_8_bits(picture)
     if picture.has_transparency_data:
         white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
-    return picture.convert("RGB")
+        picture = Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
+    elif picture.mode == "P":
+        picture = picture.convert("RGB")
+    return _to_srgb(picture, profile) if profile else picture.convert("RGB")
+
+
+def _to_8_bits(picture: Image.Image) -> Image.Image:
+    """Grey of 16 or 32 bits a pixel -> of 8; where the file does not say what is white, the brightest pixel is."""
+    values = np.nan_to_num(np.asarray(picture, dtype=np.float64), posinf=0, neginf=0)
+    low, high = min(values.min(), 0), values.max()
+    if picture.mode.startswith("I;16"):
+        low, high = 0, 65535
+    elif low == 0:
+        high = next((white for white in (1, 255, 65535) if high <= white and (white > 1 or picture.mode == "F")), high)
+    return Image.fromarray(((values - low) * (255 / max(high - low, 1e-9))).round().astype(np.uint8))
+
+
+def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
+    """A picture in the colours of an ICC profile -> RGB as screens have it; a damaged profile is passed over."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if ImageCms.getProfileDescription(source).startswith("sRGB"):
+            return picture.convert("RGB")
+        converted = ImageCms.profileToProfile(picture, source, SRGB, outputMode="RGB")
+        return picture.convert("RGB") if converted is None else converted
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return picture.convert("RGB")
 
 
 def _too_large(name: str, size: str) -> ImageTooLarge:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from flower_alexnet import (
     EmptyImage,
@@ -157,3 +157,93 @@ def test_large_jpeg_is_decoded_no_larger_than_needed(tmp_path: Path) -> None:
     classifier = catalog.load()
     whole = classifier(images.load(tmp_path / "large.jpg")).probabilities
     assert classifier(tmp_path / "large.jpg").probabilities == pytest.approx(whole, abs=0.01)
+
+
+GRADIENT = np.linspace(0, 255, 64 * 64).reshape(64, 64)
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        (GRADIENT * 257).astype(np.uint16),
+        (GRADIENT * 257).astype(">u2"),
+        GRADIENT.astype(np.int32),
+        (GRADIENT * 257).astype(np.int32),
+        (GRADIENT * 1e6).astype(np.int32),
+        GRADIENT.astype(np.float32),
+        (GRADIENT / 255).astype(np.float32),
+        (GRADIENT * 1e5 - 1e7).astype(np.float32),
+    ],
+    ids=lambda pixels: f"{pixels.dtype}-{pixels.max():.0f}",
+)
+def test_deep_grey_keeps_its_brightness(pixels: np.ndarray) -> None:
+    content = encoded(Image.fromarray(pixels), "TIFF")
+    grey = np.asarray(images.load(content), dtype=float)[..., 0]
+    expected = GRADIENT if pixels.min() == 0 else (GRADIENT * 1e5 - 1e7 - pixels.min()) * 255 / np.ptp(pixels)
+    assert np.abs(grey - expected).max() <= 1
+
+
+def test_not_a_number_is_black() -> None:
+    pixels = np.full((8, 8), np.nan, dtype=np.float32)
+    pixels[0, 0] = 1
+    assert np.asarray(images.load(encoded(Image.fromarray(pixels), "TIFF"))).sum() == 3 * 255
+
+
+def test_16_bit_png_is_not_white() -> None:
+    content = encoded(Image.fromarray((GRADIENT * 257).astype(np.uint16)), "PNG")
+    assert np.abs(np.asarray(images.load(content), dtype=float)[..., 0] - GRADIENT).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF", "WEBP", "JPEG2000", "MPO", "GIF", "TIFF", "BMP", "PPM", "TGA"])
+def test_kinds_of_file(kind: str) -> None:
+    flower = Image.open(PROJECT / "examples" / "roses.webp").convert("RGB").resize((160, 120))
+    content = encoded(flower, kind)
+    loaded = images.load(content)
+    assert loaded.size == (160, 120)
+    assert np.abs(np.asarray(loaded, dtype=float) - np.asarray(flower)).mean() < 10
+
+
+def profile_swapped(picture: Image.Image) -> bytes:
+    """A PNG whose profile says that what it calls red is green, and the reverse."""
+    matrix = bytearray(ImageCms.ImageCmsProfile(images.SRGB).tobytes())
+    table = {matrix[132 + 12 * i : 136 + 12 * i].decode(): 132 + 12 * i for i in range(matrix[131])}
+    red, green = table["rXYZ"] + 4, table["gXYZ"] + 4
+    matrix[red : red + 4], matrix[green : green + 4] = matrix[green : green + 4], matrix[red : red + 4]
+    for i in range(len(matrix) - 4):  # its name, so that it is not taken for sRGB
+        if matrix[i : i + 4] == b"sRGB" and i > 128:
+            matrix[i : i + 4] = b"swap"
+    for i in range(len(matrix) - 8):
+        if matrix[i : i + 8] == "sRGB".encode("utf-16-be"):
+            matrix[i : i + 8] = "swap".encode("utf-16-be")
+    return encoded(picture, "PNG", icc_profile=bytes(matrix))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_colours_are_those_of_the_profile(mode: str) -> None:
+    red = Image.new("RGB", (8, 8), (255, 0, 0)).convert(mode)
+    assert images.load(profile_swapped(red)).getpixel((4, 4)) == pytest.approx((0, 255, 0), abs=3)
+
+
+def test_grey_and_damaged_profiles_do_no_harm() -> None:
+    assert images.load(profile_swapped(Image.new("L", (8, 8), 99))).getpixel((4, 4)) == (99, 99, 99)
+    for bad in (b"x", bytes(4000)):
+        content = encoded(Image.new("RGB", (8, 8), (10, 200, 30)), "PNG", icc_profile=bad)
+        assert images.load(content).getpixel((4, 4)) == (10, 200, 30)
+
+
+def test_first_picture_of_an_animation() -> None:
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("lime", "red", "red")]
+    for kind in ("GIF", "PNG", "WEBP"):
+        content = encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=50)
+        assert images.load(content).getpixel((8, 8)) == pytest.approx((0, 255, 0), abs=6)
+
+
+def test_cmyk_and_lab() -> None:
+    green = Image.new("CMYK", (8, 8), (255, 0, 255, 0))
+    for kind in ("JPEG", "TIFF"):
+        red, green_there, blue = np.asarray(images.load(encoded(green, kind)))[4, 4]
+        assert green_there > 100 > max(red, blue)
+    srgb = Image.new("RGB", (8, 8), (200, 50, 50))
+    lab = ImageCms.profileToProfile(srgb, images.SRGB, ImageCms.createProfile("LAB"), outputMode="LAB")
+    assert lab is not None
+    assert images.load(encoded(lab, "TIFF")).getpixel((4, 4)) == pytest.approx((200, 50, 50), abs=6)
