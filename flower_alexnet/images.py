@@ -122,7 +122,7 @@ def load(source: Source, name: str = "the picture", shorter_side: int | None = N
             picture.draft(None, (shorter_side, shorter_side))
         picture.load()
         return _to_rgb(ImageOps.exif_transpose(picture))
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+    except Exception as error:  # a decoder may raise anything on a damaged file
         raise TruncatedImage(f"{name} is cut short or damaged ({error}). Try another copy of it.") from error
 
 
@@ -172,7 +172,7 @@ def _open(name: str, content: bytes) -> Image.Image:
         raise _too_large(name, "very many pixels") from error
     except UnidentifiedImageError as error:
         raise UnreadableImage(f"{name} is not a picture of a known kind. Use a JPEG, PNG or WebP.") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
+    except Exception as error:  # a decoder may raise anything on a damaged file
         raise TruncatedImage(f"{name} is cut short or damaged ({error}). Try another copy of it.") from error
 
 

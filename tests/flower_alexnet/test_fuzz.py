@@ -1,0 +1,79 @@
+"""Damaged pictures of every common kind: a picture or ``InvalidImage``, and nothing else.
+
+FUZZ_CASES=20000 pytest tests/flower_alexnet/test_fuzz.py is the long form, with other cases each time.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from flower_alexnet import InvalidImage, images
+from tests.conftest import PROJECT
+
+CASES = int(os.environ.get("FUZZ_CASES", "0"))
+FLOWER = Image.open(PROJECT / "examples" / "tulips.webp").convert("RGB").resize((48, 32))
+
+
+def files() -> list[bytes]:
+    """Small whole pictures, to be damaged."""
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    kinds: dict[str, list[dict]] = {
+        "JPEG": [
+            {},
+            {"progressive": True},
+            {"exif": b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\1\x03\0\1\0\0\0\6\0\0\0\0\0\0\0"},
+        ],
+        "PNG": [{}, {"save_all": True, "append_images": [FLOWER.rotate(90)]}],
+        "WEBP": [{}, {"lossless": True}],
+        "GIF": [{}, {"save_all": True, "append_images": [FLOWER.rotate(90)]}],
+        "TIFF": [{}, {"compression": "tiff_lzw"}, {"compression": "jpeg"}],
+        "HEIF": [{}],
+        "AVIF": [{}],
+        "BMP": [{}],
+    }
+    found = []
+    for kind, variants in kinds.items():
+        for options in variants:
+            buffer = io.BytesIO()
+            FLOWER.save(buffer, kind, **options)
+            found.append(buffer.getvalue())
+    return found
+
+
+WHOLE = files()
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A picture's bytes, some changed, some taken out or put in, perhaps cut short."""
+    content = bytearray(draw(st.sampled_from(WHOLE)))
+    for _ in range(draw(st.integers(1, 8))):
+        # Most of what a decoder decides by is near the beginning.
+        place = draw(st.integers(0, min(len(content), 200) if draw(st.booleans()) else len(content)))
+        length = draw(st.integers(0, 8))
+        content[place : place + length] = draw(st.binary(min_size=0, max_size=12) | st.just(b"\xff" * length))
+    return bytes(content[: draw(st.integers(0, len(content)))] if draw(st.integers(0, 3)) == 0 else content)
+
+
+@settings(
+    max_examples=CASES or 500,
+    derandomize=not CASES,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(damaged())
+def test_damaged_picture_is_read_or_refused(content: bytes) -> None:
+    try:
+        picture = images.load(content, shorter_side=16)
+    except InvalidImage as error:
+        assert str(error).startswith("the picture ")
+    else:
+        assert picture.mode == "RGB"
+        assert picture.width * picture.height <= images.MAX_PIXELS
