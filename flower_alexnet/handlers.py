@@ -90,9 +90,14 @@ def choose(
     try:
         catalog.load(model)
     except InvalidModel as error:
-        MODELS[model] = replace(MODELS[model], problem=str(error))
+        MODELS[model] = replace(MODELS[model], problem=without_paths(error))
         unavailable = translate("model_unavailable", language, model=model)
-        return gr.update(choices=titles(language)), f"## {unavailable}\n{error}", None, gr.update(visible=False)
+        return (
+            gr.update(choices=titles(language)),
+            f"## {unavailable}\n{without_paths(error)}",
+            None,
+            gr.update(visible=False),
+        )
     MODELS[model] = replace(MODELS[model], problem=None)
     return gr.update(choices=titles(language)), *answer(photo, model, request)
 
@@ -119,7 +124,7 @@ def show_all(photo: Photo, request: gr.Request) -> tuple[Any, Any]:
     rows = [
         [answer.model, answer.prediction.in_words(language), round(answer.milliseconds or 0, 1)]
         if answer.prediction
-        else [answer.model, answer.problem, None]
+        else [answer.model, without_paths(answer.problem), None]
         for answer in answers
     ]
     columns = [translate(key, language) for key in ("model", "answer", "milliseconds")]
@@ -176,7 +181,7 @@ def show_model(model: str, request: gr.Request) -> list[Any]:
     try:
         network = str(catalog.load(model).network)
     except InvalidModel as error:
-        return [str(error), *nothing]
+        return [without_paths(error), *nothing]
     files = [known.folder / f"{plot}.png" if known.folder else None for plot in PLOTS]
     plots = [str(file) if file and file.is_file() else None for file in files]
     return [describe_model(known, language_of(request)), *plots, network]
@@ -223,7 +228,11 @@ def compare(image: Photo) -> list[dict[str, Any]]:
         all five probabilities and the milliseconds it took, or the problem that kept it from answering.
     """
     return [
-        {"model": answer.model, **result(answer.prediction, answer.problem), "milliseconds": answer.milliseconds}
+        {
+            "model": answer.model,
+            **result(answer.prediction, without_paths(answer.problem)),
+            "milliseconds": answer.milliseconds,
+        }
         for answer in ask_all(image, "en")
     ]
 
@@ -332,7 +341,12 @@ def load(model: str, language: str) -> FlowerClassifier:
         return catalog.load(model)
     except InvalidModel as error:
         title = translate("model_unavailable", language, model=model)
-        raise gr.Error(str(error), title=title, print_exception=False) from None
+        raise gr.Error(without_paths(error), title=title, print_exception=False) from None
+
+
+def without_paths(problem: object) -> str:
+    """A problem with a model, told without where this server keeps its models."""
+    return str(problem or "").replace(f"{catalog.WEIGHTS}{os.sep}", "")
 
 
 def check_known(model: str, language: str) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
 import re
+import shutil
 import subprocess
 import time
 import zipfile
@@ -22,7 +24,7 @@ from PIL import Image
 
 import app
 from flower_alexnet import LABELS, catalog, dataset
-from tests.conftest import PROJECT, Server, drawn_flower
+from tests.conftest import PROJECT, Server, drawn_flower, serve_app
 
 EXAMPLE = PROJECT / "examples" / "sunflowers.webp"
 
@@ -199,3 +201,22 @@ def test_photos_are_deleted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 def files_in(folder: Path) -> set[Path]:
     return {file for file in folder.rglob("*") if file.is_file()}
+
+
+def test_broken_model_is_shown_as_unavailable_without_the_servers_paths(tmp_path: Path) -> None:
+    """A copy of the project in which one model is cut short."""
+    project = tmp_path / "project"
+    for folder in ("flower_alexnet", "examples", "weights"):
+        shutil.copytree(PROJECT / folder, project / folder)
+    shutil.copy(PROJECT / "app.py", project)
+    broken = catalog.shipped_models()[-1].name
+    weights = project / "weights" / broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with serve_app(tmp_path, dict(os.environ), project) as server:
+        client = Client(server.url, verbose=False)
+        *rest, problem = client.predict(image=handle_file(str(EXAMPLE)), api_name="/compare")
+        assert all(row["label"] == "sunflowers" for row in rest)
+        assert problem["model"] == broken
+        assert problem["problem"].startswith(f"{broken}/model.safetensors is damaged")
+        with pytest.raises(AppError, match=f"^{broken}/model.safetensors is damaged"):
+            client.predict(image=handle_file(str(EXAMPLE)), model=broken, api_name="/classify")
