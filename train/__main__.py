@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import matplotlib
 import tyro
 from accelerate import PartialState
+from filelock import FileLock, Timeout
 from huggingface_hub.constants import SAFETENSORS_SINGLE_FILE
+from safetensors import SafetensorError
 
-from flower_alexnet import Config, FlowerClassifier, InvalidModel
-from flower_alexnet.dataset import InvalidDataset, split
+from flower_alexnet import AlexNet, Config, FlowerClassifier, InvalidModel
+from flower_alexnet.dataset import InvalidDataset, Photo, split
 from train import checkpoint, engine, evaluate, export, recipes
-from train.checkpoint import InvalidCheckpoint
+from train.checkpoint import History, InvalidCheckpoint
 from train.data import CACHE, DecodedPhotos, find_or_download, pictures
 from train.recipes import RECIPES, InvalidRecipe, Recipe
 
@@ -32,14 +35,22 @@ def train(name: str, recipe: Recipe, output: Path, data: Path | None, resume: bo
     processes = PartialState(cpu=engine.CPU)
     with processes.local_main_process_first():  # the others find what it decoded
         splits = split(data or find_or_download())
-        output.mkdir(parents=True, exist_ok=True)
         photos = DecodedPhotos(splits["train"], recipe.resize)
-    network, history = engine.fit(recipe, photos, pictures(splits["validation"], recipe.preprocessing), output, resume)
+    validation = pictures(splits["validation"], recipe.preprocessing)
     if not processes.is_main_process:
+        engine.fit(recipe, photos, validation, output, resume)
         return
+    with _alone_in(output):
+        network, history = engine.fit(recipe, photos, validation, output, resume)
+        _finish(name, recipe, network, history, splits, output)
 
+
+def _finish(
+    name: str, recipe: Recipe, network: AlexNet, history: History, splits: dict[str, list[Photo]], output: Path
+) -> None:
+    """Measure what came of a run, write the model folder, and say so."""
     config = Config(batch_norm=recipe.batch_norm, dropout=recipe.dropout, preprocessing=recipe.preprocessing)
-    summary = export.summarise(name, recipe, history, len(photos))
+    summary = export.summarise(name, recipe, history, len(splits["train"]))
     summary = export.write_model_folder(FlowerClassifier(network, config), summary, splits, output)
     (output / checkpoint.NAME).unlink()
     print(evaluate.report(summary["test"]))
@@ -58,6 +69,15 @@ def main() -> None:
         )
     except (InvalidRecipe, InvalidModel, InvalidDataset, InvalidCheckpoint) as error:
         print(error, file=sys.stderr)
+        sys.exit(2)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
+            raise
+        print(
+            f"The run stopped: {error}. Whole epochs are kept: when there is space and memory again, the same command "
+            "with --resume goes on.",
+            file=sys.stderr,
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         print("\nStopped. The same command with --resume goes on after the last whole epoch.", file=sys.stderr)
@@ -81,6 +101,19 @@ def _command(name: str, default: Recipe) -> Callable[..., None]:
         resume: go on with the run that was stopped in output.
     """
     return train_recipe
+
+
+@contextmanager
+def _alone_in(output: Path) -> Iterator[None]:
+    """Two runs never write into one folder: the second is refused."""
+    output.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(output / ".lock", timeout=0)
+    try:
+        with lock:
+            yield
+            Path(lock.lock_file).unlink(missing_ok=True)
+    except Timeout as error:
+        raise InvalidCheckpoint(f"Another run is writing into {output}. Choose another folder.") from error
 
 
 def _check_output(output: Path, resume: bool) -> None:

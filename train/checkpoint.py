@@ -33,10 +33,14 @@ def save(folder: Path, modules: dict[str, nn.Module], optimizer: Optimizer, reci
         tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items() if isinstance(value, Tensor)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     aside = folder / f"{NAME}.part"
-    save_file(tensors, aside, metadata={"recipe": json.dumps(asdict(recipe)), "history": json.dumps(history)})
-    with aside.open("rb") as file:
-        os.fsync(file.fileno())
-    aside.replace(folder / NAME)
+    try:
+        save_file(tensors, aside, metadata={"recipe": json.dumps(asdict(recipe)), "history": json.dumps(history)})
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        aside.replace(folder / NAME)
+    except BaseException:
+        aside.unlink(missing_ok=True)  # half a file, where space may be short
+        raise
 
 
 def restore(folder: Path, modules: dict[str, nn.Module], optimizer: Optimizer, recipe: Recipe) -> History:

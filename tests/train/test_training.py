@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from flower_alexnet import FlowerClassifier, catalog, dataset
 from tests.conftest import PROJECT
-from train import engine, evaluate
+from train import checkpoint, engine, evaluate
 from train.recipes import RECIPES, InvalidRecipe, Recipe, check
 
 SMALL = ["--size", "64", "--resize", "64", "--batch-size", "8", "--optimizer", "adam", "--seed", "3"]
@@ -285,3 +285,28 @@ def test_two_processes_learn_what_one_does(
 def test_batch_must_go_to_all_processes(flowers: Path, environment: dict[str, str], tmp_path: Path) -> None:
     result = two_processes("torchrun", command(flowers, tmp_path / "two", "--batch-size", "9"), environment)
     assert "9 photos cannot go to 2 processes" in result.stderr
+
+
+def test_second_run_into_a_folder_is_refused(flowers: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    endless = command(flowers, tmp_path / "run", "--epochs", "1000")
+    first = subprocess.Popen(endless, cwd=PROJECT, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        while not (tmp_path / "run" / checkpoint.NAME).exists():
+            time.sleep(0.1)
+        second = run([*endless, "--resume"], environment)
+        assert second.returncode == 2
+        assert "Another run is writing" in second.stderr
+    finally:
+        first.kill()
+        first.wait()
+
+
+def test_full_disk_is_told(flowers: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    """A limit on the size of files stands in for the disk: photos fit, a checkpoint does not."""
+    train = command(flowers, tmp_path / "run", "--epochs", "3")
+    limited = run(["bash", "-c", 'ulimit -f 50000; exec "$@"', "bash", *train], environment)
+    assert limited.returncode == 2
+    assert "The run stopped" in limited.stderr
+    assert "--resume" in limited.stderr
+    assert "Traceback" not in limited.stderr
+    assert not list((tmp_path / "run").glob("*.part"))
