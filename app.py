@@ -188,10 +188,11 @@ def private(**options: Any) -> dict[str, Any]:
 def sweep(page: gr.Blocks) -> None:
     """Delete for ever what ``delete_cache`` does not know of, such as pictures that language models send as text."""
     frequency, age = DELETE_CACHE
+    uploads = Path(os.environ["GRADIO_TEMP_DIR"])
     kept = {file for block in page.blocks.values() for file in block.keep_in_cache}
     while True:
         time.sleep(frequency)
-        for path in sorted(Path(os.environ["GRADIO_TEMP_DIR"]).rglob("*"), reverse=True):  # files before their folders
+        for path in sorted(uploads.rglob("*"), reverse=True):  # files before their folders
             with suppress(OSError):  # deleted meanwhile, or a folder that is not empty
                 if str(path) not in kept and time.time() - path.stat().st_ctime > age:
                     path.rmdir() if path.is_dir() else path.unlink()

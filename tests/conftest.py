@@ -91,6 +91,7 @@ def serve_app(
         port = free.getsockname()[1]
     log = folder / "log.txt"
     environment = {**environment, "GRADIO_SERVER_PORT": str(port), "PYTHONUNBUFFERED": "1"}
+    environment.pop("GRADIO_TEMP_DIR", None)  # each has its own
     with log.open("w") as output:
         process = subprocess.Popen(
             [python, "app.py"], cwd=project, env=environment, stdout=output, stderr=subprocess.STDOUT
