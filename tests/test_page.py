@@ -39,14 +39,18 @@ def visit(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
     pages: list[Page] = []
 
     def visit(address: str = "/", width: int = 1280, height: int = 800, **visitor: str) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": height}, **visitor)  # type: ignore[arg-type]
+        context = browser.new_context(
+            base_url=server.url,
+            viewport={"width": width, "height": height},
+            **visitor,  # type: ignore[arg-type]
+        )
         page = context.new_page()
         pages.append(page)
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
         page.on("request", lambda request: note_host(request.url))
-        page.goto(server.url + address)
+        page.goto(address)
         page.locator("#examples .gallery-item[aria-label]").first.wait_for()  # the last thing to be ready
         return page
 
