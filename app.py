@@ -77,7 +77,7 @@ def build() -> gr.Blocks:
                     ),
                     height=320,
                 )
-                examples = gr.Examples(
+                gr.Examples(
                     [path for path, _ in EXAMPLES],
                     photo,
                     label=I18N("examples"),
@@ -131,22 +131,18 @@ def build() -> gr.Blocks:
         gr.Markdown(I18N("privacy"))
 
         asked, answered = [photo, model], [words, bars, where]
-        # Not photo.change, which comes twice where a photo takes the place of another.
-        for event in (photo.input, classify_button.click, examples.load_input_event.then):
-            said = event(handlers.answer, asked, answered, **private(show_progress_on=bars))
-            said.then(None, photo, None, js=SHOW_ANSWER)
+        said = gr.on(
+            [photo.change, classify_button.click], handlers.answer, asked, answered, **private(show_progress_on=bars)
+        )
+        said.then(None, photo, None, js=SHOW_ANSWER)
         names = gr.JSON(visible=False)
         arrived = page.load(handlers.arrive, model, [model, speaks_for, names], **private())
         arrived.then(None, names, None, js=NAME_EXAMPLES)
-        for event in (arrived.then, model.input):
-            chosen = event(
-                handlers.choose,
-                asked,
-                [model, *answered],
-                # Who waits for a download does not hold up the others.
-                **private(show_progress_on=bars, concurrency_limit=8),
-            )
-            chosen.then(handlers.show_model, model, [about, *plots, layers], **private())
+        # Who waits for a download does not hold up the others.
+        chosen = model.input(handlers.choose, model, model, **private(show_progress_on=bars, concurrency_limit=8))
+        chosen.then(handlers.answer, asked, answered, **private(show_progress_on=bars))
+        for event in (arrived, chosen):
+            event.then(handlers.show_model, model, [about, *plots, layers], **private())
         model.change(None, model, None, js=SHARE_MODEL)
 
         gr.on(

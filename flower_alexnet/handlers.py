@@ -74,16 +74,16 @@ def arrive(model: str, request: gr.Request) -> tuple[Any, Any, list[str]]:
 def answer(photo: Photo, model: str, request: gr.Request) -> tuple[str, dict[str, float] | None, Any]:
     """The answer in words, and the probability of each flower; what was explained before is hidden."""
     hidden, language = gr.update(visible=False), language_of(request)
+    if (known := MODELS.get(model)) and known.problem is not None:
+        return f"## {translate('model_unavailable', language, model=model)}\n{known.problem}", None, hidden
     if not photo:
         return translate("hint", language), None, hidden
     prediction = predict(photo, model, language)
     return f"## {prediction.in_words(language)}", named(prediction, language), hidden
 
 
-def choose(
-    photo: Photo, model: str, request: gr.Request, progress: gr.Progress = gr.Progress(track_tqdm=True)
-) -> tuple[Any, str, dict[str, float] | None, Any]:
-    """Load a model just chosen, which may have to be downloaded -> the list of models, and its answer to a photo."""
+def choose(model: str, request: gr.Request, progress: gr.Progress = gr.Progress(track_tqdm=True)) -> Any:
+    """Load a model just chosen, which may have to be downloaded -> the list of models, with what became of it."""
     language = language_of(request)
     check_known(model, language)
     progress(None, desc=translate("loading", language, model=model))
@@ -91,15 +91,9 @@ def choose(
         catalog.load(model)
     except InvalidModel as error:
         MODELS[model] = replace(MODELS[model], problem=without_paths(error))
-        unavailable = translate("model_unavailable", language, model=model)
-        return (
-            gr.update(choices=titles(language)),
-            f"## {unavailable}\n{without_paths(error)}",
-            None,
-            gr.update(visible=False),
-        )
-    MODELS[model] = replace(MODELS[model], problem=None)
-    return gr.update(choices=titles(language)), *answer(photo, model, request)
+    else:
+        MODELS[model] = replace(MODELS[model], problem=None)
+    return gr.update(choices=titles(language))
 
 
 def show_where(photo: Photo, model: str, label: str, request: gr.Request) -> tuple[Any, Any]:

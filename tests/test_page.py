@@ -227,7 +227,7 @@ def test_page_speaks_the_language_of_the_browser(
     expect(page.get_by_role("button", name=button, exact=True)).to_be_visible()
     (tmp_path / "note.png").write_text("not a picture")
     upload(page, tmp_path / "note.png")
-    expect(page.get_by_text("JPEG, PNG" if language != "zh-CN" else "JPEG、PNG")).to_be_visible()
+    expect(page.get_by_text("JPEG, PNG" if language != "zh-CN" else "JPEG、PNG").first).to_be_visible()
 
 
 def test_page_fits_a_phone(visit: Callable[..., Page]) -> None:
