@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.conftest import CHROMIUM, CHROMIUM_OPTIONS, PROJECT, serve_app
@@ -47,7 +49,8 @@ def main(folder: Path) -> None:
             page.wait_for_load_state("networkidle")
             page.mouse.move(0, 0)
             page.wait_for_timeout(1000)
-            page.screenshot(path=folder / f"{name}.jpg", quality=85, full_page=True)
+            picture = Image.open(io.BytesIO(page.screenshot(full_page=True)))
+            picture.save(folder / f"{name}.webp", quality=85)
         browser.close()
 
 

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from flower_alexnet import AlexNet, Config, FlowerClassifier, InvalidModel
 from flower_alexnet.dataset import InvalidDataset, Photo, split
 from train import checkpoint, engine, evaluate, export, recipes
-from train.checkpoint import History, InvalidCheckpoint
+from train.checkpoint import InvalidCheckpoint
 from train.data import CACHE, DecodedPhotos, find_or_download, pictures
 from train.recipes import RECIPES, InvalidRecipe, Recipe
 
@@ -42,15 +42,15 @@ def train(name: str, recipe: Recipe, output: Path, data: Path | None, resume: bo
         return
     with _alone_in(output):
         network, history = engine.fit(recipe, photos, validation, output, resume)
-        _finish(name, recipe, network, history, splits, output)
+        summary = export.summarise(name, recipe, history, len(photos))
+        _finish(summary, recipe, network, splits, output)
 
 
 def _finish(
-    name: str, recipe: Recipe, network: AlexNet, history: History, splits: dict[str, list[Photo]], output: Path
+    summary: export.Summary, recipe: Recipe, network: AlexNet, splits: dict[str, list[Photo]], output: Path
 ) -> None:
     """Measure what came of a run, write the model folder, and say so."""
     config = Config(batch_norm=recipe.batch_norm, dropout=recipe.dropout, preprocessing=recipe.preprocessing)
-    summary = export.summarise(name, recipe, history, len(splits["train"]))
     summary = export.write_model_folder(FlowerClassifier(network, config), summary, splits, output)
     (output / checkpoint.NAME).unlink()
     print(evaluate.report(summary["test"]))
