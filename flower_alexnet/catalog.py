@@ -47,14 +47,11 @@ class Model:
     @property
     def folder(self) -> Path | None:
         """Where its card, measurements and plots are; None for a model of the Hub."""
-        return next((folder for folder in (WEIGHTS / self.name, Path(self.name)) if folder.is_dir()), None)
+        return _folder(self.name, WEIGHTS)
 
     def metrics(self) -> dict[str, Any] | None:
         """What was measured of it, as in its ``metrics.json``; None if that is damaged or not here."""
-        try:
-            return json.loads((self.folder / "metrics.json").read_text(encoding="utf-8")) if self.folder else None
-        except (OSError, ValueError):
-            return None
+        return _metrics(self.folder) if self.folder else None
 
 
 def shipped_models(weights: Path = WEIGHTS) -> list[Model]:
@@ -86,11 +83,21 @@ def load(name: str | None = None, weights: Path = WEIGHTS) -> FlowerClassifier:
         if not usable:
             raise ModelNotFound(f"There is no usable model in {weights}. Train one: python -m train --help")
         return load(usable[0], weights)
-    for folder in (weights / name, Path(name)):
-        if folder.is_dir():
-            return FlowerClassifier.from_pretrained(folder)
+    if (folder := _folder(name, weights)) is not None:
+        return FlowerClassifier.from_pretrained(folder)
     repo_id, _, revision = name.partition("@")
     return FlowerClassifier.from_pretrained(repo_id, revision or None)
+
+
+def _folder(name: str, weights: Path) -> Path | None:
+    return next((folder for folder in (weights / name, Path(name)) if folder.is_dir()), None)
+
+
+def _metrics(folder: Path) -> Any:
+    try:
+        return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def _problem(name: str, weights: Path) -> str | None:
@@ -103,10 +110,7 @@ def _problem(name: str, weights: Path) -> str | None:
 
 def _accuracies(folder: Path) -> tuple[float | None, float | None]:
     """On test and on validation."""
-    try:
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None, None
+    metrics = _metrics(folder)
     return _accuracy(metrics, "test"), _accuracy(metrics, "validation")
 
 
