@@ -128,8 +128,24 @@ def load(source: Source, name: str = "the picture", shorter_side: int | None = N
 
 def to_tensor(picture: Image.Image, preprocessing: Preprocessing) -> Tensor:
     """An RGB picture -> float32 (views, 3, crop, crop): shorter side resized, squares cut out, normalised."""
-    squares = torch.stack([F.pil_to_tensor(_cut(picture, preprocessing, view)) for view in preprocessing.views])
-    values = F.to_dtype(squares, torch.float32, scale=True)
+    return normalise(squares(picture, preprocessing), preprocessing)
+
+
+def squares(picture: Image.Image, preprocessing: Preprocessing) -> Tensor:
+    """An RGB picture -> its views, uint8 (views, 3, crop, crop), channels last."""
+    cut: dict[tuple[float, float, float, float], np.ndarray] = {}
+    pixels = []
+    for view in preprocessing.views:
+        where = box(picture.size, preprocessing, view)
+        if where not in cut:  # of mirror images only one is resized
+            cut[where] = np.asarray(_resize(picture, where, preprocessing.crop))
+        pixels.append(cut[where][:, ::-1] if view.flip else cut[where])
+    return torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
+
+
+def normalise(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """uint8 (N, 3, H, W) -> float32 (N, 3, H, W), channels last: the mean subtracted, divided by the std."""
+    values = F.to_dtype(pixels.contiguous(memory_format=torch.channels_last), torch.float32, scale=True)
     return F.normalize(values, list(preprocessing.mean), list(preprocessing.std), inplace=True)
 
 
@@ -142,14 +158,9 @@ def box(size: tuple[int, int], preprocessing: Preprocessing, view: View) -> tupl
     return left, top, left + side, top + side
 
 
-def _cut(picture: Image.Image, preprocessing: Preprocessing, view: View) -> Image.Image:
+def _resize(picture: Image.Image, where: tuple[float, float, float, float], side: int) -> Image.Image:
     # Cut out and resized in one step: a picture of 1x10,000 pixels never becomes one of 256x2,560,000.
-    square = picture.resize(
-        (preprocessing.crop, preprocessing.crop),
-        Image.Resampling.BILINEAR,
-        box=box(picture.size, preprocessing, view),
-    )
-    return ImageOps.mirror(square) if view.flip else square
+    return picture.resize((side, side), Image.Resampling.BILINEAR, box=where)
 
 
 def _read(path: Path) -> bytes:

@@ -21,11 +21,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms.v2.functional import normalize, to_dtype
 from tqdm import tqdm
 
 from flower_alexnet import catalog
-from flower_alexnet.images import Preprocessing
+from flower_alexnet.images import Preprocessing, normalise
 from flower_alexnet.model import AlexNet
 from train import checkpoint
 from train.augment import AugmentedPhotos, mix
@@ -110,7 +109,7 @@ def fit(
             for step, (pixels, labels) in enumerate(steps):
                 for group in optimizer.param_groups:
                     group["lr"] = group["initial_lr"] * schedule(recipe, epoch + step / len(loader))
-                pictures, shares = mix(normalise(pixels, recipe), labels, recipe.mix)
+                pictures, shares = mix(normalise(pixels, recipe.preprocessing), labels, recipe.mix)
                 with accelerator.autocast():
                     if teacher is not None:
                         shares = shares.lerp(teacher(pictures), recipe.distillation)
@@ -239,12 +238,6 @@ def initialise(network: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-
-
-def normalise(pixels: Tensor, recipe: Recipe) -> Tensor:
-    """uint8 (N, 3, H, W) -> float32 as the recipe's preprocessing makes it, channels last."""
-    values = to_dtype(pixels.contiguous(memory_format=torch.channels_last), torch.float32, scale=True)
-    return normalize(values, list(recipe.preprocessing.mean), list(recipe.preprocessing.std), inplace=True)
 
 
 @torch.inference_mode()

@@ -74,9 +74,9 @@ def evaluate(classifier: FlowerClassifier, photos: Sequence[Photo]) -> Metrics:
         },
         "confusion_matrix": MulticlassConfusionMatrix(classes)(probabilities, labels).tolist(),
         "photos": len(labels),
-        "in_distribution": classifier.in_distribution(outputs.features).double().mean().item(),
+        "in_distribution": outputs.in_distribution.double().mean().item(),
         "not_flowers": {
-            "in_distribution": classifier.in_distribution(others.features).double().mean().item(),
+            "in_distribution": others.in_distribution.double().mean().item(),
             "auroc": _auroc(classifier, outputs.features, others.features),
             "pictures": len(others.features),
         },
@@ -101,9 +101,8 @@ def classify(classifier: FlowerClassifier, photos: Sequence[Photo]) -> tuple[Out
 
 
 def stack(outputs: Iterable[Output]) -> Output:
-    """What a network says of each of N photos -> logits (N, classes) and features (N, 128)."""
-    logits, features = zip(*outputs, strict=True)
-    return Output(torch.stack(logits), torch.stack(features))
+    """What a network says of each of N photos -> logits (N, classes), features (N, 128) and in_distribution (N,)."""
+    return Output(*map(torch.stack, zip(*outputs, strict=True)))
 
 
 def evaluate_corrupted(classifier: FlowerClassifier, photos: Sequence[Photo]) -> dict[str, float]:

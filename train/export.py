@@ -76,14 +76,14 @@ def write_model_folder(
         InvalidModel: one of the others is of another recipe, or of a seed that is there already.
     """
     classifier.network.half().float()  # what is measured is what is stored
-    references = evaluate.classify(classifier, splits["train"][::REFERENCE_STEP])[0].features
+    references = F.normalize(evaluate.classify(classifier, splits["train"][::REFERENCE_STEP])[0].features, dim=1)
     outputs, labels = evaluate.classify(classifier, splits["validation"])
     config = replace(
         classifier.config,
         temperature=evaluate.fit_temperature(outputs.logits, labels),
         threshold=evaluate.fit_threshold(in_distribution_score(outputs.features, references)),
     )
-    references = F.normalize(references, dim=1).half()
+    references = references.half()
     classifier = FlowerClassifier(classifier.network, config, references.float())
     measured = {part: evaluate.evaluate(classifier, splits[part]) for part in ("validation", "test")}
     summary = {**summary, **measured}

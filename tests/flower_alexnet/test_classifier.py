@@ -87,7 +87,7 @@ def test_temperature_divides_the_logits() -> None:
 
 def test_picture_below_the_threshold_is_none_of_the_flowers(random_model: Path) -> None:
     network, picture = FlowerClassifier.from_pretrained(random_model).network, drawn_flower("tulips")
-    references = torch.rand(20, 128, generator=torch.Generator().manual_seed(0))
+    references = torch.nn.functional.normalize(torch.rand(20, 128, generator=torch.Generator().manual_seed(0)))
     features = next(FlowerClassifier(network, Config()).outputs([picture])).features
     cosines = torch.nn.functional.cosine_similarity(features, references)
     score = in_distribution_score(features[None], references).item()

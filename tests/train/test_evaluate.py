@@ -18,6 +18,12 @@ from tests.conftest import PROJECT
 from train import evaluate
 
 
+@pytest.fixture
+def unprepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks run as they are, so that any module does as one."""
+    monkeypatch.setattr("flower_alexnet.classifier.prepare", lambda network: network)
+
+
 class RedIsSure(torch.nn.Module):
     """Says roses with probability 0.9 for a red picture, and tulips with 0.6 for any other."""
 
@@ -30,7 +36,7 @@ class RedIsSure(torch.nn.Module):
         return torch.stack([red if picture[0].mean() > 0 else other for picture in pictures])
 
 
-def test_metrics_by_hand(tmp_path: Path) -> None:
+def test_metrics_by_hand(tmp_path: Path, unprepared: None) -> None:
     photos = []
     for number, (colour, label) in enumerate(
         [("red", "roses"), ("red", "roses"), ("red", "daisy"), ("blue", "tulips"), ("blue", "roses")]
@@ -60,7 +66,7 @@ def test_metrics_by_hand(tmp_path: Path) -> None:
     json.dumps(metrics)
 
 
-def test_pictures_of_no_flower_are_told_by_their_features(tmp_path: Path) -> None:
+def test_pictures_of_no_flower_are_told_by_their_features(tmp_path: Path, unprepared: None) -> None:
     class Brightness(RedIsSure):
         def features(self, pictures: Tensor) -> Tensor:
             pure = (pictures.mean((2, 3)) - torch.tensor([1, -1, -1])).abs().amax(1) < 1e-3
@@ -91,7 +97,9 @@ def test_threshold_keeps_the_share_asked_for() -> None:
     assert kept.double().mean() == pytest.approx(0.95, abs=0.002)
 
 
-def test_unreadable_photo_is_named_and_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_unreadable_photo_is_named_and_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, unprepared: None
+) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
     Image.new("RGB", (70, 70), "red").save(tmp_path / "red.png")
     photos = [Photo(tmp_path / "bad.jpg", 0), Photo(tmp_path / "red.png", 2)]
