@@ -203,20 +203,20 @@ class FlowerClassifier:
         remaining = iter(photos)
         # Photos are cut into squares one by one, so that no more than one is in memory at its full size.
         while batch := [self._squares(photo) for photo in islice(remaining, BATCH)]:
-            yield from self._pass(torch.stack(batch))
+            yield from self._pass(batch)
 
     def _squares(self, photo: images.Source) -> Tensor:
         return images.squares(images.load(photo, shorter_side=self.shorter_side), self.config.preprocessing)
 
     @cached_property
-    def _pass(self) -> SharedPass[Output]:
+    def _pass(self) -> SharedPass[Tensor, Output]:
         network = prepare(self.network)
 
         @torch.inference_mode()
-        def run(squares: Tensor) -> list[Output]:
-            """uint8 (N, views, 3, H, W) -> what the network says of each of N photos."""
+        def run(squares: list[Tensor]) -> list[Output]:
+            """The squares of N photos, uint8 (views, 3, H, W) each -> what the network says of each of N photos."""
             count = len(squares)
-            maps = network.features(images.normalise(squares.flatten(0, 1), self.config.preprocessing))
+            maps = network.features(images.normalise(torch.cat(squares), self.config.preprocessing))
             logits = network.classify(maps).unflatten(0, (count, -1)).mean(1)
             features = maps.mean((2, 3)).unflatten(0, (count, -1)).mean(1)
             return list(map(Output, logits, features, self._in_distribution(features)))

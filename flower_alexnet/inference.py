@@ -14,6 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from flower_alexnet.model import AlexNet
 
+Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 FORWARD = ThreadPoolExecutor(1, "forward")
@@ -54,42 +55,42 @@ class Float16Linear(nn.Module):
         return torch.ops.quantized.linear_dynamic_fp16(features, self.packed)
 
 
-class SharedPass(Generic[Answer]):
+class SharedPass(Generic[Item, Answer]):
     """Lets threads that ask at the same time share a forward pass.
 
     Whoever asks while the network runs waits, and is answered in the next pass together with all who came meanwhile:
     nobody waits for others to come.
 
     Args:
-        run: what a pass does: rows (N, ...) -> an answer for each row.
-        most: rows in one pass, unless one asks for more.
+        run: what a pass does: items -> an answer for each.
+        most: items in one pass, unless one asks for more.
     """
 
-    def __init__(self, run: Callable[[Tensor], list[Answer]], most: int) -> None:
+    def __init__(self, run: Callable[[list[Item]], list[Answer]], most: int) -> None:
         self._run = run
         self._most = most
-        self._waiting: SimpleQueue[tuple[Tensor, Future[list[Answer]]]] = SimpleQueue()
+        self._waiting: SimpleQueue[tuple[list[Item], Future[list[Answer]]]] = SimpleQueue()
 
-    def __call__(self, rows: Tensor) -> list[Answer]:
-        """Rows (N, ...) -> an answer for each; raises what ``run`` raises."""
+    def __call__(self, items: list[Item]) -> list[Answer]:
+        """An answer for each item; raises what ``run`` raises."""
         answers: Future[list[Answer]] = Future()
-        self._waiting.put((rows, answers))
+        self._waiting.put((items, answers))
         FORWARD.submit(self._answer_waiting)
         return answers.result()
 
     def _answer_waiting(self) -> None:
-        asked: list[tuple[Tensor, Future[list[Answer]]]] = []
+        asked: list[tuple[list[Item], Future[list[Answer]]]] = []
         try:
-            while sum(len(rows) for rows, _ in asked) < self._most:
+            while sum(len(items) for items, _ in asked) < self._most:
                 asked.append(self._waiting.get_nowait())
         except Empty:
             pass
         if not asked:  # an earlier pass answered
             return
         try:
-            answers = iter(self._run(torch.cat([rows for rows, _ in asked])))
-            for rows, future in asked:
-                future.set_result([next(answers) for _ in rows])
+            answers = iter(self._run([item for items, _ in asked for item in items]))
+            for items, future in asked:
+                future.set_result([next(answers) for _ in items])
         except BaseException as error:
             for _, future in asked:
                 if not future.done():

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 
 from flower_alexnet import AlexNet, catalog, dataset, images
 from flower_alexnet.inference import SharedPass, prepare
@@ -45,29 +44,29 @@ def test_answers_are_those_of_the_plain_network(real_photos: Path) -> None:
 def test_threads_that_ask_at_once_share_a_pass_and_get_their_own_answers() -> None:
     running, passes = threading.Event(), []
 
-    def run(rows: Tensor) -> list[float]:
-        passes.append(len(rows))
+    def run(items: list[float]) -> list[float]:
+        passes.append(len(items))
         if len(passes) == 1:
             running.set()
             while shared._waiting.qsize() < 9:
                 pass
-        return (rows[:, 0] * 2).tolist()
+        return [2 * item for item in items]
 
     shared = SharedPass(run, most=4)
     with ThreadPoolExecutor(10) as pool:
-        first = pool.submit(shared, torch.tensor([[0.0]]))
+        first = pool.submit(shared, [0.0])
         running.wait()
-        others = [pool.submit(shared, torch.tensor([[float(number)]])) for number in range(1, 10)]
+        others = [pool.submit(shared, [float(number)]) for number in range(1, 10)]
         assert [future.result() for future in (first, *others)] == [[2.0 * number] for number in range(10)]
     assert passes == [1, 4, 4, 1]
 
 
 def test_what_goes_wrong_reaches_everybody_who_asked() -> None:
-    def run(rows: Tensor) -> list[float]:
+    def run(items: list[float]) -> list[float]:
         raise MemoryError("too much")
 
     with pytest.raises(MemoryError, match="too much"):
-        SharedPass(run, most=4)(torch.zeros(2, 1))
+        SharedPass(run, most=4)([0.0, 0.0])
 
 
 def test_many_threads_get_the_answer_of_their_photo(random_model: Path) -> None:
