@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from flower_alexnet import images
 from flower_alexnet.classifier import FlowerClassifier
+from flower_alexnet.inference import FORWARD
 
 LONGEST_SIDE = 1024
 """Pixels of the longer side of an explanation; larger photos are made smaller."""
@@ -70,7 +71,8 @@ def explain(classifier: FlowerClassifier, photo: images.Source, label: str | Non
     tensors = classifier.network.state_dict(keep_vars=True).values()
     network = deepcopy(classifier.network, {id(tensor): tensor for tensor in tensors})
     grad_cam = LayerGradCam(network, network.features[-2])  # the last convolution's ReLU
-    maps = grad_cam.attribute(views, classifier.config.labels.index(label), relu_attributions=True)
+    target = classifier.config.labels.index(label)
+    maps = FORWARD.submit(grad_cam.attribute, views, target, relu_attributions=True).result()
 
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     heat, views_there = np.zeros((2, picture.height, picture.width), dtype=np.float32)

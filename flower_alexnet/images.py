@@ -16,7 +16,6 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from pydantic import Field
 from torch import Tensor
-from torchvision.transforms.v2 import functional as F
 
 Source = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
 """What a picture may come as: a path, the bytes of a file, a PIL image, or uint8 pixels (H, W[, 1, 3 or 4])."""
@@ -145,8 +144,9 @@ def squares(picture: Image.Image, preprocessing: Preprocessing) -> Tensor:
 
 def normalise(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
     """uint8 (N, 3, H, W) -> float32 (N, 3, H, W), channels last: the mean subtracted, divided by the std."""
-    values = F.to_dtype(pixels.contiguous(memory_format=torch.channels_last), torch.float32, scale=True)
-    return F.normalize(values, list(preprocessing.mean), list(preprocessing.std), inplace=True)
+    statistics = torch.tensor([preprocessing.mean, preprocessing.std], dtype=torch.float32, device=pixels.device)
+    mean, std = 255 * statistics.view(2, 3, 1, 1)
+    return pixels.contiguous(memory_format=torch.channels_last).sub(mean).div_(std)
 
 
 def box(size: tuple[int, int], preprocessing: Preprocessing, view: View) -> tuple[float, float, float, float]:
