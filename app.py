@@ -10,8 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-# Before Gradio is imported, which reads them. What is uploaded goes into a folder of this process alone.
+# Before Gradio and torch are imported, which read them. What is uploaded goes into a folder of this process alone.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")  # threads that wait for a layer to be done leave the core to visitors
 UPLOADS = tempfile.TemporaryDirectory(prefix="flower_alexnet-")
 os.environ.setdefault("GRADIO_TEMP_DIR", UPLOADS.name)
 
@@ -20,6 +21,15 @@ import gradio as gr
 from flower_alexnet import handlers
 from flower_alexnet.handlers import DEFAULT, EXAMPLES, MODELS, PLOTS, flowers, titles
 from flower_alexnet.translations import TEXTS
+
+AT_ONCE = {"concurrency_limit": 16, "concurrency_id": "answers"}
+"""Visitors whose photos are looked at together; their forward passes are shared."""
+
+HEAVY_AT_ONCE = {"concurrency_limit": 4, "concurrency_id": "heavy"}
+"""Visitors who ask for more than an answer: none waits for another's hundreds of photos."""
+
+MOST_WAITING = 256
+"""Visitors who may wait for their turn; who comes then is told that the page is busy."""
 
 DELETE_CACHE = (600, 3000)
 """Every 600 s, what was uploaded or made more than 3,000 s ago is deleted: within the hour."""
@@ -132,7 +142,11 @@ def build() -> gr.Blocks:
 
         asked, answered = [photo, model], [words, bars, where]
         said = gr.on(
-            [photo.change, classify_button.click], handlers.answer, asked, answered, **private(show_progress_on=bars)
+            [photo.change, classify_button.click],
+            handlers.answer,
+            asked,
+            answered,
+            **private(show_progress_on=bars, **AT_ONCE),
         )
         said.then(None, photo, None, js=SHOW_ANSWER)
         names = gr.JSON(visible=False)
@@ -140,7 +154,7 @@ def build() -> gr.Blocks:
         arrived.then(None, names, None, js=NAME_EXAMPLES)
         # Who waits for a download does not hold up the others.
         chosen = model.input(handlers.choose, model, model, **private(show_progress_on=bars, concurrency_limit=8))
-        chosen.then(handlers.answer, asked, answered, **private(show_progress_on=bars))
+        chosen.then(handlers.answer, asked, answered, **private(show_progress_on=bars, **AT_ONCE))
         for event in (arrived, chosen):
             event.then(handlers.show_model, model, [about, *plots, layers], **private())
         model.change(None, model, None, js=SHARE_MODEL)
@@ -150,13 +164,22 @@ def build() -> gr.Blocks:
             handlers.show_where,
             [*asked, speaks_for],
             [where, slider],
-            **private(show_progress_on=slider),
+            **private(show_progress_on=slider, **HEAVY_AT_ONCE),
         )
-        gr.on([all_models.select, compare_button.click], handlers.show_all, photo, [chart, answers], **private())
+        gr.on(
+            [all_models.select, compare_button.click],
+            handlers.show_all,
+            photo,
+            [chart, answers],
+            **private(**HEAVY_AT_ONCE),
+        )
         photo.change(None, None, [chart, answers], js="() => [null, null]")
 
         running = classify_all_button.click(
-            handlers.show_many, [files, model], [done, gallery, table, download], **private(show_progress_on=gallery)
+            handlers.show_many,
+            [files, model],
+            [done, gallery, table, download],
+            **private(show_progress_on=gallery, **HEAVY_AT_ONCE),
         )
         cancel_button.click(handlers.cancelled, None, done, cancels=running, **private(queue=False))
 
@@ -166,13 +189,13 @@ def build() -> gr.Blocks:
             overlay = gr.Image(format="jpeg")
             rows = gr.JSON()
             call = gr.Button()
-        for endpoint, inputs, output in (
-            (handlers.classify, asked, bars),
-            (handlers.explain, [photo, label, model], overlay),
-            (handlers.compare, photo, rows),
-            (handlers.classify_batch, [files, model], rows),
+        for endpoint, inputs, output, limit in (
+            (handlers.classify, asked, bars, AT_ONCE),
+            (handlers.explain, [photo, label, model], overlay, HEAVY_AT_ONCE),
+            (handlers.compare, photo, rows, HEAVY_AT_ONCE),
+            (handlers.classify_batch, [files, model], rows, HEAVY_AT_ONCE),
         ):
-            call.click(endpoint, inputs, output, api_name=endpoint.__name__, preprocess=False)
+            call.click(endpoint, inputs, output, api_name=endpoint.__name__, preprocess=False, **limit)
     return page
 
 
@@ -199,7 +222,9 @@ def launch(**options: Any) -> gr.Blocks:
     page = build()
     threading.Thread(target=sweep, args=(page,), daemon=True).start()
     cards = [str(model.folder / "README.md") for model in MODELS.values() if model.folder]
-    page.launch(theme=THEME, css=CSS, i18n=I18N, mcp_server=True, allowed_paths=cards, **options)
+    page.queue(max_size=MOST_WAITING).launch(
+        theme=THEME, css=CSS, i18n=I18N, mcp_server=True, allowed_paths=cards, **options
+    )
     return page
 
 

@@ -6,8 +6,6 @@ from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
-from captum.attr import LayerGradCam
-from matplotlib import colormaps
 from PIL import Image, ImageOps
 
 from flower_alexnet import images
@@ -38,6 +36,8 @@ class Explanation:
     @property
     def overlay(self) -> Image.Image:
         """The picture with its heat over it: dark and clear where there is none, then red, then yellow."""
+        from matplotlib import colormaps  # as captum below, imported late: the page comes up half a second sooner
+
         colours = colormaps["inferno"](self.heat)[..., :3] * 255
         opacity = OPACITY * np.maximum(self.heat, 0.5)[..., None]
         mixed = np.asarray(self.picture) * (1 - opacity) + colours * opacity
@@ -59,6 +59,8 @@ def explain(classifier: FlowerClassifier, photo: images.Source, label: str | Non
         InvalidImage: the photo cannot be used.
         ValueError: the classifier knows no such label.
     """
+    from captum.attr import LayerGradCam
+
     picture = images.load(photo, shorter_side=classifier.shorter_side)
     label = classifier(picture).label if label is None else label
     if label not in classifier.config.labels:
