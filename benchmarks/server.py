@@ -103,13 +103,15 @@ class Load:
     Args:
         seconds: for how long they asked.
         latencies: seconds of each request that was answered.
-        errors: what was said instead of an answer, each time.
+        answers: each answer, with the number of the user who got it.
+        errors: what was said instead of an answer, each time, with the number of the user.
         peak: highest memory of the server meanwhile, bytes.
     """
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
+    answers: list[tuple[int, object]] = field(default_factory=list)
+    errors: list[tuple[int, str]] = field(default_factory=list)
     peak: int = 0
 
 
@@ -130,20 +132,21 @@ def ask(server: Server, api_name: str, requests: Sequence[Sequence[object]], sec
     asked = iter(range(most or sys.maxsize))
     lock = threading.Lock()
 
-    def use(client: Client, arguments: Sequence[object]) -> None:
+    def use(user: int) -> None:
         while time.perf_counter() < end:
             with lock:
                 if next(asked, None) is None:
                     return
             started = time.perf_counter()
             try:
-                client.predict(*arguments, api_name=api_name)
+                answer = clients[user].predict(*requests[user], api_name=api_name)
             except Exception as error:  # whatever it is, a user would see it
-                load.errors.append(str(error))
+                load.errors.append((user, str(error)))
             else:
                 load.latencies.append(time.perf_counter() - started)
+                load.answers.append((user, answer))
 
-    users = [threading.Thread(target=use, args=both) for both in zip(clients, requests, strict=True)]
+    users = [threading.Thread(target=use, args=(user,)) for user in range(len(requests))]
     started = time.perf_counter()
     for user in users:
         user.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from PIL import Image
@@ -20,7 +20,7 @@ TRAIN = transforms.Compose([transforms.RandomResizedCrop(224), transforms.Random
 VALIDATION = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224), *NORMALISE])
 
 
-def train(splits: dict[str, Sequence[Photo]], epochs: int, seed: int = 0) -> Iterator[tuple[float, float]]:
+def train(splits: Mapping[str, Sequence[Photo]], epochs: int, seed: int = 0) -> Iterator[tuple[float, float]]:
     """Train epoch by epoch -> the seconds that each took to train and to validate, and its validation accuracy, 0-1.
 
     Args:

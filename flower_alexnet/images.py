@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -23,8 +25,16 @@ Source = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
 Value = Annotated[float, Field(ge=0, le=1)]
 Deviation = Annotated[float, Field(gt=0, le=1)]
 
-MAX_PIXELS = 100_000_000
-"""Largest width x height: decoded, such a picture takes 300 MB."""
+MAX_PIXELS = 50_000_000
+"""Largest width x height that is decoded: such a picture takes 200 MB, and up to as much again while its colours are
+converted. A JPEG may be larger where it is decoded at a fraction of its size."""
+
+LARGE = threading.Lock()
+LARGE_PIXELS = 16_000_000
+"""Pictures that are decoded at more pixels wait for each other, so that many at once do not fill the memory."""
+
+MAX_SCANS = 100
+"""Passes of a progressive JPEG: each goes over all of its pixels. Encoders make about ten."""
 
 SRGB = ImageCms.createProfile("sRGB")
 
@@ -113,14 +123,20 @@ def load(source: Source, name: str = "the picture", shorter_side: int | None = N
     else:
         raise TypeError(f"a picture must be a path, bytes, a PIL image or a uint8 array, not {type(source).__name__}")
 
-    width, height = picture.size
-    if width * height > MAX_PIXELS:
-        raise _too_large(name, f"{width}x{height} pixels")
     try:
         if shorter_side is not None and isinstance(picture, JpegImageFile):
             picture.draft(None, (shorter_side, shorter_side))
-        picture.load()
-        return _to_rgb(ImageOps.exif_transpose(picture))
+        pixels = picture.width * picture.height
+        if pixels > MAX_PIXELS:
+            raise _too_large(name, f"{picture.width}x{picture.height} pixels")
+        with LARGE if pixels > LARGE_PIXELS else nullcontext():
+            picture.load()
+            if picture is source:
+                return _to_rgb(ImageOps.exif_transpose(picture))
+            ImageOps.exif_transpose(picture, in_place=True)
+            return _to_rgb(picture)
+    except InvalidImage:
+        raise
     except Exception as error:  # a decoder may raise anything on a damaged file
         raise TruncatedImage(f"{name} is cut short or damaged ({error}). Try another copy of it.") from error
 
@@ -177,6 +193,8 @@ def _read(path: Path) -> bytes:
 def _open(name: str, content: bytes) -> Image.Image:
     if not content:
         raise EmptyImage(f"{name} is empty. Try another copy of it.")
+    if content.startswith(b"\xff\xd8") and content.count(b"\xff\xda") > MAX_SCANS:
+        raise UnreadableImage(f"{name} is a JPEG of more than {MAX_SCANS} passes. Save it anew.")
     try:
         return Image.open(io.BytesIO(content))
     except Image.DecompressionBombError as error:
@@ -205,22 +223,32 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
         picture = _to_8_bits(picture)
     if picture.has_transparency_data:
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
+        white = Image.new("RGB", picture.size, "white")
+        transparent = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+        white.paste(transparent, mask=transparent)
+        picture = white
     elif picture.mode == "P":
         picture = picture.convert("RGB")
-    return _to_srgb(picture, profile) if profile else picture.convert("RGB")
+    if profile:
+        return _to_srgb(picture, profile)
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _to_8_bits(picture: Image.Image) -> Image.Image:
     """Grey of 16 or 32 bits a pixel -> of 8; where the file does not say what is white, the brightest pixel is."""
-    values = np.nan_to_num(np.asarray(picture, dtype=np.float64), posinf=0, neginf=0)
-    low, high = min(values.min(), 0), values.max()
+    pixels = np.asarray(picture)
+    if picture.mode == "F":
+        pixels = np.nan_to_num(pixels, posinf=0, neginf=0)
+    low, high = min(float(pixels.min()), 0), float(pixels.max())
     if picture.mode.startswith("I;16"):
         low, high = 0, 65535
     elif low == 0:
         high = next((white for white in (1, 255, 65535) if high <= white and (white > 1 or picture.mode == "F")), high)
-    return Image.fromarray(((values - low) * (255 / max(high - low, 1e-9))).round().astype(np.uint8))
+    grey = np.empty(pixels.size, dtype=np.uint8)
+    for start in range(0, pixels.size, 1_000_000):  # in parts: all of it in float64 would take half a gigabyte
+        part = pixels.ravel()[start : start + 1_000_000].astype(np.float64)
+        grey[start : start + 1_000_000] = ((part - low) * (255 / max(high - low, 1e-9))).round()
+    return Image.fromarray(grey.reshape(pixels.shape))
 
 
 def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:

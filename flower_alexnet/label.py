@@ -123,7 +123,7 @@ def find_photos(source: str) -> list[str]:
     except (OSError, ValueError, ImportError) as error:
         raise InvalidCollection(f"{source} cannot be read: {error}.") from error
     local = "file" in filesystem.protocol
-    files = [name for name, entry in found.items() if entry["type"] == "file"]
+    files = [name for name, entry in found.items() if entry["type"] != "directory"]  # links are photos, too
     visible = sorted(name for name in files if not name.rpartition("/")[2].startswith("."))
     if not visible:
         raise InvalidCollection(

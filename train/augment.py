@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -66,11 +67,18 @@ class AugmentedPhotos(Dataset[tuple[Tensor, int]]):
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         pixels, label = self.photos[index]
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(hash((self.recipe.seed, self.epoch, index)))
+            torch.default_generator.manual_seed(hash((self.recipe.seed, self.epoch, index)))
             picture = self.transform(pixels)
             if self.recipe.zoom_out and torch.rand(()) < self.recipe.zoom_out:
                 picture = paste(picture, self.background(self.photos[torch.randint(len(self), ()).item()][0]))
         return picture, label
+
+
+def collate(photos: Sequence[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
+    """Pictures, uint8 (3, S, S), and labels -> a batch, uint8 (N, 3, S, S), channels last as photos are, and (N,)."""
+    pictures, labels = zip(*photos, strict=True)
+    pixels = torch.stack([picture.permute(1, 2, 0) for picture in pictures])
+    return pixels.permute(0, 3, 1, 2), torch.tensor(labels)
 
 
 def paste(picture: Tensor, background: Tensor, scale: tuple[float, float] = (0.3, 0.8)) -> Tensor:

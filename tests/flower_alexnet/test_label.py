@@ -22,6 +22,9 @@ def collection(flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     folder = Path(shutil.copytree(flowers, tmp_path / "photos"))
     (folder / "note.txt").write_text("no picture")
     (folder / ".hidden").write_text("not looked at")
+    first = folder / "daisy" / "0.jpg"
+    first.rename(folder / ".moved")
+    first.symlink_to(folder / ".moved")
     return folder
 
 

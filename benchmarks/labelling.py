@@ -1,0 +1,81 @@
+"""How a large collection is labelled: python -m benchmarks.labelling
+
+Memory of ``python -m flower_alexnet label`` by the number of photos, and photos a second in one process and in two on
+a local Ray cluster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import cycle, islice
+from pathlib import Path
+
+import psutil
+
+from benchmarks.measure import PROJECT, SIZES, machine, photo, table
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.labelling", description=__doc__)
+    parser.add_argument("--photos", type=int, nargs="+", default=[1000, 20000], help="how many (default: 1000 20000)")
+    parser.add_argument("--data", type=Path, help="folder whose JPEGs are labelled, repeatedly (default: drawn ones)")
+    options = parser.parse_args(arguments)
+    print(machine(), end="\n\n")
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        files = sorted(options.data.rglob("*.jpg")) if options.data else _draw(Path(folder) / "drawn")
+        for count in options.photos:
+            collection = _collection(files, count, Path(folder) / str(count))
+            for processes, more in (("1", ()), ("2, on Ray", ("--ray", "local"))):
+                seconds, peak = label(collection, Path(folder) / f"{count}{processes}.parquet", *more)
+                rows.append((count, processes, seconds, count / seconds, peak / 1e6))
+    print(table(("photos", "processes", "seconds", "photos/s", "peak memory of the largest process, MB"), rows))
+
+
+def label(collection: Path, output: Path, *more: str) -> tuple[float, int]:
+    """Run the command -> its seconds, and the highest memory in bytes of a process of it.
+
+    Raises:
+        RuntimeError: it failed; with what it said.
+    """
+    command = [sys.executable, "-m", "flower_alexnet", "label", str(collection), "--output", str(output), *more]
+    started, peak = time.perf_counter(), 0
+    with tempfile.TemporaryFile("w+") as said:
+        process = psutil.Popen(command, cwd=PROJECT, stdout=said, stderr=subprocess.STDOUT)
+        while process.poll() is None:
+            for member in (process, *process.children(recursive=True)):
+                with suppress(psutil.Error):
+                    peak = max(peak, member.memory_full_info().uss)
+            time.sleep(0.5)
+        seconds = time.perf_counter() - started
+        if process.returncode:
+            said.seek(0)
+            raise RuntimeError(f"{' '.join(command)} failed:\n{said.read()}")
+    return seconds, peak
+
+
+def _draw(folder: Path, count: int = 100) -> list[Path]:
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"{number}.jpg").write_bytes(photo(SIZES["500x333"], number))
+    return sorted(folder.iterdir())
+
+
+def _collection(files: Sequence[Path], count: int, folder: Path) -> Path:
+    """A folder with so many photos: the files, repeated by links."""
+    folder.mkdir()
+    for number, file in enumerate(islice(cycle(files), count)):
+        os.symlink(file.resolve(), folder / f"{number:06}.jpg")  # noqa: PTH211  (several links to one file)
+    return folder
+
+
+if __name__ == "__main__":
+    main()
