@@ -17,8 +17,10 @@ UPLOADS = tempfile.TemporaryDirectory(prefix="flower_alexnet-")
 os.environ.setdefault("GRADIO_TEMP_DIR", UPLOADS.name)
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from flower_alexnet import handlers
+from flower_alexnet.guard import MAX_FILE, Guard
 from flower_alexnet.handlers import DEFAULT, EXAMPLES, MODELS, PLOTS, flowers, titles
 from flower_alexnet.translations import TEXTS
 
@@ -181,7 +183,8 @@ def build() -> gr.Blocks:
             [done, gallery, table, download],
             **private(show_progress_on=gallery, **HEAVY_AT_ONCE),
         )
-        cancel_button.click(handlers.cancelled, None, done, cancels=running, **private(queue=False))
+        stopped = cancel_button.click(None, cancels=running, **private(queue=False))
+        stopped.then(handlers.cancelled, None, done, **private(queue=False))
 
         # For programs, which want no words and English names.
         with gr.Row(visible=False):
@@ -222,8 +225,18 @@ def launch(**options: Any) -> gr.Blocks:
     page = build()
     threading.Thread(target=sweep, args=(page,), daemon=True).start()
     cards = [str(model.folder / "README.md") for model in MODELS.values() if model.folder]
-    page.queue(max_size=MOST_WAITING).launch(
-        theme=THEME, css=CSS, i18n=I18N, mcp_server=True, allowed_paths=cards, **options
+    page.queue(max_size=MOST_WAITING)
+    page.launch(
+        theme=THEME,
+        css=CSS,
+        i18n=I18N,
+        mcp_server=True,
+        allowed_paths=cards,
+        max_file_size=MAX_FILE,
+        app_kwargs={"middleware": [Middleware(Guard)]},
+        enable_monitoring=False,
+        run_history=False,  # which would keep visitors' photos in their browsers
+        **options,
     )
     return page
 

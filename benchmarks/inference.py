@@ -14,14 +14,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import matplotlib
 import onnxruntime
 import torch
+from matplotlib import pyplot
 from torch import Tensor
 from tqdm import tqdm
 
 from benchmarks.measure import SIZES, machine, medians, photo, table
 from benchmarks.reference import Reference
-from flower_alexnet import catalog, dataset, images
+from flower_alexnet import AlexNet, catalog, dataset, images
 from flower_alexnet.classifier import BATCH
 from flower_alexnet.inference import FORWARD, prepare
 
@@ -34,11 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.inference", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5, help="for how long each figure is measured (default: 5)")
     parser.add_argument("--photos", type=Path, help="folder of flower photos on which answers are compared")
+    parser.add_argument("--plot", type=Path, help="picture file to draw the time a picture takes into")
     options = parser.parse_args(arguments)
+    matplotlib.use("Agg")
     print(machine(), f"onnxruntime {onnxruntime.__version__}\n", sep=", ")
     print(end_to_end(options.seconds), forward(options.seconds), sep="\n\n")
     if options.photos:
         print(f"\n{answers(options.photos)}")
+    if options.plot:
+        plot(options.plot, options.seconds)
 
 
 def end_to_end(seconds: float) -> str:
@@ -70,16 +76,7 @@ def forward(seconds: float) -> str:
         plain = catalog.load(model).network
         prepared, session = (FORWARD.submit(make, plain).result() for make in (prepare, onnx_session))
         for count in (1, 4, BATCH):
-            pictures = torch.randn(count, 3, 224, 224)
-            channels_last = FORWARD.submit(pictures.contiguous, memory_format=torch.channels_last).result()
-            array = pictures.numpy()
-            ways: dict[str, Callable[[], object]] = {
-                "eager": partial(_run, plain, pictures),
-                "onnx": partial(session.run, None, {"pictures": array}),
-                "ours": partial(_run, prepared, channels_last),
-            }
-            taken = medians({name: partial(_in_forward_thread, way) for name, way in ways.items()}, seconds)
-            eager, onnx, ours = (1000 * taken[way] for way in ways)
+            eager, onnx, ours = _milliseconds(plain, prepared, session, count, seconds)
             rows.append((model, count, eager, onnx, ours, eager / ours, ours / onnx))
     return table(
         (
@@ -93,6 +90,37 @@ def forward(seconds: float) -> str:
         ),
         rows,
     )
+
+
+def plot(file: Path, seconds: float) -> None:
+    """Draw how the time that a picture takes goes with the number of pictures in a pass."""
+    plain = catalog.load(MODELS[0]).network
+    prepared, session = (FORWARD.submit(make, plain).result() for make in (prepare, onnx_session))
+    counts = [1, 2, 4, 8, 16, 32, 64, 128]
+    measured = [_milliseconds(plain, prepared, session, count, seconds) for count in counts]
+    figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
+    for name, taken in zip(("eager float32", "ONNX Runtime", "this project"), zip(*measured, strict=True), strict=True):
+        axes.plot(counts, [ms / count for ms, count in zip(taken, counts, strict=True)], marker="o", label=name)
+    axes.set(xscale="log", xlabel="pictures in a pass", ylabel="milliseconds a picture", ylim=0)
+    axes.set_xticks(counts, [str(count) for count in counts])
+    axes.minorticks_off()
+    axes.legend()
+    figure.savefig(file, dpi=110)
+
+
+def _milliseconds(
+    plain: AlexNet, prepared: AlexNet, session: onnxruntime.InferenceSession, count: int, seconds: float
+) -> list[float]:
+    """A pass over so many pictures: eager float32, ONNX Runtime, and this project's."""
+    pictures = torch.randn(count, 3, 224, 224)
+    channels_last = FORWARD.submit(pictures.contiguous, memory_format=torch.channels_last).result()
+    ways: dict[str, Callable[[], object]] = {
+        "eager": partial(_run, plain, pictures),
+        "onnx": partial(session.run, None, {"pictures": pictures.numpy()}),
+        "ours": partial(_run, prepared, channels_last),
+    }
+    taken = medians({name: partial(_in_forward_thread, way) for name, way in ways.items()}, seconds)
+    return [1000 * taken[way] for way in ways]
 
 
 @torch.inference_mode()

@@ -15,6 +15,8 @@ import numpy as np
 import pillow_heif
 import torch
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL.IcnsImagePlugin import IcnsImageFile
+from PIL.IcoImagePlugin import IcoImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from pydantic import Field
 from torch import Tensor
@@ -126,10 +128,10 @@ def load(source: Source, name: str = "the picture", shorter_side: int | None = N
     try:
         if shorter_side is not None and isinstance(picture, JpegImageFile):
             picture.draft(None, (shorter_side, shorter_side))
-        pixels = picture.width * picture.height
-        if pixels > MAX_PIXELS:
-            raise _too_large(name, f"{picture.width}x{picture.height} pixels")
-        with LARGE if pixels > LARGE_PIXELS else nullcontext():
+        width, height = _decoded_size(picture)
+        if width * height > MAX_PIXELS:
+            raise _too_large(name, f"{width}x{height} pixels")
+        with LARGE if width * height > LARGE_PIXELS else nullcontext():
             picture.load()
             if picture is source:
                 return _to_rgb(ImageOps.exif_transpose(picture))
@@ -196,13 +198,25 @@ def _open(name: str, content: bytes) -> Image.Image:
     if content.startswith(b"\xff\xd8") and content.count(b"\xff\xda") > MAX_SCANS:
         raise UnreadableImage(f"{name} is a JPEG of more than {MAX_SCANS} passes. Save it anew.")
     try:
-        return Image.open(io.BytesIO(content))
+        picture = Image.open(io.BytesIO(content))
     except Image.DecompressionBombError as error:
         raise _too_large(name, "very many pixels") from error
     except UnidentifiedImageError as error:
         raise UnreadableImage(f"{name} is not a picture of a known kind. Use a JPEG, PNG or WebP.") from error
     except Exception as error:  # a decoder may raise anything on a damaged file
         raise TruncatedImage(f"{name} is cut short or damaged ({error}). Try another copy of it.") from error
+    if picture.format == "EPS":  # Pillow would run Ghostscript on it
+        raise UnreadableImage(f"{name} is a program in PostScript that draws a picture. Use a JPEG, PNG or WebP.")
+    return picture
+
+
+def _decoded_size(picture: Image.Image) -> tuple[int, int]:
+    """Width and height that decoding begins with: icons hold pictures of other sizes than they say."""
+    if isinstance(picture, IcoImageFile):
+        return picture.ico.getimage(picture.size).size
+    if isinstance(picture, IcnsImageFile):
+        return picture.icns.getimage(picture.size).size
+    return picture.size
 
 
 def _from_array(pixels: np.ndarray) -> Image.Image:

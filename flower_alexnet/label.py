@@ -17,6 +17,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from flower_alexnet import batch, catalog, images
+from flower_alexnet.files import put
 from flower_alexnet.images import UnreadableImage
 
 PART = 256
@@ -106,7 +107,7 @@ def label(source: str, output: Path, model: str | None = None, ray: str | None =
             table = pq.read_table(part)
             problems += len(table) - table["problem"].null_count
             writer.write_table(table)
-    aside.replace(output)
+    put(aside, output)
     shutil.rmtree(parts)
     return problems
 
@@ -205,4 +206,4 @@ def _finished_parts(parts: Path, photos: Sequence[str], metadata: dict[str, str]
 def _write(table: pa.Table, file: Path) -> None:
     aside = file.with_suffix(".aside")
     pq.write_table(table, aside)
-    aside.replace(file)
+    put(aside, file)

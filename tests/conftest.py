@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +83,11 @@ class Server:
 
 @contextmanager
 def serve_app(
-    folder: Path, environment: dict[str, str], project: Path = PROJECT, python: str = sys.executable
+    folder: Path,
+    environment: dict[str, str],
+    project: Path = PROJECT,
+    python: str = sys.executable,
+    arguments: Sequence[str] = ("app.py",),
 ) -> Iterator[Server]:
     """A project's app.py in a process of its own on a free port; its log is in folder."""
     with socket.socket() as free:
@@ -94,7 +98,7 @@ def serve_app(
     environment.pop("GRADIO_TEMP_DIR", None)  # each has its own
     with log.open("w") as output:
         process = subprocess.Popen(
-            [python, "app.py"], cwd=project, env=environment, stdout=output, stderr=subprocess.STDOUT
+            [python, *arguments], cwd=project, env=environment, stdout=output, stderr=subprocess.STDOUT
         )
     url = f"http://127.0.0.1:{port}"
     try:

@@ -19,7 +19,8 @@ def test_inference(
     for photo in flowers.glob("*/1.jpg"):
         (tmp_path / photo.parent.name).mkdir()
         shutil.copy(photo, tmp_path / photo.parent.name)
-    inference.main(["--seconds", "0.001", "--photos", str(tmp_path)])
+    inference.main(["--seconds", "0.001", "--photos", str(tmp_path), "--plot", str(tmp_path / "plot.webp")])
+    assert (tmp_path / "plot.webp").stat().st_size > 1000
     printed = capsys.readouterr().out
     for row in ("1 x 12 megapixels", "32 x 500x333", "ONNX Runtime, ms", "| alexnet-seed |        5 |"):
         assert row in printed

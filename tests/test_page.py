@@ -106,6 +106,7 @@ def test_photo_may_be_taken(visit: Callable[..., Page]) -> None:
     page = visit()
     page.get_by_label("Capture from camera").click()
     page.get_by_role("button", name="Click to Access Webcam").click()
+    page.wait_for_function("document.querySelector('video').currentTime > 0")
     page.get_by_label("capture photo").click()
     expect(bars(page)).to_have_count(len(LABELS))
     expect(page.locator("#words h2")).to_be_visible()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -106,7 +108,6 @@ def _command(name: str, default: Recipe) -> Callable[..., None]:
 @contextmanager
 def _alone_in(output: Path) -> Iterator[None]:
     """Two runs never write into one folder: the second is refused."""
-    output.mkdir(parents=True, exist_ok=True)
     lock = FileLock(output / ".lock", timeout=0)
     try:
         with lock:
@@ -117,6 +118,14 @@ def _alone_in(output: Path) -> Iterator[None]:
 
 
 def _check_output(output: Path, resume: bool) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        if not os.access(output, os.W_OK):
+            raise PermissionError(errno.EROFS, "it is read-only")
+    except OSError as error:
+        raise InvalidCheckpoint(
+            f"Nothing can be written into {output}: {error.strerror}. Choose another folder."
+        ) from error
     finished, begun = (output / SAFETENSORS_SINGLE_FILE).exists(), (output / checkpoint.NAME).exists()
     if resume and not begun:
         state = "holds a finished model: there is nothing to resume" if finished else "holds no checkpoint to resume"

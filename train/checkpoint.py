@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from flower_alexnet.files import put
 from train.recipes import Recipe
 
 NAME = "checkpoint.safetensors"
@@ -35,9 +35,7 @@ def save(folder: Path, modules: dict[str, nn.Module], optimizer: Optimizer, reci
     aside = folder / f"{NAME}.part"
     try:
         save_file(tensors, aside, metadata={"recipe": json.dumps(asdict(recipe)), "history": json.dumps(history)})
-        with aside.open("rb") as file:
-            os.fsync(file.fileno())
-        aside.replace(folder / NAME)
+        put(aside, folder / NAME)
     except BaseException:
         aside.unlink(missing_ok=True)  # half a file, where space may be short
         raise

@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from flower_alexnet import images
 from flower_alexnet.dataset import InvalidDataset, Photo, all_photos
+from flower_alexnet.files import put
 from flower_alexnet.images import Preprocessing
 
 URL = "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
@@ -73,9 +74,7 @@ class DecodedPhotos(Dataset[tuple[Tensor, int]]):
     """
 
     def __init__(self, photos: Sequence[Photo], short_side: int, cache: Path = CACHE) -> None:
-        described = json.dumps(
-            [(str(photo.path.resolve()), photo.path.stat().st_mtime_ns, photo.label) for photo in photos]
-        )
+        described = json.dumps([(str(photo.path.resolve()), _modified(photo.path), photo.label) for photo in photos])
         key = hashlib.sha256(f"{short_side} {described}".encode()).hexdigest()[:16]
         self.file = cache / f"decoded-{key}.safetensors"
         if not self.file.is_file():
@@ -155,6 +154,14 @@ def _load(photo: Photo) -> Image.Image | None:
         return None
 
 
+def _modified(path: Path) -> int:
+    """When a file was changed, ns; 0 if it vanished since it was found, which decoding will tell."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _decode(photos: Sequence[Photo], short_side: int, file: Path) -> None:
     def pixels_of(photo: Photo) -> Tensor | None:
         picture = _load(photo)
@@ -169,6 +176,8 @@ def _decode(photos: Sequence[Photo], short_side: int, file: Path) -> None:
     kept = [(pixels, photo.label) for pixels, photo in zip(decoded, photos, strict=True) if pixels is not None]
     if not kept:
         raise InvalidDataset("None of the photos can be read.")
+    if left_out := len(photos) - len(kept):
+        log.warning("%d of %d photos cannot be read and are not trained on", left_out, len(photos))
     sizes = torch.tensor([pixels.shape[:2] for pixels, _ in kept])
     starts = torch.cat([torch.zeros(1, dtype=torch.int64), (sizes.prod(1) * 3).cumsum(0)[:-1]])
     tensors = {
@@ -179,4 +188,4 @@ def _decode(photos: Sequence[Photo], short_side: int, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     aside = file.with_suffix(f".{os.getpid()}")
     save_file(tensors, aside)
-    aside.replace(file)
+    put(aside, file)

@@ -27,6 +27,7 @@ from torch.nn import functional as F
 from flower_alexnet import FlowerClassifier, InvalidModel
 from flower_alexnet.classifier import REFERENCES, in_distribution_score
 from flower_alexnet.dataset import InvalidDataset, Photo, split
+from flower_alexnet.files import put
 from train import evaluate
 from train.checkpoint import History
 from train.data import find_or_download
@@ -102,7 +103,7 @@ def write_model_folder(
     save_file({"features": references}, aside / REFERENCES)
     for file in aside.iterdir():
         file.chmod(0o644)  # safetensors writes files that only their owner may read
-        file.replace(folder / file.name)
+        put(file, folder / file.name)
     aside.rmdir()
     return summary
 

@@ -84,30 +84,34 @@ def test_its_model_works_as_a_shipped_one_does(whole_run: Path, flowers: Path) -
     assert catalog.load(str(whole_run))(photo).label == "roses"
 
 
+@pytest.mark.parametrize("begun", [checkpoint.NAME, f"{checkpoint.NAME}.part", "model.part/model.safetensors"])
 def test_killed_run_resumes_to_the_same_weights(
-    whole_run: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]
+    begun: str, whole_run: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
+    """Killed in an epoch, while it writes a checkpoint, or while it writes its model."""
     output = tmp_path / "killed"
     process = subprocess.Popen(
         command(flowers, output, "--epochs", "4"), cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True
     )
-    while not (output / "checkpoint.safetensors").exists():
+    while not ((output / checkpoint.NAME).exists() and (output / begun).exists()):
         assert process.poll() is None, process.stderr and process.stderr.read()
-        time.sleep(0.02)
+        time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (output / "model.safetensors").exists()
 
-    again = run(command(flowers, output, "--epochs", "4"), environment)
-    assert again.returncode == 2
-    assert "--resume" in again.stderr
-    other = run(command(flowers, output, "--epochs", "5", "--resume"), environment)
-    assert other.returncode == 2
-    assert "epochs was 4, now 5" in other.stderr
+    if begun == checkpoint.NAME:
+        again = run(command(flowers, output, "--epochs", "4"), environment)
+        assert again.returncode == 2
+        assert "--resume" in again.stderr
+        other = run(command(flowers, output, "--epochs", "5", "--resume"), environment)
+        assert other.returncode == 2
+        assert "epochs was 4, now 5" in other.stderr
     resumed = run(command(flowers, output, "--epochs", "4", "--resume"), environment)
     assert resumed.returncode == 0, resumed.stderr
     assert "epoch 1/4" not in resumed.stderr
     assert_same_weights(output, whole_run)
+    assert not list(output.glob("*.part"))
 
 
 def test_interrupted_run_says_how_to_go_on_and_repeats_itself(
@@ -310,3 +314,63 @@ def test_full_disk_is_told(flowers: Path, environment: dict[str, str], tmp_path:
     assert "--resume" in limited.stderr
     assert "Traceback" not in limited.stderr
     assert not list((tmp_path / "run").glob("*.part"))
+
+
+@pytest.mark.parametrize("output", ["/proc/run", "{folder}/file/run"])
+def test_folder_that_cannot_be_written_to_is_told_at_once(
+    output: str, flowers: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    result = run(command(flowers, Path(output.format(folder=tmp_path))), environment)
+    assert result.returncode == 2
+    assert "Nothing can be written into" in result.stderr
+    assert "Choose another folder" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_damaged_and_lost_photos_are_named_and_counted(
+    flowers: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """Of each class one photo is damaged; the test photos of one class vanish while the others are trained on."""
+    data = tmp_path / "photos"
+    shutil.copytree(flowers, data)
+    for folder in data.iterdir():
+        (folder / "7.jpg").write_bytes((folder / "7.jpg").read_bytes()[:100])
+    train = command(data, tmp_path / "run", "--epochs", "2")
+    process = subprocess.Popen(train, cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "run" / checkpoint.NAME).exists():
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.001)
+    lost = [photo.path for photo in dataset.split(data)["test"] if photo.path.parent.name == "roses"]
+    for path in lost:
+        path.unlink()
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    for folder in data.iterdir():
+        assert f"left out {folder / '7.jpg'}" in errors
+    assert "of 80 photos cannot be read and are not trained on" in errors
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["test"]["photos"] <= 10 - len(lost)
+    assert all(f"left out {path}" in errors for path in lost)
+
+
+def test_worker_that_dies_is_told(flowers: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    code = f"""
+import os, sys, torch
+from train import __main__, augment
+torch.set_num_threads(4)  # as many cores, and so workers
+parent, load = os.getpid(), augment.AugmentedPhotos.__getitem__
+def die(photos, index):
+    if os.getpid() != parent and photos.epoch == 1:
+        os.kill(os.getpid(), 9)
+    return load(photos, index)
+augment.AugmentedPhotos.__getitem__ = die
+sys.argv[1:] = {command(flowers, tmp_path / "run", "--epochs", "3")[3:]}
+__main__.main()
+"""
+    result = run([sys.executable, "-c", code], environment)
+    assert result.returncode == 2, result.stderr
+    assert "The run stopped" in result.stderr
+    assert "--resume" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert run(command(flowers, tmp_path / "run", "--epochs", "3", "--resume"), environment).returncode == 0

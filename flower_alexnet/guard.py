@@ -1,0 +1,53 @@
+"""Lets requests through to what the page needs, and to nothing else that Gradio serves."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+MAX_FILE = 100_000_000
+"""Bytes of the largest file that is taken: a photo, or a zip of them."""
+
+MAX_UPLOAD = 1_000_000_000
+"""Bytes of all files that are uploaded in one request."""
+
+MAX_QUESTION = 25_000_000
+"""Bytes of any other request; the largest are photos that language models send as text."""
+
+REACHABLE = re.compile(
+    r"""/(
+        config/? | theme\.css | favicon\.ico | robots\.txt | manifest\.json | pwa_icon(/\d+)?
+        | (assets|static|svelte)/.*
+        | gradio_api/(
+            info/? | openapi\.json | app_id/? | login_check/? | startup-events | theme\.css
+            | upload | upload_progress | file=(?!https?:).*
+            | queue/(join|data|status) | run/predict/? | cancel | reset/? | heartbeat/.* | mcp(/.*)?
+            | call/(classify|explain|compare|classify_batch)/?([^/]+)?
+        )
+    )?""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Paths of the page, of what it loads and asks for, of the endpoints and of the tools for language models."""
+
+
+class Guard:
+    """Middleware: 404 for paths that are not ``REACHABLE``, 413 for requests that are too large."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.upload = RequestBodyLimitMiddleware(app, MAX_UPLOAD)
+        self.question = RequestBodyLimitMiddleware(app, MAX_QUESTION)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand it on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif not REACHABLE.fullmatch(scope["path"]):
+            await PlainTextResponse("Not found", 404)(scope, receive, send)
+        elif scope["path"] == "/gradio_api/upload":
+            await self.upload(scope, receive, send)
+        else:
+            await self.question(scope, receive, send)
