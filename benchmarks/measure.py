@@ -65,8 +65,13 @@ def machine() -> str:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table as Markdown has it."""
-    return tabulate(rows, headers, tablefmt="github", floatfmt=".3g")
+    """A table as Markdown has it; numbers with three digits, or all that are before the point."""
+    cells = [[_short(value) if isinstance(value, float) else value for value in row] for row in rows]
+    return tabulate(cells, headers, tablefmt="github", disable_numparse=True)
+
+
+def _short(number: float) -> str:
+    return f"{number:.0f}" if abs(number) >= 1000 else f"{number:.3g}"
 
 
 def photo(size: tuple[int, int], seed: int = 0) -> bytes:

@@ -6,7 +6,7 @@ import csv
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -290,10 +290,8 @@ def predict(photo: Photo, model: str, language: str) -> Prediction:
     """A model's answer to a photo, or what is wrong in words."""
     path = path_of(photo, language)
     classifier = load(model, language)
-    try:
+    with bad_photo_in_words(language):
         return classifier(path)
-    except InvalidImage as error:
-        raise bad_photo(error, language) from None
 
 
 def explain_photo(photo: Photo, label: str, model: str, language: str) -> explanation.Explanation:
@@ -301,20 +299,17 @@ def explain_photo(photo: Photo, label: str, model: str, language: str) -> explan
     path = path_of(photo, language)
     classifier = load(model, language)
     try:
-        return explanation.explain(classifier, path, label or None)
-    except InvalidImage as error:
-        raise bad_photo(error, language) from None
-    except ValueError as error:
+        with bad_photo_in_words(language):
+            return explanation.explain(classifier, path, label or None)
+    except ValueError as error:  # no such label
         raise gr.Error(str(error), print_exception=False) from None
 
 
 def ask_all(photo: Photo, language: str) -> list[comparison.Answer]:
     """Every model's answer to a photo, or what is wrong in words."""
     path = path_of(photo, language)
-    try:
+    with bad_photo_in_words(language):
         return comparison.compare(path, MODELS)
-    except InvalidImage as error:
-        raise bad_photo(error, language) from None
 
 
 def collect(files: list[dict[str, Any]] | None, language: str) -> list[batch.PhotoFile]:
@@ -356,6 +351,11 @@ def path_of(photo: Photo, language: str) -> str:
     return photo["path"]
 
 
-def bad_photo(error: InvalidImage, language: str) -> gr.Error:
-    """What is wrong with a photo, as the page says it."""
-    return gr.Error(describe(error, language), title=translate("bad_photo", language), print_exception=False)
+@contextmanager
+def bad_photo_in_words(language: str) -> Iterator[None]:
+    """What is wrong with a photo is said as the page says it."""
+    try:
+        yield
+    except InvalidImage as error:
+        title = translate("bad_photo", language)
+        raise gr.Error(describe(error, language), title=title, print_exception=False) from None
