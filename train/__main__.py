@@ -37,6 +37,7 @@ def train(name: str, recipe: Recipe, output: Path, data: Path | None, resume: bo
     processes = PartialState(cpu=engine.CPU)
     with processes.local_main_process_first():  # the others find what it decoded
         splits = split(data or find_or_download())
+        _make_folder(output)
         photos = DecodedPhotos(splits["train"], recipe.resize)
     validation = pictures(splits["validation"], recipe.preprocessing)
     if not processes.is_main_process:
@@ -117,7 +118,8 @@ def _alone_in(output: Path) -> Iterator[None]:
         raise InvalidCheckpoint(f"Another run is writing into {output}. Choose another folder.") from error
 
 
-def _check_output(output: Path, resume: bool) -> None:
+def _make_folder(output: Path) -> None:
+    """Before hours are spent: whether anything can be written there."""
     try:
         output.mkdir(parents=True, exist_ok=True)
         if not os.access(output, os.W_OK):
@@ -126,6 +128,9 @@ def _check_output(output: Path, resume: bool) -> None:
         raise InvalidCheckpoint(
             f"Nothing can be written into {output}: {error.strerror}. Choose another folder."
         ) from error
+
+
+def _check_output(output: Path, resume: bool) -> None:
     finished, begun = (output / SAFETENSORS_SINGLE_FILE).exists(), (output / checkpoint.NAME).exists()
     if resume and not begun:
         state = "holds a finished model: there is nothing to resume" if finished else "holds no checkpoint to resume"
