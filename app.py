@@ -225,6 +225,7 @@ def launch(**options: Any) -> gr.Blocks:
     page = build()
     threading.Thread(target=sweep, args=(page,), daemon=True).start()
     cards = [str(model.folder / "README.md") for model in MODELS.values() if model.folder]
+    endpoints = [event.api_name for event in page.fns.values() if event.api_visibility == "public"]
     page.queue(max_size=MOST_WAITING)
     page.launch(
         theme=THEME,
@@ -233,7 +234,7 @@ def launch(**options: Any) -> gr.Blocks:
         mcp_server=True,
         allowed_paths=cards,
         max_file_size=MAX_FILE,
-        app_kwargs={"middleware": [Middleware(Guard)]},
+        app_kwargs={"middleware": [Middleware(Guard, endpoints=endpoints)]},
         enable_monitoring=False,
         run_history=False,  # which would keep visitors' photos in their browsers
         **options,

@@ -21,7 +21,7 @@ from matplotlib import pyplot
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmarks.measure import SIZES, machine, medians, photo, table
+from benchmarks.measure import machine, medians, photos, table
 from benchmarks.reference import Reference
 from flower_alexnet import AlexNet, catalog, dataset, images
 from flower_alexnet.classifier import BATCH
@@ -56,9 +56,7 @@ def end_to_end(seconds: float) -> str:
         views = len(classifier.config.preprocessing.views)
         for size, count in (("500x333", 1), ("12 megapixels", 1), ("500x333", BATCH)):
             with tempfile.TemporaryDirectory() as folder:
-                files = [Path(folder) / f"{number}.jpg" for number in range(count)]
-                for number, file in enumerate(files):
-                    file.write_bytes(photo(SIZES[size], number))
+                files = photos(Path(folder), size, count)
                 ways: dict[str, Callable[[], object]] = {
                     "reference": partial(_in_forward_thread, partial(reference, files)),
                     "ours": partial(classifier, files),

@@ -19,7 +19,10 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.measure import PROJECT, SIZES, machine, photo, table
+from benchmarks.measure import PROJECT, machine, photos, table
+
+DRAWN = 100
+"""Different photos where no folder of them is given."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -31,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(machine(), end="\n\n")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        files = sorted(options.data.rglob("*.jpg")) if options.data else _draw(Path(folder) / "drawn")
+        files = sorted(options.data.rglob("*.jpg")) if options.data else photos(Path(folder), "500x333", DRAWN)
         for count in options.photos:
             collection = _collection(files, count, Path(folder) / str(count))
             for processes, more in (("1", ()), ("2, on Ray", ("--ray", "local"))):
@@ -60,13 +63,6 @@ def label(collection: Path, output: Path, *more: str) -> tuple[float, int]:
             said.seek(0)
             raise RuntimeError(f"{' '.join(command)} failed:\n{said.read()}")
     return seconds, peak
-
-
-def _draw(folder: Path, count: int = 100) -> list[Path]:
-    folder.mkdir()
-    for number in range(count):
-        (folder / f"{number}.jpg").write_bytes(photo(SIZES["500x333"], number))
-    return sorted(folder.iterdir())
 
 
 def _collection(files: Sequence[Path], count: int, folder: Path) -> Path:

@@ -74,6 +74,15 @@ def _short(number: float) -> str:
     return f"{number:.0f}" if abs(number) >= 1000 else f"{number:.3g}"
 
 
+def photos(folder: Path, size: str, count: int) -> list[Path]:
+    """Files of a folder with so many different photos of one of ``SIZES``; what is there already stays."""
+    files = [folder / f"{size}-{number}.jpg" for number in range(count)]
+    for number, file in enumerate(files):
+        if not file.exists():
+            file.write_bytes(photo(SIZES[size], number))
+    return files
+
+
 def photo(size: tuple[int, int], seed: int = 0) -> bytes:
     """A JPEG of a size (width, height): an example, cropped, enlarged and made noisy."""
     with Image.open(PROJECT / "examples" / "sunflowers.webp") as drawn:

@@ -13,14 +13,8 @@ from torchvision import transforms
 from flower_alexnet import AlexNet
 from flower_alexnet.classifier import Config
 
-TRANSFORM = transforms.Compose(
-    [
-        transforms.Resize(256),
-        transforms.CenterCrop(224),
-        transforms.ToTensor(),
-        transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-    ]
-)
+NORMALISE = [transforms.ToTensor(), transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))]
+TRANSFORM = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224), *NORMALISE])
 
 
 class Reference:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,14 +31,14 @@ class Server:
     Args:
         url: its address.
         process: who serves it.
-        uploads: the folder that visitors' photos are in.
+        folder: what it writes, such as visitors' photos, is somewhere in it.
         started_in: seconds from the start of the process to the first page.
         log: the file with what it printed.
     """
 
     url: str
     process: psutil.Process
-    uploads: Path
+    folder: Path
     started_in: float
     log: Path
 
@@ -48,31 +48,30 @@ class Server:
 
 
 @contextmanager
-def serve(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[Server]:
-    """The page of ``python ARGUMENTS``, run in the project's folder on a free port.
+def serve(
+    *arguments: str,
+    environment: Mapping[str, str] = os.environ,
+    project: Path = PROJECT,
+    python: str = sys.executable,
+) -> Iterator[Server]:
+    """The page of ``python ARGUMENTS``, run in a project's folder on a free port.
 
     Raises:
         RuntimeError: it does not answer; with what it printed.
     """
     with tempfile.TemporaryDirectory() as folder:
-        log, uploads = Path(folder) / "log.txt", Path(folder) / "uploads"
-        port = free_port()
-        variables = {
-            **os.environ,
-            "GRADIO_ANALYTICS_ENABLED": "False",
-            "GRADIO_SERVER_PORT": str(port),
-            "GRADIO_TEMP_DIR": str(uploads),
-            **(environment or {}),
-        }
+        log, port = Path(folder) / "log.txt", free_port()
+        variables = {**environment, "GRADIO_SERVER_PORT": str(port), "PYTHONUNBUFFERED": "1", "TMPDIR": folder}
+        variables.pop("GRADIO_TEMP_DIR", None)  # each has its own
         started = time.perf_counter()
         with log.open("w") as output:
             process = psutil.Popen(
-                [sys.executable, *arguments], cwd=PROJECT, env=variables, stdout=output, stderr=subprocess.STDOUT
+                [python, *arguments], cwd=project, env=variables, stdout=output, stderr=subprocess.STDOUT
             )
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_for(url, process, log)
-            yield Server(url, process, uploads, time.perf_counter() - started, log)
+            yield Server(url, process, Path(folder), time.perf_counter() - started, log)
         finally:
             with suppress(psutil.NoSuchProcess):
                 process.terminate()

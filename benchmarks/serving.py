@@ -15,7 +15,7 @@ from statistics import median, quantiles
 import gradio
 from gradio_client import handle_file
 
-from benchmarks.measure import SIZES, machine, photo, table
+from benchmarks.measure import SIZES, machine, photos, table
 from benchmarks.server import Load, ask, serve
 
 COMMANDS = {"plain demo": ("-m", "benchmarks.plain_demo"), "app.py": ("app.py",)}
@@ -48,12 +48,14 @@ def under_load(users: Sequence[int], seconds: float) -> str:
     rows = []
     for size in SIZES:
         loads: dict[tuple[str, int], Load] = {}
-        for way, (page, endpoint, more) in WAYS.items():
-            with serve(*COMMANDS[page]) as server, tempfile.TemporaryDirectory() as folder:
-                for count in users:
-                    requests = [[photo, *more] for photo in photos(Path(folder), size, count)]
-                    ask(server, endpoint, requests, 3)  # not counted: the first requests of a page take longer
-                    loads[way, count] = ask(server, endpoint, requests, seconds)
+        with tempfile.TemporaryDirectory() as folder:
+            files = [handle_file(str(file)) for file in photos(Path(folder), size, max(users))]
+            for way, (page, endpoint, more) in WAYS.items():
+                with serve(*COMMANDS[page]) as server:
+                    for count in users:
+                        requests = [[file, *more] for file in files[:count]]
+                        ask(server, endpoint, requests, 3)  # not counted: the first requests of a page take longer
+                        loads[way, count] = ask(server, endpoint, requests, seconds)
         for count in users:
             for way in WAYS:
                 load, plain = loads[way, count], loads[next(iter(WAYS)), count]
@@ -77,19 +79,10 @@ def under_load(users: Sequence[int], seconds: float) -> str:
     return table(columns, rows)
 
 
-def photos(folder: Path, size: str, count: int) -> list[object]:
-    """A photo of their own for each of so many users."""
-    files = [folder / f"{size}-{number}.jpg" for number in range(count)]
-    for number, file in enumerate(files):
-        if not file.exists():
-            file.write_bytes(photo(SIZES[size], number))
-    return [handle_file(str(file)) for file in files]
-
-
 def memory(requests: int, steps: int = 5, users: int = 8) -> str:
     """The memory of app.py's process after every so many requests."""
     with serve("app.py") as server, tempfile.TemporaryDirectory() as folder:
-        questions = [[photo] for photo in photos(Path(folder), "500x333", users)]
+        questions = [[handle_file(str(file))] for file in photos(Path(folder), "500x333", users)]
         rows = []
         for step in range(1, steps + 1):
             ask(server, "/classify", questions, 3600, requests // steps)

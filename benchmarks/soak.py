@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     print(machine(), end="\n\n")
     with serve("-c", PAGE.format(kept=KEPT)) as server, tempfile.TemporaryDirectory() as folder:
-        files = [_file(Path(folder), number) for number in range(options.clients)]
+        garbage = _garbage()
+        files = [_file(Path(folder), client, garbage) for client in range(options.clients)]
         requests = [[handle_file(str(file))] for file in files]
         ask(server, "/classify", requests, 5)  # memory is taken when first needed, and then kept
         kept = _uploads(server)
@@ -71,32 +72,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if wrong or left else 0
 
 
-def _file(folder: Path, client: int) -> Path:
+def _file(folder: Path, client: int, garbage: Sequence[bytes]) -> Path:
     """What a client sends: a photo, or one time in ten garbage."""
     if client % 10 == 9:
         file = folder / f"garbage-{client}.jpg"
-        file.write_bytes(GARBAGE[client // 10 % len(GARBAGE)])
+        file.write_bytes(garbage[client // 10 % len(garbage)])
     else:
         file = folder / f"photo-{client}.jpg"
         file.write_bytes(photo(SIZES["500x333"], client % PHOTOS))
     return file
 
 
-def _bomb() -> bytes:
-    file = io.BytesIO()
-    Image.new("1", (30_000, 30_000)).save(file, "PNG")
-    return file.getvalue()
-
-
-GARBAGE = (
-    photo(SIZES["500x333"])[:20_000],
-    b"not a picture",
-    b"",
-    b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-    b"%PDF-1.7\n",
-    b"\xff\xd8\xff" + bytes(range(256)) * 1000,
-    _bomb(),
-)
+def _garbage() -> list[bytes]:
+    bomb = io.BytesIO()
+    Image.new("1", (30_000, 30_000)).save(bomb, "PNG")
+    return [
+        photo(SIZES["500x333"])[:20_000],
+        b"not a picture",
+        b"",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"%PDF-1.7\n",
+        b"\xff\xd8\xff" + bytes(range(256)) * 1000,
+        bomb.getvalue(),
+    ]
 
 
 def _judge(load: Load, files: Sequence[Path]) -> tuple[Counter[str], list[str]]:
@@ -131,7 +129,7 @@ def _expected(file: Path) -> dict[str, float] | str:
 
 def _uploads(server: Server) -> list[Path]:
     """The visitors' files: not those that the page itself keeps, such as examples."""
-    return [file for file in server.uploads.rglob("*.jpg") if file.name.startswith(("photo-", "garbage-"))]
+    return [file for file in server.folder.rglob("*.jpg") if file.name.startswith(("photo-", "garbage-"))]
 
 
 def _after(server: Server) -> tuple[int, int]:

@@ -6,18 +6,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
-from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Subset
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
+from benchmarks.reference import NORMALISE, TRANSFORM
 from flower_alexnet import AlexNet
 from flower_alexnet.dataset import Photo
 
-NORMALISE = [transforms.ToTensor(), transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))]
 TRAIN = transforms.Compose([transforms.RandomResizedCrop(224), transforms.RandomHorizontalFlip(), *NORMALISE])
-VALIDATION = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224), *NORMALISE])
 
 
 def train(splits: Mapping[str, Sequence[Photo]], epochs: int, seed: int = 0) -> Iterator[tuple[float, float]]:
@@ -30,7 +28,7 @@ def train(splits: Mapping[str, Sequence[Photo]], epochs: int, seed: int = 0) -> 
     """
     torch.manual_seed(seed)
     train_loader = DataLoader(_photos(splits["train"], TRAIN), batch_size=32, shuffle=True, num_workers=2)
-    validation_loader = DataLoader(_photos(splits["validation"], VALIDATION), batch_size=32, num_workers=2)
+    validation_loader = DataLoader(_photos(splits["validation"], TRANSFORM), batch_size=32, num_workers=2)
     network = AlexNet()
     optimizer = torch.optim.Adam(network.parameters(), lr=0.0002)
     for _ in range(epochs):
@@ -50,10 +48,6 @@ def train(splits: Mapping[str, Sequence[Photo]], epochs: int, seed: int = 0) -> 
 
 
 def _photos(photos: Sequence[Photo], transform: transforms.Compose) -> Subset:
-    folder = ImageFolder(str(photos[0].path.parent.parent), transform, loader=_load)
+    folder = ImageFolder(str(photos[0].path.parent.parent), transform)
     places = {path: index for index, (path, _) in enumerate(folder.samples)}
     return Subset(folder, [places[str(photo.path)] for photo in photos])
-
-
-def _load(path: str) -> Image.Image:
-    return Image.open(path).convert("RGB")

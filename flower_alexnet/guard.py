@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.responses import PlainTextResponse
@@ -25,19 +26,26 @@ REACHABLE = re.compile(
             info/? | openapi\.json | app_id/? | login_check/? | startup-events | theme\.css
             | upload | upload_progress | file=(?!https?:).*
             | queue/(join|data|status) | run/predict/? | cancel | reset/? | heartbeat/.* | mcp(/.*)?
-            | call/(classify|explain|compare|classify_batch)/?([^/]+)?
         )
     )?""",
     re.VERBOSE | re.IGNORECASE,
 )
-"""Paths of the page, of what it loads and asks for, of the endpoints and of the tools for language models."""
+"""Paths of the page, of what it loads and asks for, and of the tools for language models; endpoints come to them."""
 
 
 class Guard:
-    """Middleware: 404 for paths that are not ``REACHABLE``, 413 for requests that are too large."""
+    """Middleware: 404 for paths that are not ``REACHABLE`` nor of an endpoint, 413 for requests that are too large.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: who answers all others.
+        endpoints: names of what programs can call.
+    """
+
+    def __init__(self, app: ASGIApp, endpoints: Iterable[str]) -> None:
         self.app = app
+        self.endpoint = re.compile(
+            rf"/gradio_api/call/({'|'.join(map(re.escape, endpoints))})/?([^/]+)?", re.IGNORECASE
+        )
         self.upload = RequestBodyLimitMiddleware(app, MAX_UPLOAD)
         self.question = RequestBodyLimitMiddleware(app, MAX_QUESTION)
 
@@ -45,7 +53,7 @@ class Guard:
         """Answer a request, or hand it on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-        elif not REACHABLE.fullmatch(scope["path"]):
+        elif not (REACHABLE.fullmatch(scope["path"]) or self.endpoint.fullmatch(scope["path"])):
             await PlainTextResponse("Not found", 404)(scope, receive, send)
         elif scope["path"] == "/gradio_api/upload":
             await self.upload(scope, receive, send)

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from benchmarks.measure import PROJECT
+from benchmarks.server import Server, serve
 from flower_alexnet import LABELS, AlexNet, Config
 
-PROJECT = Path(__file__).resolve().parent.parent
 REAL_PHOTOS = Path(os.environ.get("FLOWER_PHOTOS", PROJECT.parent / "shared" / "flower_photos"))
 expect.set_options(timeout=30_000)
 
@@ -43,6 +39,13 @@ def drawn_flower(label: str, seed: int = 0, size: tuple[int, int] = (120, 90)) -
     noise = generator.integers(-40, 40, (size[1], size[0], 3))
     colour = np.array(Image.new("RGB", size, COLOURS[label])).astype(int)
     return Image.fromarray((colour + noise).clip(0, 255).astype(np.uint8))
+
+
+def encoded(picture: Image.Image, kind: str, **options: Any) -> bytes:
+    """A picture as the bytes of a file."""
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
 
 
 @pytest.fixture(scope="session")
@@ -73,55 +76,11 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@dataclass
-class Server:
-    """The served app."""
-
-    url: str
-    log: Path
-
-
-@contextmanager
-def serve_app(
-    folder: Path,
-    environment: dict[str, str],
-    project: Path = PROJECT,
-    python: str = sys.executable,
-    arguments: Sequence[str] = ("app.py",),
-) -> Iterator[Server]:
-    """A project's app.py in a process of its own on a free port; its log is in folder."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = folder / "log.txt"
-    environment = {**environment, "GRADIO_SERVER_PORT": str(port), "PYTHONUNBUFFERED": "1"}
-    environment.pop("GRADIO_TEMP_DIR", None)  # each has its own
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [python, *arguments], cwd=project, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(120):
-            assert process.poll() is None, log.read_text()
-            try:
-                httpx.get(url).raise_for_status()
-                break
-            except httpx.HTTPError:
-                time.sleep(0.5)
-        else:
-            pytest.fail(f"app.py does not answer: {log.read_text()}")
-        yield Server(url, log)
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server() -> Iterator[Server]:
     """The app as it comes, with the shipped models."""
     environment = {key: value for key, value in os.environ.items() if key != "FLOWER_PHOTOS"}
-    with serve_app(tmp_path_factory.mktemp("server"), environment) as served:
+    with serve("app.py", environment=environment) as served:
         yield served
 
 

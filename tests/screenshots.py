@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.conftest import CHROMIUM, CHROMIUM_OPTIONS, PROJECT, serve_app
+from benchmarks.server import serve
+from tests.conftest import CHROMIUM, CHROMIUM_OPTIONS, PROJECT
 
 VISITORS: dict[str, dict] = {
     "laptop": {"viewport": {"width": 1280, "height": 800}},
@@ -32,11 +32,7 @@ def main(folder: Path) -> None:
     """Write a screenshot of the page as each visitor sees it, with a drawn picture and where the network looked."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if key != "FLOWER_PHOTOS"}
-    with (
-        tempfile.TemporaryDirectory() as log,
-        serve_app(Path(log), environment) as server,
-        sync_playwright() as playwright,
-    ):
+    with serve("app.py", environment=environment) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_OPTIONS)
         for name, visitor in VISITORS.items():
             page = browser.new_page(**visitor)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from pathlib import Path
@@ -13,19 +12,12 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import Image, ImageCms
 
+from benchmarks.server import Server
 from flower_alexnet import InvalidImage, catalog, images
 from flower_alexnet.__main__ import main
-from tests.conftest import PROJECT, Server
+from tests.conftest import PROJECT, encoded
 
 FLOWER = Image.open(PROJECT / "examples" / "roses.webp").convert("RGB").resize((160, 120))
-LAB = ImageCms.createProfile("LAB")
-
-
-def encoded(picture: Image.Image | None, kind: str, **options: Any) -> bytes:
-    assert picture is not None
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
 
 
 def turned() -> Image.Exif:
@@ -40,6 +32,8 @@ def files() -> dict[str, bytes]:
     clear.putalpha(Image.linear_gradient("L").resize(FLOWER.size))
     deep = Image.fromarray(np.asarray(FLOWER.convert("L"), dtype=np.uint16) * 257)
     whole = encoded(FLOWER, "JPEG")
+    lab = ImageCms.profileToProfile(FLOWER, images.SRGB, ImageCms.createProfile("LAB"), outputMode="LAB")
+    assert lab is not None
     more: dict[str, Any] = {"save_all": True, "append_images": [FLOWER.rotate(90)], "duration": 50}
     return {
         "plain.jpg": whole,
@@ -57,7 +51,7 @@ def files() -> dict[str, bytes]:
         "two.mpo": encoded(FLOWER, "MPO", save_all=True, append_images=[FLOWER.rotate(90)]),
         "phone.heic": encoded(FLOWER, "HEIF"),
         "new.avif": encoded(FLOWER, "AVIF"),
-        "lab.tif": encoded(ImageCms.profileToProfile(FLOWER, images.SRGB, LAB, outputMode="LAB"), "TIFF"),
+        "lab.tif": encoded(lab, "TIFF"),
         "float.tif": encoded(FLOWER.convert("F"), "TIFF"),
         "one.png": encoded(FLOWER.resize((1, 1)), "PNG"),
         "thin.png": encoded(FLOWER.resize((1, 10_000)), "PNG"),

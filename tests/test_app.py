@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import re
 import shutil
 import subprocess
@@ -23,8 +22,9 @@ from mcp.types import CallToolResult, ImageContent, TextContent, Tool
 from PIL import Image
 
 import app
+from benchmarks.server import Server, serve
 from flower_alexnet import LABELS, catalog, dataset
-from tests.conftest import PROJECT, Server, drawn_flower, serve_app
+from tests.conftest import PROJECT, drawn_flower
 
 EXAMPLE = PROJECT / "examples" / "sunflowers.webp"
 
@@ -212,7 +212,7 @@ def test_broken_model_is_shown_as_unavailable_without_the_servers_paths(tmp_path
     broken = catalog.shipped_models()[-1].name
     weights = project / "weights" / broken / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    with serve_app(tmp_path, dict(os.environ), project) as server:
+    with serve("app.py", project=project) as server:
         client = Client(server.url, verbose=False)
         *rest, problem = client.predict(image=handle_file(str(EXAMPLE)), api_name="/compare")
         assert all(row["label"] == "sunflowers" for row in rest)

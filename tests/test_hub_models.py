@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from benchmarks.server import Server, serve
 from tests import hub_server
-from tests.conftest import PROJECT, Server, drawn_flower, serve_app
+from tests.conftest import PROJECT, drawn_flower
 from tests.hub_server import File, Hub, Repo
 
 SHIPPED = PROJECT / "weights" / "alexnet-seed"
@@ -35,7 +36,7 @@ def server(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
         "HF_ENDPOINT": hub.url,
         "HF_HOME": str(tmp_path_factory.mktemp("hf")),
     }
-    with serve_app(tmp_path_factory.mktemp("server"), environment) as served:
+    with serve("app.py", environment=environment) as served:
         yield served
 
 

@@ -13,8 +13,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from benchmarks.server import Server
 from flower_alexnet import LABELS, catalog
-from tests.conftest import PROJECT, Server
+from tests.conftest import PROJECT
 from tests.screenshots import answered
 
 EXAMPLES = PROJECT / "examples"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
-import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -22,8 +20,9 @@ from gradio_client.exceptions import AppError
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 
+from benchmarks.server import Server, serve
 from flower_alexnet import guard
-from tests.conftest import PROJECT, Server, drawn_flower, serve_app
+from tests.conftest import PROJECT, drawn_flower, encoded
 
 EXAMPLE = PROJECT / "examples" / "sunflowers.webp"
 
@@ -35,17 +34,16 @@ def upload(server: Server, name: str, content: bytes) -> str:
 
 
 def ask(server: Server, photo: dict[str, Any], endpoint: str = "classify") -> str:
-    """Ask an endpoint as curl would -> the events it sends."""
-    asked = httpx.post(f"{server.url}/gradio_api/call/{endpoint}", json={"data": [photo, "alexnet-bn"]})
+    """Ask an endpoint about a photo, as curl would -> the events it sends."""
+    data = [{**photo, "meta": {"_type": "gradio.FileData"}}, "alexnet-bn"]
+    asked = httpx.post(f"{server.url}/gradio_api/call/{endpoint}", json={"data": data})
     if not asked.is_success:
         return asked.text
     return httpx.get(f"{server.url}/gradio_api/call/{endpoint}/{asked.json()['event_id']}", timeout=60).text
 
 
 def picture(seed: int = 0) -> bytes:
-    file = io.BytesIO()
-    drawn_flower("roses", seed).save(file, "PNG")
-    return file.getvalue()
+    return encoded(drawn_flower("roses", seed), "PNG")
 
 
 SECRETS = ("/etc/passwd", str(PROJECT / "app.py"), str(PROJECT / "requirements.txt"), str(PROJECT / ".git" / "config"))
@@ -129,14 +127,12 @@ def test_names_of_uploads_cannot_lead_elsewhere(server: Server, name: str) -> No
 
 
 def test_a_photo_that_was_uploaded_can_be_asked_about(server: Server) -> None:
-    assert "confidence" in ask(
-        server, {"path": upload(server, "a.png", picture()), "meta": {"_type": "gradio.FileData"}}
-    )
+    assert "confidence" in ask(server, {"path": upload(server, "a.png", picture())})
 
 
 @pytest.mark.parametrize("path", [*SECRETS, str(PROJECT / "docs" / "laptop.webp"), "../../etc/passwd"])
 def test_no_file_of_the_server_can_be_classified(server: Server, path: str) -> None:
-    said = ask(server, {"path": path, "meta": {"_type": "gradio.FileData"}})
+    said = ask(server, {"path": path})
     assert "error" in said
     assert "confidence" not in said
     assert str(PROJECT) not in said.replace(path, "")
@@ -186,7 +182,7 @@ def test_the_server_fetches_nothing_from_its_own_network(
     host, asked = inner
     url = address.format(host=host, port=host.partition(":")[2])
     for photo in ({"path": url}, {"url": url, "path": url}, {"path": "x.png", "url": url}):
-        said = ask(server, {**photo, "meta": {"_type": "gradio.FileData"}})
+        said = ask(server, photo)
         assert "confidence" not in said
     assert not asked
 
@@ -263,9 +259,7 @@ def test_malformed_questions_are_refused_without_a_stack_trace(server: Server, b
             said += httpx.get(f"{server.url}/gradio_api/{path}/{answer.json()['event_id']}", timeout=60).text
         assert "Traceback" not in said
         assert str(PROJECT) not in said
-    assert "confidence" in ask(
-        server, {"path": upload(server, "a.png", picture()), "meta": {"_type": "gradio.FileData"}}
-    )
+    assert "confidence" in ask(server, {"path": upload(server, "a.png", picture())})
 
 
 @pytest.mark.parametrize("name", ["answer", "arrive", "choose", "show_model", "show_where", "show_all", "show_many"])
@@ -312,7 +306,7 @@ def test_who_comes_to_a_full_queue_is_told_so(tmp_path: Path) -> None:
     """Thirty at once, where the queue takes two."""
     code = "import app; app.MOST_WAITING = 2; app.AT_ONCE.update(concurrency_limit=1); app.launch()"
     (tmp_path / "photo.png").write_bytes(picture())
-    with serve_app(tmp_path, dict(os.environ), arguments=("-c", code)) as server:
+    with serve("-c", code) as server:
 
         def classify(_: int) -> str:
             client = Client(server.url, verbose=False)
@@ -331,7 +325,7 @@ def test_who_comes_to_a_full_queue_is_told_so(tmp_path: Path) -> None:
 
 
 def test_errors_and_logs_hold_no_paths_no_names_and_no_stack_traces(tmp_path: Path) -> None:
-    with serve_app(tmp_path, dict(os.environ)) as server:
+    with serve("app.py") as server:
         client = Client(server.url, verbose=False)
         (tmp_path / "my-garden.png").write_bytes(picture(3))
         for endpoint in ("/classify", "/explain", "/compare"):

@@ -12,7 +12,8 @@ import pytest
 from gradio_client import Client, handle_file
 from huggingface_hub import RepoCard, SpaceCardData
 
-from tests.conftest import drawn_flower, serve_app
+from benchmarks.server import serve
+from tests.conftest import drawn_flower
 from train.publish import space_files
 
 NO_NETWORK = """
@@ -45,17 +46,16 @@ def test_page_answers_and_classifies_as_a_space(space: Path, tmp_path: Path) -> 
     (tmp_path / "no_network").mkdir()
     (tmp_path / "no_network" / "sitecustomize.py").write_text(NO_NETWORK)
     (tmp_path / "home").mkdir()
-    (tmp_path / "temporary").mkdir()
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(tmp_path / "no_network"),
         "HOME": str(tmp_path / "home"),
-        "TMPDIR": str(tmp_path / "temporary"),
         "SPACE_ID": "ann/flowers",
         "GRADIO_SERVER_NAME": "0.0.0.0",
     }
+    python = os.environ.get("SPACE_PYTHON", sys.executable)
     drawn_flower("roses", size=(300, 200)).save(tmp_path / "rose.jpg")
-    with serve_app(tmp_path, environment, space, os.environ.get("SPACE_PYTHON", sys.executable)) as server:
+    with serve("app.py", environment=environment, project=space, python=python) as server:
         assert "Flower AlexNet" in httpx.get(server.url).text
         client = Client(server.url, verbose=False)
         answer = client.predict(image=handle_file(str(tmp_path / "rose.jpg")), api_name="/classify")

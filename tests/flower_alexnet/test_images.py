@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +19,7 @@ from flower_alexnet import (
     catalog,
     images,
 )
-from tests.conftest import PROJECT
-
-
-def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
-    """A picture as the bytes of a file."""
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return buffer.getvalue()
+from tests.conftest import PROJECT, encoded
 
 
 @pytest.fixture

@@ -41,6 +41,15 @@ def run(arguments: list[str], environment: dict[str, str]) -> subprocess.Complet
     return subprocess.run(arguments, cwd=PROJECT, env=environment, capture_output=True, text=True)
 
 
+def start(arguments: list[str], environment: dict[str, str], *files: Path) -> subprocess.Popen[str]:
+    """A run that has begun: the files are there."""
+    process = subprocess.Popen(arguments, cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True)
+    while not all(file.exists() for file in files):
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.001)
+    return process
+
+
 @pytest.fixture(scope="module")
 def whole_run(flowers: Path, tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Path:
     """The output of a run of four epochs that was never stopped."""
@@ -90,12 +99,8 @@ def test_killed_run_resumes_to_the_same_weights(
 ) -> None:
     """Killed in an epoch, while it writes a checkpoint, or while it writes its model."""
     output = tmp_path / "killed"
-    process = subprocess.Popen(
-        command(flowers, output, "--epochs", "4"), cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True
-    )
-    while not ((output / checkpoint.NAME).exists() and (output / begun).exists()):
-        assert process.poll() is None, process.stderr and process.stderr.read()
-        time.sleep(0.001)
+    train = command(flowers, output, "--epochs", "4")
+    process = start(train, environment, output / checkpoint.NAME, output / begun)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert not (output / "model.safetensors").exists()
@@ -118,11 +123,7 @@ def test_interrupted_run_says_how_to_go_on_and_repeats_itself(
     whole_run: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     output = tmp_path / "interrupted"
-    process = subprocess.Popen(
-        command(flowers, output, "--epochs", "4"), cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True
-    )
-    while not (output / "checkpoint.safetensors").exists():
-        time.sleep(0.02)
+    process = start(command(flowers, output, "--epochs", "4"), environment, output / checkpoint.NAME)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate()
     assert process.returncode == 130, errors
@@ -337,10 +338,7 @@ def test_damaged_and_lost_photos_are_named_and_counted(
     for folder in data.iterdir():
         (folder / "7.jpg").write_bytes((folder / "7.jpg").read_bytes()[:100])
     train = command(data, tmp_path / "run", "--epochs", "2")
-    process = subprocess.Popen(train, cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / "run" / checkpoint.NAME).exists():
-        assert process.poll() is None, process.stderr and process.stderr.read()
-        time.sleep(0.001)
+    process = start(train, environment, tmp_path / "run" / checkpoint.NAME)
     lost = [photo.path for photo in dataset.split(data)["test"] if photo.path.parent.name == "roses"]
     for path in lost:
         path.unlink()
