@@ -1,7 +1,7 @@
-"""How a large collection is labelled: python -m benchmarks.labelling
+"""Labeling of a large collection: python -m benchmarks.labelling
 
-Memory of ``python -m flower_alexnet label`` by the number of photos, and photos a second in one process and in two on
-a local Ray cluster.
+Memory of ``python -m flower_alexnet label`` by the number of photos, and photos per second in one process and in two
+on a local Ray cluster.
 """
 
 from __future__ import annotations
@@ -19,17 +19,20 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.measure import PROJECT, machine, photos, table
+from benchmarks.measure import machine, photos, table
+from tests.support.photos import PROJECT
 
 DRAWN = 100
-"""Different photos where no folder of them is given."""
+"""Different photos to draw if no folder is given."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.labelling", description=__doc__)
-    parser.add_argument("--photos", type=int, nargs="+", default=[1000, 20000], help="how many (default: 1000 20000)")
-    parser.add_argument("--data", type=Path, help="folder whose JPEGs are labelled, repeatedly (default: drawn ones)")
+    parser.add_argument(
+        "--photos", type=int, nargs="+", default=[1000, 20000], help="numbers of photos (default: 1000 20000)"
+    )
+    parser.add_argument("--data", type=Path, help="folder of JPEGs to label, repeated as needed (default: drawn ones)")
     options = parser.parse_args(arguments)
     print(machine(), end="\n\n")
     rows = []
@@ -44,15 +47,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def label(collection: Path, output: Path, *more: str) -> tuple[float, int]:
-    """Run the command -> its seconds, and the highest memory in bytes of a process of it.
+    """Run the label command.
+
+    Args:
+        collection: folder of photos.
+        output: Parquet file to write.
+        more: further arguments of the command.
+
+    Returns:
+        Its seconds, and the peak memory in bytes of its largest process.
 
     Raises:
-        RuntimeError: it failed; with what it said.
+        RuntimeError: it failed; the message holds its output.
     """
     command = [sys.executable, "-m", "flower_alexnet", "label", str(collection), "--output", str(output), *more]
     started, peak = time.perf_counter(), 0
-    with tempfile.TemporaryFile("w+") as said:
-        process = psutil.Popen(command, cwd=PROJECT, stdout=said, stderr=subprocess.STDOUT)
+    with tempfile.TemporaryFile("w+") as log:
+        process = psutil.Popen(command, cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT)
         while process.poll() is None:
             for member in (process, *process.children(recursive=True)):
                 with suppress(psutil.Error):
@@ -60,13 +71,13 @@ def label(collection: Path, output: Path, *more: str) -> tuple[float, int]:
             time.sleep(0.5)
         seconds = time.perf_counter() - started
         if process.returncode:
-            said.seek(0)
-            raise RuntimeError(f"{' '.join(command)} failed:\n{said.read()}")
+            log.seek(0)
+            raise RuntimeError(f"{' '.join(command)} failed:\n{log.read()}")
     return seconds, peak
 
 
 def _collection(files: Sequence[Path], count: int, folder: Path) -> Path:
-    """A folder with so many photos: the files, repeated by links."""
+    """Fill a new folder with symbolic links to the files, repeated up to the count."""
     folder.mkdir()
     for number, file in enumerate(islice(cycle(files), count)):
         os.symlink(file.resolve(), folder / f"{number:06}.jpg")  # noqa: PTH211  (several links to one file)

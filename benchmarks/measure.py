@@ -1,8 +1,7 @@
-"""What the benchmarks share: medians in turns, the machine, tables, and photos to work on."""
+"""Helpers of the benchmarks: interleaved timing, description of the machine, tables, and test photos."""
 
 from __future__ import annotations
 
-import io
 import platform
 import re
 import time
@@ -17,43 +16,45 @@ import torch
 from PIL import Image
 from tabulate import tabulate
 
-PROJECT = Path(__file__).resolve().parent.parent
+from tests.support.photos import PROJECT, encoded
 
 SIZES = {"500x333": (500, 333), "12 megapixels": (4000, 3000)}
-"""Width and height of a photo of flower_photos, and of one that a phone takes."""
+"""Width and height in pixels of a typical photo of flower_photos, and of a phone."""
 
 TURNS = 5
+"""Turns of each candidate."""
+
 PAUSE = 0.1
-"""Seconds."""
+"""Seconds before each turn."""
 
 NOISE = 6
-"""Standard deviation of the noise that makes a drawn picture as hard to decode as a photo: about 2 bits a pixel."""
+"""Standard deviation (of 255) of the noise that makes a drawn image as large as a photo: about 2 bits per pixel."""
 
 
-def medians(ways: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
-    """Median seconds that each way of doing a thing takes.
+def medians(candidates: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
+    """Return the median seconds per call of each candidate.
 
-    The ways take turns, so that whatever else the machine does hits all of them. Before each turn comes a pause, and
-    its first run is not counted: threads that helped the one before go on looking for work for some milliseconds.
+    The candidates take turns, so that other load on the machine affects all of them. Each turn starts with a pause and
+    an uncounted call, because OpenMP threads of the previous candidate keep spinning for some milliseconds.
 
     Args:
-        ways: each by its name.
-        seconds: for how long each is measured, together.
+        candidates: functions by their names.
+        seconds: measuring time per candidate, over all turns.
     """
-    taken: dict[str, list[float]] = {name: [] for name in ways}
+    timings: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(TURNS):
-        for name, way in ways.items():
+        for name, candidate in candidates.items():
             time.sleep(PAUSE)
-            way()
+            candidate()
             end = time.perf_counter() + seconds / TURNS
             while (started := time.perf_counter()) < end:
-                way()
-                taken[name].append(time.perf_counter() - started)
-    return {name: median(times) for name, times in taken.items()}
+                candidate()
+                timings[name].append(time.perf_counter() - started)
+    return {name: median(times) for name, times in timings.items()}
 
 
 def machine() -> str:
-    """The processor, its cores, and the versions that matter."""
+    """Return the processor, its number of cores, and the versions of Python, torch and Pillow."""
     cpuinfo = Path("/proc/cpuinfo")
     found = re.search(r"model name\s*: (.+)", cpuinfo.read_text()) if cpuinfo.is_file() else None
     processor = found[1] if found else platform.processor()
@@ -65,7 +66,7 @@ def machine() -> str:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table as Markdown has it; numbers with three digits, or all that are before the point."""
+    """Return a Markdown table, with floats at three significant digits, or as integers from 1000 on."""
     cells = [[_short(value) if isinstance(value, float) else value for value in row] for row in rows]
     return tabulate(cells, headers, tablefmt="github", disable_numparse=True)
 
@@ -75,7 +76,7 @@ def _short(number: float) -> str:
 
 
 def photos(folder: Path, size: str, count: int) -> list[Path]:
-    """Files of a folder with so many different photos of one of ``SIZES``; what is there already stays."""
+    """Return files of a folder with that many different photos of one of ``SIZES``; write those that are missing."""
     files = [folder / f"{size}-{number}.jpg" for number in range(count)]
     for number, file in enumerate(files):
         if not file.exists():
@@ -84,12 +85,10 @@ def photos(folder: Path, size: str, count: int) -> list[Path]:
 
 
 def photo(size: tuple[int, int], seed: int = 0) -> bytes:
-    """A JPEG of a size (width, height): an example, cropped, enlarged and made noisy."""
+    """Return a JPEG file of a size (width, height): an example image, cropped, enlarged, with noise of the seed."""
     with Image.open(PROJECT / "examples" / "sunflowers.webp") as drawn:
         side = min(drawn.size)
         box = (0, 0, side, side * size[1] / size[0])
-        picture = np.asarray(drawn.convert("RGB").resize(size, Image.Resampling.BICUBIC, box), dtype=np.float32)
-    noise = np.random.default_rng(seed).normal(0, NOISE, picture.shape)
-    file = io.BytesIO()
-    Image.fromarray((picture + noise).clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=90)
-    return file.getvalue()
+        pixels = np.asarray(drawn.convert("RGB").resize(size, Image.Resampling.BICUBIC, box), dtype=np.float32)
+    noise = np.random.default_rng(seed).normal(0, NOISE, pixels.shape)
+    return encoded(Image.fromarray((pixels + noise).clip(0, 255).astype(np.uint8)), "JPEG", quality=90)

@@ -1,4 +1,4 @@
-"""The demo that Gradio's guide to image classification leads to, with the default model's network."""
+"""The demo of Gradio's guide to image classification, with the default model's network."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import gradio as gr
 from PIL import Image
 
 from benchmarks.reference import Reference
-from flower_alexnet import catalog
+from flower_alexnet import registry
 
-classifier = catalog.load("alexnet-bn")
+classifier = registry.load("alexnet-bn")
 reference = Reference(classifier.network, classifier.config)
 
 
 def predict(image: Image.Image) -> dict[str, float]:
-    """The probability of each flower."""
+    """Return label -> probability."""
     return reference([image])[0]
 
 

@@ -1,6 +1,12 @@
-"""What a user would write instead: Pillow, torchvision's transforms and the plain float32 network."""
+"""The reference that tutorials show: Pillow, torchvision's transforms, and the eager float32 network."""
 
 from __future__ import annotations
+
+import os
+
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "0")  # importing train sets it to 1, which users of the library do not
+
+import train  # noqa: F401  # isort: skip  (lets torchvision be imported)
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,19 +16,18 @@ from PIL import Image
 from torch import Tensor
 from torchvision import transforms
 
-from flower_alexnet import AlexNet
-from flower_alexnet.classifier import Config
+from flower_alexnet import AlexNet, Config
 
-NORMALISE = [transforms.ToTensor(), transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))]
-TRANSFORM = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224), *NORMALISE])
+NORMALIZE = [transforms.ToTensor(), transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))]
+TRANSFORM = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224), *NORMALIZE])
 
 
 class Reference:
-    """Classifies photos the way that tutorials show.
+    """Classify photos the way that tutorials show.
 
     Args:
-        network: the network as it was trained.
-        config: for its labels.
+        network: the trained network.
+        config: its labels are used, and nothing else.
     """
 
     def __init__(self, network: AlexNet, config: Config) -> None:
@@ -30,13 +35,13 @@ class Reference:
         self.labels = config.labels
 
     def __call__(self, photos: Sequence[Path | Image.Image]) -> list[dict[str, float]]:
-        """The probability of each label for each photo."""
-        pictures = torch.stack([_tensor(photo) for photo in photos])
+        """Return label -> probability for each photo."""
+        images = torch.stack([_tensor(photo) for photo in photos])
         with torch.no_grad():
-            probabilities = torch.softmax(self.network(pictures), dim=1)
+            probabilities = torch.softmax(self.network(images), dim=1)
         return [dict(zip(self.labels, row, strict=True)) for row in probabilities.tolist()]
 
 
 def _tensor(photo: Path | Image.Image) -> Tensor:
-    picture = photo if isinstance(photo, Image.Image) else Image.open(photo)
-    return TRANSFORM(picture.convert("RGB"))
+    image = photo if isinstance(photo, Image.Image) else Image.open(photo)
+    return TRANSFORM(image.convert("RGB"))

@@ -1,7 +1,7 @@
-"""Whether the page keeps answering: python -m benchmarks.soak
+"""Soak test of the page: python -m benchmarks.soak
 
-Hundreds of visitors at once, one in ten of whom sends garbage: does every photo get its right answer and all garbage
-its reason, does memory return to where it was, and is every upload deleted?
+Hundreds of users at once, one in ten of whom sends an invalid file. Check that every photo gets the right prediction
+and every invalid file its error message, that memory returns to its earlier level, and that every upload is deleted.
 """
 
 from __future__ import annotations
@@ -20,41 +20,41 @@ from gradio_client import handle_file
 from PIL import Image
 
 from benchmarks.measure import SIZES, machine, photo, table
-from benchmarks.server import Load, Server, ask, serve
-from flower_alexnet import InvalidImage, catalog
+from flower_alexnet import InvalidImage, registry
+from tests.support.server import Load, Server, ask, serve
 
 KEPT = 45
-"""Seconds that uploads are kept here, in place of most of an hour."""
+"""Seconds that uploads are kept in this test, instead of 3,000."""
 
-PAGE = "import app; app.DELETE_CACHE = (5, {kept}); app.launch()"
+PAGE = "import app; app.uploads.DELETE_CACHE = (5, {kept}); app.launch()"
 
 PHOTOS = 20
-"""Different photos."""
+"""Number of different photos."""
 
 TOLERANCE = 1e-4
-"""Largest difference of a right answer's probabilities from those of the photo classified by itself."""
+"""Largest absolute difference of a right probability from that of the library on the same photo."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line -> its exit code: 0, or 1 if anything is not as it must be."""
+    """Run the command line and return its exit code: 0, or 1 on a wrong response or an upload that is left."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
-    parser.add_argument("--clients", type=int, default=200, help="at once (default: 200)")
-    parser.add_argument("--seconds", type=float, default=60, help="for how long (default: 60)")
+    parser.add_argument("--clients", type=int, default=200, help="concurrent users (default: 200)")
+    parser.add_argument("--seconds", type=float, default=60, help="duration (default: 60)")
     options = parser.parse_args(arguments)
     print(machine(), end="\n\n")
     with serve("-c", PAGE.format(kept=KEPT)) as server, tempfile.TemporaryDirectory() as folder:
         garbage = _garbage()
         files = [_file(Path(folder), client, garbage) for client in range(options.clients)]
         requests = [[handle_file(str(file))] for file in files]
-        ask(server, "/classify", requests, 5)  # memory is taken when first needed, and then kept
-        kept = _uploads(server)
+        ask(server, "/classify", requests, 5)  # warm-up: memory is allocated on first use, and then kept
+        uploads = _uploads(server)
         before = server.memory()
         load = ask(server, "/classify", requests, options.seconds)
-        right, wrong = _judge(load, files)
+        right, wrong = _check(load, files)
         after, left = _after(server)
     rows = [
         ("requests", len(load.answers) + len(load.errors)),
-        ("requests a second", (len(load.answers) + len(load.errors)) / load.seconds),
+        ("requests/s", (len(load.answers) + len(load.errors)) / load.seconds),
         ("photos with their right answer", right["photo"]),
         ("garbage with its reason", right["garbage"]),
         ("anything else", len(wrong)),
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ("memory before, MB", before / 1e6),
         ("highest, MB", load.peak / 1e6),
         ("after, MB", after / 1e6),
-        ("uploads to be deleted", len(kept)),
+        ("uploads to be deleted", len(uploads)),
         ("uploads left", left),
     ]
     print(table(("", ""), rows))
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _file(folder: Path, client: int, garbage: Sequence[bytes]) -> Path:
-    """What a client sends: a photo, or one time in ten garbage."""
+    """Write the file that a client sends: a photo, or for every tenth client an invalid file."""
     if client % 10 == 9:
         file = folder / f"garbage-{client}.jpg"
         file.write_bytes(garbage[client // 10 % len(garbage)])
@@ -84,6 +84,7 @@ def _file(folder: Path, client: int, garbage: Sequence[bytes]) -> Path:
 
 
 def _garbage() -> list[bytes]:
+    """Return invalid files: truncated, not an image, empty, SVG, PDF, damaged, and a decompression bomb."""
     bomb = io.BytesIO()
     Image.new("1", (30_000, 30_000)).save(bomb, "PNG")
     return [
@@ -97,8 +98,8 @@ def _garbage() -> list[bytes]:
     ]
 
 
-def _judge(load: Load, files: Sequence[Path]) -> tuple[Counter[str], list[str]]:
-    """How many got what they must, and what the others got."""
+def _check(load: Load, files: Sequence[Path]) -> tuple[Counter[str], list[str]]:
+    """Return the number of right responses by kind (photo, garbage), and a description of each wrong one."""
     expected = [_expected(file) for file in files]
     right: Counter[str] = Counter()
     wrong = []
@@ -120,20 +121,20 @@ def _judge(load: Load, files: Sequence[Path]) -> tuple[Counter[str], list[str]]:
 
 
 def _expected(file: Path) -> dict[str, float] | str:
-    """What the library answers, or the reason that it gives."""
+    """Return the library's probabilities for a file, or its error message."""
     try:
-        return catalog.load()(file).probabilities
+        return registry.load()(file).probabilities
     except InvalidImage as error:
         return str(error)
 
 
 def _uploads(server: Server) -> list[Path]:
-    """The visitors' files: not those that the page itself keeps, such as examples."""
+    """Return the uploaded files that are on the server's disk, without the page's own files, such as examples."""
     return [file for file in server.folder.rglob("*.jpg") if file.name.startswith(("photo-", "garbage-"))]
 
 
 def _after(server: Server) -> tuple[int, int]:
-    """Memory in bytes, and how many uploads there are, once there was time to delete them."""
+    """Wait until the uploads are deleted, at most 2 x ``KEPT`` seconds; return memory in bytes and uploads left."""
     end = time.perf_counter() + 2 * KEPT
     while time.perf_counter() < end and _uploads(server):
         time.sleep(1)

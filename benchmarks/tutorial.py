@@ -1,6 +1,8 @@
-"""Training as tutorials show it: ImageFolder, Pillow transforms in two workers, float32, Adam, batches of 32."""
+"""The training loop of tutorials: ImageFolder, Pillow transforms in two workers, float32, Adam, batch size 32."""
 
 from __future__ import annotations
+
+import train  # noqa: F401  # isort: skip  (lets torchvision be imported)
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,20 +13,20 @@ from torch.utils.data import DataLoader, Subset
 from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
-from benchmarks.reference import NORMALISE, TRANSFORM
+from benchmarks.reference import NORMALIZE, TRANSFORM
 from flower_alexnet import AlexNet
 from flower_alexnet.dataset import Photo
 
-TRAIN = transforms.Compose([transforms.RandomResizedCrop(224), transforms.RandomHorizontalFlip(), *NORMALISE])
+TRAIN = transforms.Compose([transforms.RandomResizedCrop(224), transforms.RandomHorizontalFlip(), *NORMALIZE])
 
 
-def train(splits: Mapping[str, Sequence[Photo]], epochs: int, seed: int = 0) -> Iterator[tuple[float, float]]:
-    """Train epoch by epoch -> the seconds that each took to train and to validate, and its validation accuracy, 0-1.
+def fit(splits: Mapping[str, Sequence[Photo]], epochs: int, seed: int = 0) -> Iterator[tuple[float, float]]:
+    """Yield each epoch's training seconds (without validation) and validation accuracy, 0-1.
 
     Args:
-        splits: photos to train and validate on; all from one folder of class folders.
-        epochs: how many.
-        seed: of the weights and of every random choice.
+        splits: training and validation photos, all from one folder of class folders.
+        epochs: number of epochs.
+        seed: random seed.
     """
     torch.manual_seed(seed)
     train_loader = DataLoader(_photos(splits["train"], TRAIN), batch_size=32, shuffle=True, num_workers=2)
@@ -34,20 +36,21 @@ def train(splits: Mapping[str, Sequence[Photo]], epochs: int, seed: int = 0) -> 
     for _ in range(epochs):
         started = time.perf_counter()
         network.train()
-        for pictures, labels in train_loader:
+        for images, targets in train_loader:
             optimizer.zero_grad()
-            nn.functional.cross_entropy(network(pictures), labels).backward()
+            nn.functional.cross_entropy(network(images), targets).backward()
             optimizer.step()
         seconds = time.perf_counter() - started
         network.eval()
         correct = 0
         with torch.no_grad():
-            for pictures, labels in validation_loader:
-                correct += int((network(pictures).argmax(1) == labels).sum())
+            for images, targets in validation_loader:
+                correct += int((network(images).argmax(1) == targets).sum())
         yield seconds, correct / len(splits["validation"])
 
 
 def _photos(photos: Sequence[Photo], transform: transforms.Compose) -> Subset:
+    """Return a split as a subset of the ImageFolder that holds it."""
     folder = ImageFolder(str(photos[0].path.parent.parent), transform)
-    places = {path: index for index, (path, _) in enumerate(folder.samples)}
-    return Subset(folder, [places[str(photo.path)] for photo in photos])
+    indices = {path: index for index, (path, _) in enumerate(folder.samples)}
+    return Subset(folder, [indices[str(photo.path)] for photo in photos])

@@ -1,15 +1,12 @@
-"""Names the flower in a photo with AlexNet.
+"""Name the flower in a photo with AlexNet.
 
 >>> from flower_alexnet import FlowerClassifier
->>> prediction = FlowerClassifier.from_pretrained("weights/alexnet-seed")("photo.jpg")
+>>> prediction = FlowerClassifier.from_pretrained("weights/alexnet-bn")("photo.jpg")
 >>> print(prediction.label, prediction.probability)
 """
 
-from flower_alexnet import torchvision_operators
-
-torchvision_operators.declare_missing()  # before anything imports torchvision
-
-from flower_alexnet.classifier import Config, FlowerClassifier, InvalidConfig, Prediction
+from flower_alexnet.classifier import FlowerClassifier, Prediction
+from flower_alexnet.config import LABELS, Config, InvalidConfig
 from flower_alexnet.images import (
     EmptyImage,
     ImageTooLarge,
@@ -19,7 +16,6 @@ from flower_alexnet.images import (
     UnreadableImage,
     View,
 )
-from flower_alexnet.labels import LABELS
 from flower_alexnet.model import AlexNet, InvalidModel, InvalidWeights, ModelNotFound
 
 __all__ = [

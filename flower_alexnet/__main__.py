@@ -8,15 +8,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from flower_alexnet import InvalidModel, Prediction, batch, catalog
+from flower_alexnet import InvalidModel, Prediction, batch, registry
 from flower_alexnet.batch import PhotoFile
+from flower_alexnet.config import english_name
+from flower_alexnet.registry import Model
 
 BAR = 30
-"""Characters of a bar that stands for probability 1."""
+"""Characters of the bar of probability 1."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line -> its exit code: 0, or 2 if anything could not be read."""
+    """Run the command line and return its exit code: 0, or 2 if anything could not be read."""
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
@@ -26,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def classify(options: argparse.Namespace) -> int:
-    """Classify the photos that can be read, and say on stderr which cannot."""
-    classifier = catalog.load(options.model)
+    """Classify the photos that can be read; report the others on stderr."""
+    classifier = registry.load(options.model)
     rows = []
     for row in batch.classify(classifier, [PhotoFile(photo, Path(photo)) for photo in options.photos]):
         rows.append(row)
@@ -42,30 +44,49 @@ def classify(options: argparse.Namespace) -> int:
 
 def models(_: argparse.Namespace) -> int:
     """List the shipped models, best first."""
-    shipped = catalog.shipped_models()
+    shipped = registry.shipped_models()
     for model in shipped:
-        print(model.title() if model.problem is None else f"{model.title()}: {model.problem}")
+        print(_description(model))
     if not shipped:
-        print(f"There is no model in {catalog.WEIGHTS}.", file=sys.stderr)
+        print(f"There is no model in {registry.WEIGHTS}.", file=sys.stderr)
     return 0 if shipped else 2
 
 
 def label(options: argparse.Namespace) -> int:
     """Label a collection into a Parquet file."""
     try:
-        from flower_alexnet import label as labelling
+        from flower_alexnet import collection
     except ImportError as error:
         print(f"{error.name} is not installed: pip install -r requirements-scale.txt", file=sys.stderr)
         return 2
     try:
-        problems = labelling.label(options.source, options.output, options.model, options.ray)
-    except labelling.InvalidCollection as error:
+        problems = collection.label_collection(options.source, options.output, options.model, options.ray)
+    except collection.InvalidCollection as error:
         print(error, file=sys.stderr)
         return 2
     print(options.output)
     if problems:
         print(f"{problems} photos could not be labelled; their rows say why.", file=sys.stderr)
     return 2 if problems else 0
+
+
+def _description(model: Model) -> str:
+    if model.problem is not None:
+        return f"{model.name} (unavailable): {model.problem}"
+    if model.test_accuracy is None:
+        return f"{model.name} (accuracy not measured)"
+    return f"{model.name} ({model.test_accuracy:.1%} on test)"
+
+
+def _answer(prediction: Prediction) -> str:
+    """Return a one-line answer in English."""
+    if not prediction.in_distribution:
+        return "This does not look like one of the five flowers"
+    name, probability = english_name(prediction.label), prediction.probability
+    percent = ">99%" if probability >= 0.995 else f"{probability:.0%}"
+    if probability < 0.5:
+        return f"Not sure: maybe a {name} ({percent})"
+    return f"{name.capitalize()}, {percent}"
 
 
 def _row(photo: str, prediction: Prediction, k: int) -> dict[str, object]:
@@ -84,7 +105,7 @@ def _table(photo: str, prediction: Prediction, k: int) -> str:
         f"  {label:<{width}} {probability:>6.1%}  {'█' * round(BAR * probability)}".rstrip()
         for label, probability in prediction.top(k)
     ]
-    return "\n".join([photo, f"  {prediction.in_words()}", *bars])
+    return "\n".join([photo, f"  {_answer(prediction)}", *bars])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,28 +113,29 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("classify", help="name the flower in each photo")
-    command.add_argument("photos", nargs="+", metavar="PHOTO", help="picture file")
-    command.add_argument(
-        "--model",
-        help="shipped model, model folder or Hub repository (default: the best shipped model)",
-    )
+    command.add_argument("photos", nargs="+", metavar="PHOTO", help="image file")
+    _add_model(command)
     command.add_argument("--top", type=_positive, default=5, metavar="K", help="how many labels to show (default: 5)")
     command.add_argument("--json", action="store_true", help="print JSON")
     command.set_defaults(run=classify)
 
     command = commands.add_parser("label", help="label a large collection into a Parquet file")
-    command.add_argument("source", help="folder, file or pattern, here or at an address such as s3://bucket/photos")
+    command.add_argument("source", help="folder, file or pattern, local or at an address such as s3://bucket/photos")
     command.add_argument("--output", type=Path, required=True, metavar="FILE", help="Parquet file to write")
-    command.add_argument(
-        "--model",
-        help="shipped model, model folder or Hub repository (default: the best shipped model)",
-    )
+    _add_model(command)
     command.add_argument("--ray", metavar="ADDRESS", help="Ray cluster to run on; local starts one on this machine")
     command.set_defaults(run=label)
 
     command = commands.add_parser("models", help="list the shipped models, best first")
     command.set_defaults(run=models)
     return parser
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model",
+        help="shipped model, model folder or Hub repository (default: the best shipped model)",
+    )
 
 
 def _positive(text: str) -> int:
@@ -123,7 +145,7 @@ def _positive(text: str) -> int:
     return number
 
 
-_positive.__name__ = "positive whole number"  # argparse names the type so in its message
+_positive.__name__ = "positive whole number"  # argparse shows the name of the type in its message
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""Many photos, loose or in zips: a row for each, whether it can be read or not."""
+"""Classify many photos, as files or in zips: a row for each, whether it can be read or not."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from PIL import Image
 
 from flower_alexnet import images
-from flower_alexnet.classifier import BATCH, FlowerClassifier, Prediction
+from flower_alexnet.classifier import BATCH_SIZE, FlowerClassifier, Prediction
 from flower_alexnet.images import InvalidImage, UnreadableImage
 
 MAX_MEMBER = 50_000_000
-"""Bytes of the largest file that is taken out of a zip."""
+"""Bytes of the largest file that is read from a zip."""
 
 THUMBNAIL = 320
-"""Pixels of the longer side of a row's small picture."""
+"""Pixels of the longer side of a row's thumbnail."""
 
 
 class TooManyPhotos(ValueError):
-    """More photos than are taken at once."""
+    """There are more photos than are accepted at once."""
 
 
 class Loadable(Protocol):
-    """A photo that can be classified."""
+    """A photo to classify."""
 
     @property
     def name(self) -> str:
-        """What people know it by."""
+        """Return the name it is reported by."""
         ...
 
     def load(self, shorter_side: int) -> Image.Image:
-        """The picture, as ``images.load`` gives it; ``InvalidImage`` if it cannot be used."""
+        """Read it as ``images.load`` does; raise ``InvalidImage`` if it cannot be used."""
         ...
 
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """A photo to be classified: a file, or a member of a zip.
+    """A photo in a file, or in a member of a zip.
 
     Args:
-        name: what people know it by.
+        name: the name it is reported by.
         path: the file, or the zip.
-        archive, member: the zip, opened, and which of its members; None for a file.
-        problem: why it cannot be read at all.
+        archive, member: the opened zip and the member; None for a file.
+        problem: why it cannot be read; None if it can, as far as is known.
     """
 
     name: str
@@ -58,7 +58,7 @@ class PhotoFile:
     problem: str | None = None
 
     def load(self, shorter_side: int | None = None) -> Image.Image:
-        """The picture, as ``images.load`` gives it.
+        """Read the photo as ``images.load`` does.
 
         Raises:
             InvalidImage: it cannot be used.
@@ -72,7 +72,7 @@ class PhotoFile:
         try:
             with self.archive.open(self.member) as file:
                 content = file.read(MAX_MEMBER)
-        except RuntimeError as error:  # zipfile's word for a password
+        except RuntimeError as error:  # raised by zipfile for encrypted members
             raise UnreadableImage(f"{self.name} is locked with a password. Make a zip without one.") from error
         except (BadZipFile, NotImplementedError, OSError, EOFError, zlib.error) as error:
             raise UnreadableImage(f"{self.name} is damaged in the zip ({error}). Make the zip again.") from error
@@ -81,7 +81,7 @@ class PhotoFile:
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one photo: a prediction and a small picture, or a problem in words."""
+    """The result for one photo: a prediction and, if asked for, a thumbnail; or what is wrong with it."""
 
     name: str
     prediction: Prediction | None = None
@@ -89,12 +89,12 @@ class Row:
     problem: str | None = None
 
 
-def collect(files: Iterable[tuple[str, Path]], most: int) -> list[PhotoFile]:
-    """The photos among files and within zips, which are not unpacked.
+def collect(files: Iterable[tuple[str, Path]], limit: int) -> list[PhotoFile]:
+    """List the photos among files and inside zips, which are not unpacked.
 
     Args:
         files: name and path of each.
-        most: how many photos are taken.
+        limit: most photos that are accepted.
 
     Raises:
         TooManyPhotos: there are more.
@@ -102,42 +102,42 @@ def collect(files: Iterable[tuple[str, Path]], most: int) -> list[PhotoFile]:
     photos: list[PhotoFile] = []
     for name, path in files:
         photos += _members(name, path) if name.lower().endswith(".zip") else [PhotoFile(name, path)]
-        if len(photos) > most:
-            raise TooManyPhotos(f"These are more than {most} photos. Send them in parts.")
+        if len(photos) > limit:
+            raise TooManyPhotos(f"These are more than {limit} photos. Send them in parts.")
     return photos
 
 
 def classify(classifier: FlowerClassifier, photos: Iterable[Loadable], thumbnails: bool = False) -> Iterator[Row]:
-    """A row for each photo, in their order, as each ``BATCH`` is done.
+    """Yield a row for each photo, in order, ``BATCH_SIZE`` at a time.
 
     Args:
-        classifier: who is asked.
-        photos: in any number; at most one is in memory at its full size.
-        thumbnails: whether rows have a small picture.
+        classifier: the classifier.
+        photos: any number; at most one is in memory at its full size.
+        thumbnails: whether rows have a thumbnail.
     """
     remaining = iter(photos)
-    while rows := _classify_batch(classifier, islice(remaining, BATCH), thumbnails):
+    while rows := _classify_batch(classifier, islice(remaining, BATCH_SIZE), thumbnails):
         yield from rows
 
 
 def _classify_batch(classifier: FlowerClassifier, photos: Iterable[Loadable], thumbnails: bool) -> list[Row]:
     rows: list[Row] = []
 
-    def pictures() -> Iterator[Image.Image]:
+    def readable() -> Iterator[Image.Image]:
         for photo in photos:
             try:
-                picture = photo.load(classifier.shorter_side)
+                image = photo.load(classifier.shorter_side)
             except InvalidImage as error:
                 rows.append(Row(photo.name, problem=str(error)))
                 continue
-            small = None
+            thumbnail = None
             if thumbnails:
-                small = picture.copy()
-                small.thumbnail((THUMBNAIL, THUMBNAIL))
-            rows.append(Row(photo.name, thumbnail=small))
-            yield picture
+                thumbnail = image.copy()
+                thumbnail.thumbnail((THUMBNAIL, THUMBNAIL))
+            rows.append(Row(photo.name, thumbnail=thumbnail))
+            yield image
 
-    predictions = iter(list(classifier.stream(pictures())))
+    predictions = iter(list(classifier.stream(readable())))
     return [row if row.problem else Row(row.name, next(predictions), row.thumbnail) for row in rows]
 
 
@@ -148,9 +148,10 @@ def _members(name: str, path: Path) -> list[PhotoFile]:
         return [PhotoFile(name, path, problem=f"{name} is not a zip, or is damaged. Make it again.")]
     photos = []
     for member in archive.infolist():
-        inside = PurePosixPath(member.filename)
-        if member.is_dir() or inside.name.startswith(".") or "__MACOSX" in inside.parts:
+        path_inside = PurePosixPath(member.filename)
+        if member.is_dir() or path_inside.name.startswith(".") or "__MACOSX" in path_inside.parts:
             continue
-        nested = f"{inside.name} is a zip inside a zip. Send it by itself." if inside.suffix.lower() == ".zip" else None
+        is_zip = path_inside.suffix.lower() == ".zip"
+        nested = f"{path_inside.name} is a zip inside a zip. Send it by itself." if is_zip else None
         photos.append(PhotoFile(f"{name}/{member.filename}", path, archive, member, nested))
     return photos or [PhotoFile(name, path, problem=f"There is no file in {name}.")]

@@ -1,4 +1,4 @@
-"""A folder of flower photos by class: check it, list it, split it."""
+"""A folder of class folders: check, list and split its photos."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from flower_alexnet.labels import DISPLAY_NAMES, LABELS
+from flower_alexnet.config import LABELS, english_name
 
 SPLITS = ("train", "validation", "test")
 TEST_SHARE = VALIDATION_SHARE = 0.1
 
 
 class InvalidDataset(ValueError):
-    """A folder or archive is not the five folders of flower photos; the message says why and what to do."""
+    """A folder or archive is not five class folders of photos; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -25,19 +25,19 @@ class Photo:
 
 
 def all_photos(data: Path) -> list[Photo]:
-    """Every file of the five class folders, by class and name; hidden files are passed over.
+    """List every file of the class folders by class and name; skip hidden files.
 
     Raises:
-        InvalidDataset: a class folder is missing or empty, or there is a folder of another name.
+        InvalidDataset: a class folder is missing or empty, or a folder has another name.
     """
     return [Photo(path, label) for label, paths in enumerate(_files_by_class(data)) for path in paths]
 
 
 def split(data: Path) -> dict[str, list[Photo]]:
-    """Photos of ``train``, ``validation`` and ``test``, the same on every machine.
+    """List the photos of ``train``, ``validation`` and ``test``, the same on every machine.
 
-    In each class the files are ordered by the SHA-256 of their names; the first 10 % (rounded) are
-    the test photos, the next 10 % the validation photos. Of flower_photos that makes 2,936, 367 and 367.
+    In each class the files are ordered by the SHA-256 of their names; the first 10 % (rounded) are the test photos, the
+    next 10 % the validation photos. Flower_photos is split into 2,936, 367 and 367.
 
     Raises:
         InvalidDataset: as for ``all_photos``.
@@ -55,7 +55,7 @@ def split(data: Path) -> dict[str, list[Photo]]:
 def _files_by_class(data: Path) -> list[list[Path]]:
     if not data.is_dir():
         raise InvalidDataset(f"There is no folder {data}. Give the folder that holds {', '.join(LABELS)}.")
-    label_of = {name: label for label in LABELS for name in (label, DISPLAY_NAMES["en"][label])}
+    label_of = {name: label for label in LABELS for name in (label, english_name(label))}
     folders: dict[str, Path] = {}
     for folder in sorted(data.iterdir()):
         if not folder.is_dir() or folder.name.startswith("."):

@@ -1,22 +1,31 @@
-"""Where the network looked: Grad-CAM."""
+"""Grad-CAM: where in a photo the network looked."""
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from PIL import Image, ImageOps
+from torch import Tensor
 
 from flower_alexnet import images
 from flower_alexnet.classifier import FlowerClassifier
-from flower_alexnet.inference import FORWARD
+from flower_alexnet.inference import EXECUTOR
 
-LONGEST_SIDE = 1024
-"""Pixels of the longer side of an explanation; larger photos are made smaller."""
+MAX_SIDE = 1024
+"""Pixels of the longer side of an explanation; larger photos are scaled down."""
 
 OPACITY = 0.6
-"""How much of the colours covers the photo where the heat is highest."""
+"""Opacity of the color map where the heat is 1."""
+
+INFERNO = np.array(
+    [
+        *([0, 0, 4], [22, 11, 57], [66, 10, 104], [106, 23, 110], [147, 38, 103], [188, 55, 84]),
+        *([221, 81, 58], [243, 120, 25], [252, 165, 10], [246, 215, 70], [252, 255, 164]),
+    ]
+)
+"""Eleven evenly spaced colors, RGB 0-255, of the color map inferno (Smith and van der Walt, 2015; CC0)."""
 
 
 @dataclass(frozen=True)
@@ -25,66 +34,79 @@ class Explanation:
 
     Args:
         label: the label.
-        picture: the photo, RGB, its longer side at most ``LONGEST_SIDE`` pixels.
-        heat: 0-1 a pixel, float32 (height, width) of the picture; 1 is what speaks most for the label.
+        image: the photo, RGB, its longer side at most ``MAX_SIDE`` pixels.
+        heat: one value a pixel, 0-1, float32 (height, width); 1 where most speaks for the label.
     """
 
     label: str
-    picture: Image.Image
+    image: Image.Image
     heat: np.ndarray
 
     @property
     def overlay(self) -> Image.Image:
-        """The picture with its heat over it: dark and clear where there is none, then red, then yellow."""
-        from matplotlib import colormaps  # as captum below, imported late: the page comes up half a second sooner
-
-        colours = colormaps["inferno"](self.heat)[..., :3] * 255
+        """Return the image under its heat in the color map inferno: dark, then red, then yellow."""
+        positions = np.linspace(0, 1, len(INFERNO))
+        colors = np.stack([np.interp(self.heat, positions, channel) for channel in INFERNO.T], axis=-1)
         opacity = OPACITY * np.maximum(self.heat, 0.5)[..., None]
-        mixed = np.asarray(self.picture) * (1 - opacity) + colours * opacity
-        return Image.fromarray(mixed.round().astype(np.uint8))
+        blended = np.asarray(self.image) * (1 - opacity) + colors * opacity
+        return Image.fromarray(blended.round().astype(np.uint8))
 
 
 def explain(classifier: FlowerClassifier, photo: images.Source, label: str | None = None) -> Explanation:
-    """Find what in a photo speaks for a label (Grad-CAM; Selvaraju et al., 2017).
+    """Compute Grad-CAM (Selvaraju et al., 2017) for a label.
 
-    The last feature map, weighted by how much each channel raises the label's logit, for each view that the
-    classifier takes of the photo; the views are laid back where they were cut and averaged where they overlap.
+    The maps of the classifier's crops are laid back where they were cut and averaged where they overlap.
 
     Args:
-        classifier: whose answer is explained.
+        classifier: the classifier to explain.
         photo: as for ``images.load``.
         label: one of the classifier's labels; the most probable if not given.
 
     Raises:
         InvalidImage: the photo cannot be used.
-        ValueError: the classifier knows no such label.
+        ValueError: the classifier has no such label.
     """
-    from captum.attr import LayerGradCam
-
-    picture = images.load(photo, shorter_side=classifier.shorter_side)
-    label = classifier(picture).label if label is None else label
+    image = images.load(photo, shorter_side=classifier.shorter_side)
+    label = classifier(image).label if label is None else label
     if label not in classifier.config.labels:
         raise ValueError(f"There is no label {label}; there are {', '.join(classifier.config.labels)}.")
 
     preprocessing = classifier.config.preprocessing
-    views = images.to_tensor(picture, preprocessing)
-    # Grad-CAM hangs hooks on a network, which a photo classified at the same time would trip over: on a copy, then,
-    # which shares the tensors.
-    tensors = classifier.network.state_dict(keep_vars=True).values()
-    network = deepcopy(classifier.network, {id(tensor): tensor for tensor in tensors})
-    grad_cam = LayerGradCam(network, network.features[-2])  # the last convolution's ReLU
     target = classifier.config.labels.index(label)
-    maps = FORWARD.submit(grad_cam.attribute, views, target, relu_attributions=True).result()
+    maps = EXECUTOR.submit(grad_cam, classifier, images.to_tensor(image, preprocessing), target).result().numpy()
 
-    picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    heat, views_there = np.zeros((2, picture.height, picture.width), dtype=np.float32)
-    for view, values in zip(preprocessing.views, maps[:, 0].detach().numpy(), strict=True):
-        left, top, right, _ = images.box(picture.size, preprocessing, view)
+    image.thumbnail((MAX_SIDE, MAX_SIDE))
+    heat, coverage = np.zeros((2, image.height, image.width), dtype=np.float32)
+    for view, view_map in zip(preprocessing.views, maps, strict=True):
+        left, top, right, _ = images.crop_box(image.size, preprocessing, view)
         side = max(1, round(right - left))
-        square = Image.fromarray(values).resize((side, side), Image.Resampling.BICUBIC)
-        x, y = min(round(left), picture.width - side), min(round(top), picture.height - side)
-        there = np.s_[y : y + side, x : x + side]
-        heat[there] += np.asarray(ImageOps.mirror(square) if view.flip else square)
-        views_there[there] += 1
-    heat = (heat / np.maximum(views_there, 1)).clip(min=0)
-    return Explanation(label, picture, heat / max(heat.max(), np.finfo(np.float32).tiny))
+        resized = Image.fromarray(view_map).resize((side, side), Image.Resampling.BICUBIC)
+        x, y = min(round(left), image.width - side), min(round(top), image.height - side)
+        region = np.s_[y : y + side, x : x + side]
+        heat[region] += np.asarray(ImageOps.mirror(resized) if view.flip else resized)
+        coverage[region] += 1
+    heat = (heat / np.maximum(coverage, 1)).clip(min=0)
+    return Explanation(label, image, heat / max(heat.max(), np.finfo(np.float32).tiny))
+
+
+def grad_cam(classifier: FlowerClassifier, crops: Tensor, target: int) -> Tensor:
+    """Return the Grad-CAM maps, float32 (N, h, w), 0 or more, of the network's last convolution.
+
+    Each channel of the last convolution's ReLU output is weighted by the mean of the target logit's gradient over its
+    area; the weighted channels are summed, and negative sums set to 0.
+
+    Args:
+        classifier: its network is neither changed nor copied.
+        crops: normalized, float32 (N, 3, H, W).
+        target: index of the label.
+    """
+    *layers, pool = classifier.network.features
+    with torch.no_grad():
+        feature_maps = crops
+        for layer in layers:
+            feature_maps = layer(feature_maps)
+    feature_maps.requires_grad_()
+    logits = classifier.network.classify(pool(feature_maps))
+    (gradients,) = torch.autograd.grad(logits[:, target].sum(), feature_maps)
+    weights = gradients.mean((2, 3), keepdim=True)
+    return (weights * feature_maps.detach()).sum(1).relu()

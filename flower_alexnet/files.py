@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are complete or absent."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 
-def put(aside: Path, file: Path) -> None:
-    """Put a file that was written aside in its place, once all of it is on the disk: there is never half of it.
+def replace_atomically(temporary: Path, file: Path) -> None:
+    """Move a finished temporary file into place after its contents reached the disk; no reader ever sees half of it.
 
     Args:
-        aside: on the same disk; it is gone afterwards.
-        file: replaced if it is there.
+        temporary: on the same disk; gone afterwards.
+        file: replaced if it exists.
     """
-    with aside.open("rb") as written:
+    with temporary.open("rb") as written:
         os.fsync(written.fileno())
-    aside.replace(file)
+    temporary.replace(file)

@@ -1,4 +1,4 @@
-"""AlexNet as it is run, not trained: the same answers, in less time on a processor."""
+"""AlexNet as it is run rather than trained: the same logits in less time on a CPU."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from flower_alexnet.model import AlexNet
 
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+Input = TypeVar("Input")
+Result = TypeVar("Result")
 
-FORWARD = ThreadPoolExecutor(1, "forward")
-"""The one thread in which networks are read and run. Each thread that computes gets helpers of its own, as many as
-there are cores; from the second set on, all of them go to sleep between layers, and a photo takes a sixth longer."""
+EXECUTOR = ThreadPoolExecutor(1, "forward")
+"""The one thread that reads and runs networks. Each thread that computes gets a pool of helper threads, one a core;
+from the second pool on, helpers sleep between layers and a photo takes a sixth longer."""
 
 
 def prepare(network: AlexNet) -> AlexNet:
-    """A copy whose logits are the network's own, but for the last bits.
+    """Return a copy for inference; its logits differ from the network's by rounding alone.
 
-    Batch normalisation becomes part of the convolutions; these compute with the channels last. The weights of the
-    linear layers are kept in float16, as ``model.safetensors`` has them: for one photo, reading them from memory takes
-    longer than computing with them. The sums are float32 as before.
+    Batch normalization is folded into the convolutions, which compute with channels last. The weights of the linear
+    layers are kept in float16, as in ``model.safetensors``: for a single photo, reading them from memory takes longer
+    than computing with them. Sums are float32 as before.
     """
     prepared = deepcopy(network, {id(weights): weights for weights in network.classifier.parameters()}).eval()
     layers: list[nn.Module] = []
@@ -37,61 +37,61 @@ def prepare(network: AlexNet) -> AlexNet:
         else:
             layers.append(layer)
     prepared.features = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if "fbgemm" in torch.backends.quantized.supported_engines:  # on processors of other makers than Intel and AMD not
+    if "fbgemm" in torch.backends.quantized.supported_engines:  # absent on other processors than Intel's and AMD's
         linear = [Float16Linear(layer) if isinstance(layer, nn.Linear) else layer for layer in prepared.classifier]
         prepared.classifier = nn.Sequential(*linear)
     return prepared
 
 
 class Float16Linear(nn.Module):
-    """A linear layer (N, inputs) -> (N, outputs) that keeps its weights in float16 and computes in float32."""
+    """A linear layer (N, in_features) -> (N, out_features) with float16 weights and float32 sums."""
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
         self.packed = torch.ops.quantized.linear_prepack_fp16(linear.weight.detach(), linear.bias.detach())
 
     def forward(self, features: Tensor) -> Tensor:
-        """Features (N, inputs) -> (N, outputs), float32."""
+        """Map float32 features (N, in_features) to float32 (N, out_features)."""
         return torch.ops.quantized.linear_dynamic_fp16(features, self.packed)
 
 
-class SharedPass(Generic[Item, Answer]):
-    """Lets threads that ask at the same time share a forward pass.
+class SharedPass(Generic[Input, Result]):
+    """Batch the requests of threads that ask at the same time into one forward pass.
 
-    Whoever asks while the network runs waits, and is answered in the next pass together with all who came meanwhile:
-    nobody waits for others to come.
+    Requests that arrive while the network runs wait and are answered together in the next pass. No request waits for
+    others to arrive.
 
     Args:
-        run: what a pass does: items -> an answer for each.
-        most: items in one pass, unless one asks for more.
+        run: one pass: a list of inputs -> one result each.
+        max_batch_size: inputs in one pass, unless a single request has more.
     """
 
-    def __init__(self, run: Callable[[list[Item]], list[Answer]], most: int) -> None:
+    def __init__(self, run: Callable[[list[Input]], list[Result]], max_batch_size: int) -> None:
         self._run = run
-        self._most = most
-        self._waiting: SimpleQueue[tuple[list[Item], Future[list[Answer]]]] = SimpleQueue()
+        self._max_batch_size = max_batch_size
+        self._waiting: SimpleQueue[tuple[list[Input], Future[list[Result]]]] = SimpleQueue()
 
-    def __call__(self, items: list[Item]) -> list[Answer]:
-        """An answer for each item; raises what ``run`` raises."""
-        answers: Future[list[Answer]] = Future()
-        self._waiting.put((items, answers))
-        FORWARD.submit(self._answer_waiting)
-        return answers.result()
+    def __call__(self, inputs: list[Input]) -> list[Result]:
+        """Return one result for each input; raise what ``run`` raises."""
+        future: Future[list[Result]] = Future()
+        self._waiting.put((inputs, future))
+        EXECUTOR.submit(self._run_waiting)
+        return future.result()
 
-    def _answer_waiting(self) -> None:
-        asked: list[tuple[list[Item], Future[list[Answer]]]] = []
+    def _run_waiting(self) -> None:
+        requests: list[tuple[list[Input], Future[list[Result]]]] = []
         try:
-            while sum(len(items) for items, _ in asked) < self._most:
-                asked.append(self._waiting.get_nowait())
+            while sum(len(inputs) for inputs, _ in requests) < self._max_batch_size:
+                requests.append(self._waiting.get_nowait())
         except Empty:
             pass
-        if not asked:  # an earlier pass answered
+        if not requests:  # an earlier pass took them
             return
         try:
-            answers = iter(self._run([item for items, _ in asked for item in items]))
-            for items, future in asked:
-                future.set_result([next(answers) for _ in items])
+            results = iter(self._run([one for inputs, _ in requests for one in inputs]))
+            for inputs, future in requests:
+                future.set_result([next(results) for _ in inputs])
         except BaseException as error:
-            for _, future in asked:
+            for _, future in requests:
                 if not future.done():
                     future.set_exception(error)

@@ -1,4 +1,4 @@
-"""AlexNet at half width: the network, and how its weights are written and read."""
+"""AlexNet at half width, and how its weights are written and read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 CHANNELS, FEATURE_MAP = 128, 6
-"""The last feature map of a 224x224 picture: 128 x 6 x 6 = 4608 features."""
+"""Shape of the last feature map of a 224x224 image: 128 x 6 x 6 = 4608 features."""
+
+FEATURE_BANK = "references.safetensors"
+"""File of a model folder with features of training photos."""
 
 DOWNLOAD_OPTIONS = ("revision", "cache_dir", "force_download", "local_files_only", "token")
 
@@ -25,7 +28,7 @@ class InvalidModel(ValueError):
 
 
 class ModelNotFound(InvalidModel):
-    """There is no such model, or a file of it is missing."""
+    """The model, or a file of it, does not exist."""
 
 
 class InvalidWeights(InvalidModel):
@@ -44,7 +47,7 @@ class AlexNet(
 
     Args:
         num_classes: number of logits.
-        batch_norm: normalise after each convolution, which then needs no bias of its own.
+        batch_norm: normalize after each convolution, which then needs no bias of its own.
         dropout: probability with which a feature is dropped before each hidden linear layer.
     """
 
@@ -70,22 +73,22 @@ class AlexNet(
             nn.Linear(2048, num_classes),
         )
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Normalised pictures (N, 3, H, W) -> logits (N, num_classes).
+    def forward(self, images: Tensor) -> Tensor:
+        """Map normalized images (N, 3, H, W) to logits (N, num_classes).
 
-        224x224 is the network's own size. Other sizes, from 63x63 up, are averaged to the same
-        6x6 feature map, so that training may begin on small pictures.
+        The network is made for 224x224. The feature maps of other sizes, from 63x63 up, are average-pooled to the
+        same 6x6, so that training may begin on small images.
         """
-        return self.classify(self.features(pictures))
+        return self.classify(self.features(images))
 
-    def classify(self, features: Tensor) -> Tensor:
-        """What ``features`` makes of pictures (N, 128, H, W) -> logits (N, num_classes)."""
-        if features.shape[-2:] != (FEATURE_MAP, FEATURE_MAP):
-            features = F.adaptive_avg_pool2d(features, FEATURE_MAP)
-        return self.classifier(features.flatten(1))
+    def classify(self, feature_maps: Tensor) -> Tensor:
+        """Map the output of ``features`` (N, 128, H, W) to logits (N, num_classes)."""
+        if feature_maps.shape[-2:] != (FEATURE_MAP, FEATURE_MAP):
+            feature_maps = F.adaptive_avg_pool2d(feature_maps, FEATURE_MAP)
+        return self.classifier(feature_maps.flatten(1))
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        """Write ``model.safetensors``: floating-point tensors as float16, under their own names."""
+        """Write ``model.safetensors``: floating-point tensors as float16, named as in the state dict."""
         tensors = {
             name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
             for name, tensor in self.state_dict().items()
@@ -96,8 +99,8 @@ class AlexNet(
     def _from_pretrained(cls, *, model_id: str, **options: Any) -> AlexNet:
         """Read ``model.safetensors`` and nothing else.
 
-        It stands in for the mixin's own reader, which leaves missing tensors random unless told
-        otherwise, unpickles ``pytorch_model.bin`` where there are no safetensors, and prints.
+        It replaces the mixin's reader, which by default leaves missing tensors random, unpickles
+        ``pytorch_model.bin`` if there are no safetensors, and prints.
 
         Raises:
             ModelNotFound: there is no ``model.safetensors``.
@@ -116,7 +119,7 @@ class AlexNet(
                     f"{model_id} on the Hub has no {SAFETENSORS_SINGLE_FILE}. "
                     "Weights in another format are not read: a pickle can run any program."
                 ) from error
-        with torch.device("meta"):  # shapes alone: no memory taken, no random numbers drawn
+        with torch.device("meta"):  # shapes only: no memory, no random numbers
             network = cls(**options)
         network.load_state_dict(_read_weights(file, network), strict=True, assign=True)
         return network.to(map_location).eval()
@@ -125,13 +128,13 @@ class AlexNet(
 def _convolution(
     channels_in: int, channels_out: int, kernel_size: int, stride: int = 1, padding: int = 0, *, batch_norm: bool
 ) -> list[nn.Module]:
-    convolution = nn.Conv2d(channels_in, channels_out, kernel_size, stride, padding, bias=not batch_norm)
-    normalisation = [nn.BatchNorm2d(channels_out)] if batch_norm else []
-    return [convolution, *normalisation, nn.ReLU(inplace=True)]
+    conv = nn.Conv2d(channels_in, channels_out, kernel_size, stride, padding, bias=not batch_norm)
+    normalization = [nn.BatchNorm2d(channels_out)] if batch_norm else []
+    return [conv, *normalization, nn.ReLU(inplace=True)]
 
 
 def _read_weights(file: Path, network: AlexNet) -> dict[str, Tensor]:
-    """The file's tensors, floating-point ones as float32, checked against the network's."""
+    """Read the tensors, floating-point ones as float32, and check them against the network's."""
     if not file.is_file():
         raise ModelNotFound(f"There is no {file.name} in {file.parent}. Copy the whole model folder, or train a model.")
     again = "Copy or download the file again, or train the model again."
@@ -158,6 +161,6 @@ def _read_weights(file: Path, network: AlexNet) -> dict[str, Tensor]:
     return {name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()}
 
 
-def _some(names: set[str], most: int = 3) -> str:
-    listed = ", ".join(sorted(names)[:most])
-    return listed if len(names) <= most else f"{listed} and {len(names) - most} more tensors"
+def _some(names: set[str], limit: int = 3) -> str:
+    listed = ", ".join(sorted(names)[:limit])
+    return listed if len(names) <= limit else f"{listed} and {len(names) - limit} more tensors"

@@ -1,4 +1,4 @@
-"""Screenshots of the page: python -m tests.screenshots writes them to docs/."""
+"""Take screenshots of the page: python -m tests.screenshots writes them to docs/."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-from benchmarks.server import serve
-from tests.conftest import CHROMIUM, CHROMIUM_OPTIONS, PROJECT
+from tests.support.browser import CHROMIUM, CHROMIUM_OPTIONS
+from tests.support.photos import PROJECT
+from tests.support.server import serve
 
 VISITORS: dict[str, dict] = {
     "laptop": {"viewport": {"width": 1280, "height": 800}},
@@ -22,14 +23,14 @@ VISITORS: dict[str, dict] = {
 
 
 def answered(page: Page, flower: str) -> None:
-    """Click on an example and wait for its answer."""
+    """Click on an example and wait until its answer is shown."""
     page.get_by_role("button", name=flower, exact=True).click()
     expect(page.locator("[data-testid$='-confidence-set']")).to_have_count(5)
     expect(page.locator("#words h2")).to_contain_text("%")
 
 
 def main(folder: Path) -> None:
-    """Write a screenshot of the page as each visitor sees it, with a drawn picture and where the network looked."""
+    """Write a screenshot of the page with an explained example for each of ``VISITORS``."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = {key: value for key, value in os.environ.items() if key != "FLOWER_PHOTOS"}
     with serve("app.py", environment=environment) as server, sync_playwright() as playwright:

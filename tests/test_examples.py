@@ -1,4 +1,4 @@
-"""The example pictures: what the script draws, small, and named right by the default model."""
+"""The example pictures: drawn by the script, small, and classified correctly by the default model."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from examples import draw
-from flower_alexnet import LABELS, catalog, dataset, handlers
-from tests.conftest import PROJECT
+from flower_alexnet import LABELS, dataset, registry
+from flower_alexnet.page import events
+from tests.support.photos import PROJECT
 
 EXAMPLES = PROJECT / "examples"
 
@@ -22,9 +23,9 @@ def test_each_is_what_the_script_draws(tmp_path: Path) -> None:
         assert (EXAMPLES / f"{label}.webp").stat().st_size < 60_000
 
 
-def test_default_model_names_each() -> None:
+def test_default_model_classifies_each_correctly() -> None:
     for label in LABELS:
-        prediction = catalog.load()(EXAMPLES / f"{label}.webp")
+        prediction = registry.load()(EXAMPLES / f"{label}.webp")
         assert prediction.label == label
         assert prediction.in_distribution
 
@@ -32,11 +33,11 @@ def test_default_model_names_each() -> None:
 def test_page_offers_test_photos_where_they_are(real_photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = [(str(EXAMPLES / f"{label}.webp"), label) for label in LABELS]
     monkeypatch.delenv("FLOWER_PHOTOS", raising=False)
-    assert handlers.example_photos() == drawn
+    assert events.example_photos() == drawn
     monkeypatch.setenv("FLOWER_PHOTOS", str(EXAMPLES))  # not the five folders
-    assert handlers.example_photos() == drawn
+    assert events.example_photos() == drawn
     monkeypatch.setenv("FLOWER_PHOTOS", str(real_photos))
-    offered = handlers.example_photos()[len(drawn) :]
+    offered = events.example_photos()[len(drawn) :]
     test = {str(photo.path): LABELS[photo.label] for photo in dataset.split(real_photos)["test"]}
     assert len(offered) == 2 * len(LABELS)
     assert all(test[path] == label for path, label in offered)

@@ -1,4 +1,4 @@
-"""The README says what is so: its figures, its versions, its code."""
+"""The README is true: its figures, its versions and its code."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from huggingface_hub import RepoCard
 
-from flower_alexnet import LABELS, catalog
-from tests.conftest import PROJECT, drawn_flower
+from flower_alexnet import LABELS, registry
+from tests.support.photos import PROJECT, drawn_flower
 
 README = RepoCard.load(PROJECT / "README.md")
 
@@ -23,7 +23,7 @@ def test_space_runs_what_the_requirements_install() -> None:
 
 def test_table_gives_each_model_its_measured_accuracy() -> None:
     rows = re.findall(r"^\| \[(.+?)\]\(weights/.+?/README\.md\) \| ([\d.]+) % \|", README.text, re.MULTILINE)
-    measured = [(model.name, f"{100 * (model.test_accuracy or 0):.1f}") for model in catalog.shipped_models()]
+    measured = [(model.name, f"{100 * (model.test_accuracy or 0):.1f}") for model in registry.shipped_models()]
     assert rows == measured
 
 
@@ -33,7 +33,7 @@ def test_python_example_runs(
     example = re.search(r"```python\n(.+?)```", README.text, re.DOTALL)
     assert example is not None
     drawn_flower("daisy").save(tmp_path / "photo.jpg")
-    (tmp_path / "weights").symlink_to(catalog.WEIGHTS)
+    (tmp_path / "weights").symlink_to(registry.WEIGHTS)
     monkeypatch.chdir(tmp_path)
     exec(example[1], {})
     assert capsys.readouterr().out.split()[0] in LABELS

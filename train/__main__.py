@@ -1,4 +1,4 @@
-"""Command line: python -m train RECIPE trains a network and writes its model folder."""
+"""Command line: ``python -m train RECIPE`` trains a network and writes its model folder."""
 
 from __future__ import annotations
 
@@ -22,37 +22,44 @@ from flower_alexnet import AlexNet, Config, FlowerClassifier, InvalidModel
 from flower_alexnet.dataset import InvalidDataset, Photo, split
 from train import checkpoint, engine, evaluate, export, recipes
 from train.checkpoint import InvalidCheckpoint
-from train.data import CACHE, DecodedPhotos, find_or_download, pictures
-from train.recipes import RECIPES, InvalidRecipe, Recipe
+from train.data import CACHE, DecodedPhotos, find_or_download, load_tensors
+from train.recipes import ALIASES, RECIPES, InvalidRecipe, Recipe
 
 
 def train(name: str, recipe: Recipe, output: Path, data: Path | None, resume: bool) -> None:
-    """Train a recipe, measure what came of it, and write the model folder.
+    """Train by a recipe, evaluate the network, and write the model folder.
+
+    Args:
+        name: the recipe's name, for metrics.json and the model card.
+        recipe: the hyperparameters.
+        output: folder for the checkpoint and, at the end, the model.
+        data: folder of flower photos; None finds or downloads it.
+        resume: continue from the checkpoint in output.
 
     Raises:
-        InvalidRecipe, InvalidModel, InvalidDataset, InvalidCheckpoint: with what to do.
+        InvalidRecipe, InvalidModel, InvalidDataset, InvalidCheckpoint: the message says what to do.
     """
     recipes.check(recipe)
     _check_output(output, resume)
     processes = PartialState(cpu=engine.CPU)
-    with processes.local_main_process_first():  # the others find what it decoded
+    with processes.local_main_process_first():  # the other processes reuse its decoded photos
         splits = split(data or find_or_download())
         _make_folder(output)
         photos = DecodedPhotos(splits["train"], recipe.resize)
-    validation = pictures(splits["validation"], recipe.preprocessing)
+    validation = load_tensors(splits["validation"], recipe.preprocessing)
     if not processes.is_main_process:
         engine.fit(recipe, photos, validation, output, resume)
         return
-    with _alone_in(output):
+    with _locked(output):
         network, history = engine.fit(recipe, photos, validation, output, resume)
-        summary = export.summarise(name, recipe, history, len(photos))
+        summary = export.summarize(name, recipe, history, len(photos))
         _finish(summary, recipe, network, splits, output)
 
 
 def _finish(
     summary: export.Summary, recipe: Recipe, network: AlexNet, splits: dict[str, list[Photo]], output: Path
 ) -> None:
-    """Measure what came of a run, write the model folder, and say so."""
+    """Evaluate the trained network, write the model folder, delete the checkpoint, and print the result."""
     config = Config(batch_norm=recipe.batch_norm, dropout=recipe.dropout, preprocessing=recipe.preprocessing)
     summary = export.write_model_folder(FlowerClassifier(network, config), summary, splits, output)
     (output / checkpoint.NAME).unlink()
@@ -61,14 +68,16 @@ def _finish(
 
 
 def main() -> None:
-    """Run the command line; what goes wrong is said in one line, with exit code 2."""
+    """Run the command line; print an expected error in one line and exit with code 2 (130 on Ctrl-C)."""
     matplotlib.use("Agg")
     logging.basicConfig(format="%(message)s")
+    recipe, options = sys.argv[1:2], sys.argv[2:]
     try:
         tyro.extras.subcommand_cli_from_dict(
-            {name: _command(name, recipe) for name, recipe in RECIPES.items()},
+            {name: _command(name, default) for name, default in RECIPES.items()},
             prog="python -m train",
             description="Train AlexNet on flower photos.",
+            args=[*(ALIASES.get(name, name) for name in recipe), *options],
         )
     except (InvalidRecipe, InvalidModel, InvalidDataset, InvalidCheckpoint) as error:
         print(error, file=sys.stderr)
@@ -77,17 +86,19 @@ def main() -> None:
         if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
             raise
         print(
-            f"The run stopped: {error}. Whole epochs are kept: when there is space and memory again, the same command "
-            "with --resume goes on.",
+            f"The run stopped: {error}. The checkpoint of the last complete epoch is kept: free disk space or memory, "
+            "then run the same command with --resume.",
             file=sys.stderr,
         )
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\nStopped. The same command with --resume goes on after the last whole epoch.", file=sys.stderr)
+        print("\nStopped. The same command with --resume goes on after the last complete epoch.", file=sys.stderr)
         sys.exit(130)
 
 
 def _command(name: str, default: Recipe) -> Callable[..., None]:
+    """Return the subcommand of a recipe: a function whose arguments are the command line's options."""
+
     def train_recipe(
         output: Path,
         recipe: Annotated[Recipe, tyro.conf.arg(name="")] = default,
@@ -99,16 +110,20 @@ def _command(name: str, default: Recipe) -> Callable[..., None]:
     train_recipe.__doc__ = f"""{(default.__doc__ or "").splitlines()[0]}
 
     Args:
-        output: folder for the checkpoint of the run and, at its end, the model.
+        output: folder for the checkpoint and, at the end of the run, the model.
         data: folder of flower photos; if not given, $FLOWER_PHOTOS, or a download kept in {CACHE}.
-        resume: go on with the run that was stopped in output.
+        resume: continue the stopped run in output.
     """
     return train_recipe
 
 
 @contextmanager
-def _alone_in(output: Path) -> Iterator[None]:
-    """Two runs never write into one folder: the second is refused."""
+def _locked(output: Path) -> Iterator[None]:
+    """Hold a file lock on the output folder.
+
+    Raises:
+        InvalidCheckpoint: another run holds it.
+    """
     lock = FileLock(output / ".lock", timeout=0)
     try:
         with lock:
@@ -119,7 +134,11 @@ def _alone_in(output: Path) -> Iterator[None]:
 
 
 def _make_folder(output: Path) -> None:
-    """Before hours are spent: whether anything can be written there."""
+    """Create the output folder before the run starts.
+
+    Raises:
+        InvalidCheckpoint: it cannot be created or written to.
+    """
     try:
         output.mkdir(parents=True, exist_ok=True)
         if not os.access(output, os.W_OK):
@@ -131,12 +150,17 @@ def _make_folder(output: Path) -> None:
 
 
 def _check_output(output: Path, resume: bool) -> None:
+    """Check that the output folder holds a checkpoint to resume, or no earlier run.
+
+    Raises:
+        InvalidCheckpoint: it does not.
+    """
     finished, begun = (output / SAFETENSORS_SINGLE_FILE).exists(), (output / checkpoint.NAME).exists()
     if resume and not begun:
         state = "holds a finished model: there is nothing to resume" if finished else "holds no checkpoint to resume"
         raise InvalidCheckpoint(f"{output} {state}. Leave out --resume and choose a new folder.")
     if not resume and (begun or finished):
-        raise InvalidCheckpoint(f"{output} holds a run already. Go on with it by --resume, or choose another folder.")
+        raise InvalidCheckpoint(f"{output} holds a run already. Continue it with --resume, or choose another folder.")
 
 
 if __name__ == "__main__":

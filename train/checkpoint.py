@@ -1,4 +1,4 @@
-"""The state of a training run on disk, so that a stopped run goes on as if it never stopped."""
+"""Checkpoints: save and restore the state of a training run, so that a resumed run equals an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -13,36 +13,53 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from flower_alexnet.files import put
+from flower_alexnet.files import replace_atomically
 from train.recipes import Recipe
 
 NAME = "checkpoint.safetensors"
+"""File name of the checkpoint in a run's output folder."""
 
 History = list[dict[str, float]]
-"""A row an epoch: what was measured in it."""
+"""One row of measurements per epoch."""
 
 
 class InvalidCheckpoint(ValueError):
-    """A run cannot go on from its checkpoint; the message says why and what to do."""
+    """A run cannot start in, or resume from, its output folder; the message says why and what to do."""
 
 
 def save(folder: Path, modules: dict[str, nn.Module], optimizer: Optimizer, recipe: Recipe, history: History) -> None:
-    """Write the whole state after ``len(history)`` epochs; the file is replaced in one step or not at all."""
-    tensors = {f"{module}.{name}": tensor for module, it in modules.items() for name, tensor in it.state_dict().items()}
+    """Write the state after ``len(history)`` epochs; replace the file atomically.
+
+    Args:
+        folder: the run's output folder.
+        modules: modules whose state is saved, by name.
+        optimizer: its tensors are saved; hyperparameters come from the recipe.
+        recipe: stored as JSON metadata.
+        history: stored as JSON metadata.
+
+    Raises:
+        OSError, SafetensorError: the file cannot be written; an earlier checkpoint is kept.
+    """
+    tensors = {
+        f"{prefix}.{name}": tensor for prefix, module in modules.items() for name, tensor in module.state_dict().items()
+    }
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items() if isinstance(value, Tensor)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    aside = folder / f"{NAME}.part"
+    temporary = folder / f"{NAME}.part"
     try:
-        save_file(tensors, aside, metadata={"recipe": json.dumps(asdict(recipe)), "history": json.dumps(history)})
-        put(aside, folder / NAME)
+        save_file(tensors, temporary, metadata={"recipe": json.dumps(asdict(recipe)), "history": json.dumps(history)})
+        replace_atomically(temporary, folder / NAME)
     except BaseException:
-        aside.unlink(missing_ok=True)  # half a file, where space may be short
+        temporary.unlink(missing_ok=True)  # an incomplete file, on a disk that may be full
         raise
 
 
 def restore(folder: Path, modules: dict[str, nn.Module], optimizer: Optimizer, recipe: Recipe) -> History:
-    """Put the modules and the optimizer into the state of the checkpoint -> the rows of the epochs done.
+    """Load the checkpoint's state into the modules and the optimizer.
+
+    Returns:
+        The history of the completed epochs.
 
     Raises:
         InvalidCheckpoint: the file is damaged, or was written by a run of another recipe.
@@ -50,25 +67,25 @@ def restore(folder: Path, modules: dict[str, nn.Module], optimizer: Optimizer, r
     try:
         with safe_open(folder / NAME, framework="pt") as file:
             metadata: dict[str, Any] = {key: json.loads(value) for key, value in file.metadata().items()}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (no mapping)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
     except (SafetensorError, OSError, ValueError) as error:
-        raise InvalidCheckpoint(f"{folder / NAME} cannot be read ({error}). Begin again in another folder.") from error
+        raise InvalidCheckpoint(f"{folder / NAME} cannot be read ({error}). Start again in another folder.") from error
 
-    asked = json.loads(json.dumps(asdict(recipe)))
-    if different := [name for name in asked if asked[name] != metadata["recipe"].get(name)]:
-        listed = "; ".join(f"{name} was {metadata['recipe'].get(name)}, now {asked[name]}" for name in different)
+    given, saved = json.loads(json.dumps(asdict(recipe))), metadata["recipe"]
+    if different := [name for name in given if given[name] != saved.get(name)]:
+        listed = "; ".join(f"{name} was {saved.get(name)}, now {given[name]}" for name in different)
         raise InvalidCheckpoint(
             f"{folder} holds a run of another recipe ({listed}). Resume it as it was started, or choose another folder."
         )
-    for module, it in modules.items():
-        it.load_state_dict({name: tensors[f"{module}.{name}"] for name in it.state_dict()})
+    for prefix, module in modules.items():
+        module.load_state_dict({name: tensors[f"{prefix}.{name}"] for name in module.state_dict()})
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer."):
             _, index, entry = name.split(".", 2)
             parameter = parameters[int(index)]
-            if tensor.shape == parameter.shape:  # fused optimizers need the memory layout of the parameter
+            if tensor.shape == parameter.shape:  # fused optimizers need the parameter's memory format
                 tensor = torch.empty_like(parameter).copy_(tensor)
             state.setdefault(int(index), {})[entry] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

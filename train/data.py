@@ -1,4 +1,4 @@
-"""flower_photos: find or download it, and decode its photos once."""
+"""The flower_photos dataset: find or download it, load its images, and cache them decoded."""
 
 from __future__ import annotations
 
@@ -25,21 +25,26 @@ from tqdm import tqdm
 
 from flower_alexnet import images
 from flower_alexnet.dataset import InvalidDataset, Photo, all_photos
-from flower_alexnet.files import put
+from flower_alexnet.files import replace_atomically
 from flower_alexnet.images import Preprocessing
 
 URL = "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
 CACHE = user_cache_path("flower_alexnet")
+"""Folder of the downloaded dataset and of decoded photos."""
 
 log = logging.getLogger(__name__)
 
 
 def find_or_download(url: str = URL, cache: Path = CACHE) -> Path:
-    """The folder ``$FLOWER_PHOTOS`` if that is set, else the one an earlier call downloaded, else a download.
+    """Return the dataset's folder: ``$FLOWER_PHOTOS`` if set, else the downloaded copy in the cache.
+
+    Args:
+        url: archive to download if the cache has no copy.
+        cache: folder to keep the copy in.
 
     Raises:
-        InvalidDataset: the download failed (it goes on where it stopped when called again), or the
-            archive is damaged or would write outside the folder.
+        InvalidDataset: the download failed (the next call resumes it), or the archive is damaged or has members
+            outside its folder.
     """
     if given := os.environ.get("FLOWER_PHOTOS"):
         return Path(given)
@@ -53,24 +58,28 @@ def find_or_download(url: str = URL, cache: Path = CACHE) -> Path:
 
 
 def readable(photos: Iterable[Photo]) -> Iterator[tuple[Image.Image, int]]:
-    """Pictures with their labels; a photo that cannot be read is named in the log and left out."""
+    """Yield the RGB image and class index of each photo; log and skip an unreadable one."""
     for photo in photos:
-        if (picture := _load(photo)) is not None:
-            yield picture, photo.label
+        if (image := _load(photo)) is not None:
+            yield image, photo.label
 
 
-def pictures(photos: Iterable[Photo], preprocessing: Preprocessing) -> tuple[Tensor, Tensor]:
-    """The first view of each readable photo, float32 (N, 3, crop, crop), and their labels (N,)."""
-    loaded, labels = zip(*readable(photos), strict=True)
-    return torch.stack([images.to_tensor(picture, preprocessing)[0] for picture in loaded]), torch.tensor(labels)
+def load_tensors(photos: Iterable[Photo], preprocessing: Preprocessing) -> tuple[Tensor, Tensor]:
+    """Return the first view of each readable photo, float32 (N, 3, crop, crop), and the targets, int64 (N,)."""
+    loaded, targets = zip(*readable(photos), strict=True)
+    return torch.stack([images.to_tensor(image, preprocessing)[0] for image in loaded]), torch.tensor(targets)
 
 
 class DecodedPhotos(Dataset[tuple[Tensor, int]]):
-    """Photos as uint8 (3, H, W) with their labels, decoded once into a memory-mapped file in the cache.
+    """Photos as uint8 (3, H, W) with class indices, decoded once into a memory-mapped file in the cache.
 
     Args:
-        photos: what to decode; an unreadable photo is named in the log and left out.
-        short_side: pixels that a photo's shorter side is scaled down to; smaller photos stay as they are.
+        photos: photos to decode; an unreadable one is logged and skipped.
+        short_side: length in pixels that a photo's shorter side is resized down to; smaller photos stay as they are.
+        cache: folder of the file.
+
+    Raises:
+        InvalidDataset: no photo can be read.
     """
 
     def __init__(self, photos: Sequence[Photo], short_side: int, cache: Path = CACHE) -> None:
@@ -90,7 +99,7 @@ class DecodedPhotos(Dataset[tuple[Tensor, int]]):
         return pixels.permute(2, 0, 1), int(self.labels[index])
 
     def __getstate__(self) -> dict[str, Path]:
-        return {"file": self.file}  # a worker process maps the file anew
+        return {"file": self.file}  # a worker process maps the file itself
 
     def __setstate__(self, state: dict[str, Path]) -> None:
         self.file = state["file"]
@@ -104,44 +113,45 @@ class DecodedPhotos(Dataset[tuple[Tensor, int]]):
 
 
 def _download(url: str, archive: Path) -> Path:
-    """Download to archive, going on from what an earlier try left in ``<archive>.part``."""
+    """Download to archive, resuming from ``<archive>.part`` of an earlier attempt."""
     part = archive.with_name(archive.name + ".part")
     done = part.stat().st_size if part.is_file() else 0
     try:
-        with httpx.stream("GET", url, headers={"Range": f"bytes={done}-"}, follow_redirects=True, timeout=30) as answer:
-            if answer.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and done:
-                return part.rename(archive)  # all of it had come
-            answer.raise_for_status()
-            if answer.status_code != httpx.codes.PARTIAL_CONTENT:
-                done = 0  # the server sends it from the start
-            size = int(answer.headers.get("Content-Length", 0)) + done or None
+        headers = {"Range": f"bytes={done}-"}
+        with httpx.stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as response:
+            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and done:
+                return part.rename(archive)  # it was complete already
+            response.raise_for_status()
+            if response.status_code != httpx.codes.PARTIAL_CONTENT:
+                done = 0  # the server ignores the range and sends the whole archive
+            size = int(response.headers.get("Content-Length", 0)) + done or None
             bar = tqdm(desc=archive.name, total=size, initial=done, unit="B", unit_scale=True)
             with bar, part.open("ab" if done else "wb") as file:
-                for chunk in answer.iter_bytes():
+                for chunk in response.iter_bytes():
                     file.write(chunk)
                     bar.update(len(chunk))
         if size is not None and part.stat().st_size != size:
-            raise httpx.TransportError(f"{part.stat().st_size} of {size} bytes came")
+            raise httpx.TransportError(f"{part.stat().st_size} of {size} bytes arrived")
     except (httpx.HTTPError, OSError) as error:
         raise InvalidDataset(
             f"{url} could not be downloaded ({error}). Run the command again to go on where it stopped, "
-            "or give a folder that you have with --data."
+            "or give your own folder with --data."
         ) from error
     return part.rename(archive)
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    """Unpack the folder flower_photos of an archive beside it, or nothing at all."""
-    with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
+    """Unpack flower_photos from an archive to folder, completely or not at all; delete a damaged archive."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         try:
             with tarfile.open(archive) as members:
-                members.extractall(aside, filter="data")  # refuses members outside, links and devices
+                members.extractall(temporary, filter="data")  # refuses devices, and members or links outside
         except (tarfile.TarError, OSError, EOFError) as error:
             archive.unlink()
             raise InvalidDataset(
                 f"{archive.name} was not unpacked and is deleted: {error}. Download it again."
             ) from error
-        unpacked = Path(aside) / "flower_photos"
+        unpacked = Path(temporary) / "flower_photos"
         all_photos(unpacked)
         unpacked.rename(folder)
 
@@ -155,7 +165,7 @@ def _load(photo: Photo) -> Image.Image | None:
 
 
 def _modified(path: Path) -> int:
-    """When a file was changed, ns; 0 if it vanished since it was found, which decoding will tell."""
+    """Return a file's modification time in ns, or 0 if it is gone, which decoding then logs."""
     try:
         return path.stat().st_mtime_ns
     except OSError:
@@ -163,21 +173,23 @@ def _modified(path: Path) -> int:
 
 
 def _decode(photos: Sequence[Photo], short_side: int, file: Path) -> None:
+    """Write ``pixels`` (uint8, all photos flattened), ``places`` (N, 3: start, height, width) and ``labels`` (N,)."""
+
     def pixels_of(photo: Photo) -> Tensor | None:
-        picture = _load(photo)
-        if picture is None:
+        image = _load(photo)
+        if image is None:
             return None
-        if min(picture.size) > short_side:
-            picture = F.resize(picture, [short_side])
-        return F.pil_to_tensor(picture).permute(1, 2, 0).contiguous()
+        if min(image.size) > short_side:
+            image = F.resize(image, [short_side])
+        return F.pil_to_tensor(image).permute(1, 2, 0).contiguous()
 
     with ThreadPoolExecutor() as pool:
         decoded = list(tqdm(pool.map(pixels_of, photos), desc="decoding photos", total=len(photos)))
     kept = [(pixels, photo.label) for pixels, photo in zip(decoded, photos, strict=True) if pixels is not None]
     if not kept:
         raise InvalidDataset("None of the photos can be read.")
-    if left_out := len(photos) - len(kept):
-        log.warning("%d of %d photos cannot be read and are not trained on", left_out, len(photos))
+    if skipped := len(photos) - len(kept):
+        log.warning("%d of %d photos cannot be read and are not trained on", skipped, len(photos))
     sizes = torch.tensor([pixels.shape[:2] for pixels, _ in kept])
     starts = torch.cat([torch.zeros(1, dtype=torch.int64), (sizes.prod(1) * 3).cumsum(0)[:-1]])
     tensors = {
@@ -186,6 +198,6 @@ def _decode(photos: Sequence[Photo], short_side: int, file: Path) -> None:
         "labels": torch.tensor([label for _, label in kept]),
     }
     file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_suffix(f".{os.getpid()}")
-    save_file(tensors, aside)
-    put(aside, file)
+    temporary = file.with_suffix(f".{os.getpid()}")
+    save_file(tensors, temporary)
+    replace_atomically(temporary, file)

@@ -23,8 +23,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from flower_alexnet import catalog
-from flower_alexnet.images import Preprocessing, normalise
+from flower_alexnet import registry
+from flower_alexnet.images import Preprocessing, normalize
 from flower_alexnet.model import AlexNet
 from train import checkpoint
 from train.augment import AugmentedPhotos, collate, mix
@@ -33,10 +33,10 @@ from train.muon import MuonAdamW
 from train.recipes import InvalidRecipe, Recipe
 
 CPU = not torch.accelerator.is_available()
-"""Whether there is nothing but processors; accelerate must be told, or several processes do not find each other."""
+"""Whether there is no accelerator; accelerate needs this argument, or several CPU processes do not connect."""
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""Parameters of glibc's ``mallopt``, from its malloc.h."""
+"""Parameters of glibc's ``mallopt``, from malloc.h."""
 
 
 def fit(
@@ -46,24 +46,27 @@ def fit(
     output: Path,
     resume: bool = False,
 ) -> tuple[AlexNet, History]:
-    """Train a network from scratch, or go on with the run whose checkpoint is in output.
+    """Train a network from scratch, or resume the run whose checkpoint is in output.
+
+    Under ``accelerate launch`` or ``torchrun`` each process takes an equal part of every batch; the main process
+    writes the checkpoints.
 
     Args:
-        recipe: every number that shapes the run.
-        photos: decoded training photos, uint8 (3, H, W), and their labels.
-        validation: pictures as the network takes them, float32 (N, 3, H, W), and labels (N,).
-        output: folder in which a checkpoint is kept after each epoch.
-        resume: go on from the checkpoint.
+        recipe: the hyperparameters.
+        photos: decoded training photos, uint8 (3, H, W), and class indices.
+        validation: normalized images, float32 (N, 3, H, W), and targets (N,).
+        output: folder in which a checkpoint is written after each epoch.
+        resume: continue from the checkpoint.
 
     Returns:
-        The network with the weights it ends with, and a row of measurements an epoch.
-
-    Under ``accelerate launch`` or ``torchrun`` each process takes an equal part of every batch; the first writes.
+        The trained network on the CPU, in eval mode (its averaged weights if the recipe has an ema_decay), and one
+        row of measurements per epoch.
 
     Raises:
-        InvalidModel, InvalidRecipe: the recipe's teacher cannot be used, or the batch cannot be shared out evenly.
+        InvalidModel, InvalidRecipe: the recipe's teacher cannot be used, or the batch size is not a multiple of the
+            number of processes.
         InvalidCheckpoint: the checkpoint cannot be read, or is of another recipe.
-        KeyboardInterrupt: on Ctrl-C, after the step that is being taken.
+        KeyboardInterrupt: on Ctrl-C, after the current step.
     """
     accelerator = Accelerator(
         cpu=CPU,
@@ -77,10 +80,10 @@ def fit(
     keep_freed_memory()
     set_seed(recipe.seed)
     network = AlexNet(batch_norm=recipe.batch_norm, dropout=recipe.dropout)
-    initialise(network)
+    initialize(network)
     network.to(accelerator.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.average_decay), use_buffers=True)
-    final: AlexNet = average.module if recipe.average_decay else network  # type: ignore[assignment]
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True)
+    final: AlexNet = average.module if recipe.ema_decay else network  # type: ignore[assignment]
     optimizer = build_optimizer(network, recipe)
     augmented = AugmentedPhotos(photos, recipe)
     loader = DataLoader(
@@ -89,7 +92,7 @@ def fit(
         shuffle=True,
         drop_last=True,
         collate_fn=collate,
-        # On two cores a worker slows the steps down by more than it speeds the loading up.
+        # On two cores a worker slows down the training steps by more than it speeds up the loading.
         num_workers=2 if torch.get_num_threads() > 2 else 0,
     )
     model, optimizer, loader = accelerator.prepare(network, optimizer, loader)
@@ -98,7 +101,7 @@ def fit(
     history = checkpoint.restore(output, modules, optimizer, recipe) if resume else []
 
     for epoch in range(len(history), recipe.epochs):
-        # Each epoch draws from its own seed, so that a resumed run goes on as the first one would have.
+        # Each epoch has its own random seed, so that a resumed run equals an uninterrupted one.
         set_seed(recipe.seed + 1_000_003 * (epoch + 1), device_specific=True)
         loader.set_epoch(epoch)
         augmented.set_epoch(epoch)
@@ -107,23 +110,23 @@ def fit(
         silent = not accelerator.is_main_process
         bar = tqdm(loader, desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="batch", disable=silent)
         with interrupt_between_steps() as check_interrupt, bar as steps:
-            for step, (pixels, labels) in enumerate(steps):
+            for step, (pixels, targets) in enumerate(steps):
                 for group in optimizer.param_groups:
                     group["lr"] = group["initial_lr"] * schedule(recipe, epoch + step / len(loader))
-                pictures, shares = mix(normalise(pixels, recipe.preprocessing), labels, recipe.mix)
+                images, soft_targets = mix(normalize(pixels, recipe.preprocessing), targets, recipe.mix_prob)
                 with accelerator.autocast():
                     if teacher is not None:
-                        shares = shares.lerp(teacher(pictures), recipe.distillation)
-                    logits = model(pictures)
-                loss = F.cross_entropy(logits.float(), shares, label_smoothing=recipe.label_smoothing)
+                        soft_targets = soft_targets.lerp(teacher(images), recipe.distillation_weight)
+                    logits = model(images)
+                loss = F.cross_entropy(logits.float(), soft_targets, label_smoothing=recipe.label_smoothing)
                 optimizer.zero_grad()
                 accelerator.backward(loss)
                 optimizer.step()
-                if recipe.average_decay:
+                if recipe.ema_decay:
                     average.update_parameters(network)
 
-                correct = (logits.argmax(1) == labels).sum()
-                sums += torch.tensor([loss.item() * len(labels), correct.item(), len(labels)])
+                correct = (logits.argmax(1) == targets).sum()
+                sums += torch.tensor([loss.item() * len(targets), correct.item(), len(targets)])
                 train_loss, train_accuracy = (sums[:2] / sums[2]).tolist()
                 steps.set_postfix(loss=f"{train_loss:.3f}", accuracy=f"{train_accuracy:.1%}")
                 check_interrupt()
@@ -136,75 +139,85 @@ def fit(
                 accuracy=f"{train_accuracy:.1%}",
                 validation_accuracy=f"{validation_accuracy:.1%}",
             )
-        history.append(
-            {
-                "epoch": epoch + 1,
-                "learning_rate": recipe.peak_learning_rate * schedule(recipe, epoch),
-                "train_loss": train_loss,
-                "train_accuracy": train_accuracy,
-                "validation_loss": validation_loss,
-                "validation_accuracy": validation_accuracy,
-                "seconds": time.perf_counter() - started,
-            }
-        )
-        if accelerator.is_main_process:
-            checkpoint.save(output, modules, optimizer, recipe, history)
-        accelerator.wait_for_everyone()
-    # Without the autocast that prepare() wrapped around its forward: nobody else computes with that.
+            history.append(
+                {
+                    "epoch": epoch + 1,
+                    "learning_rate": recipe.peak_learning_rate * schedule(recipe, epoch),
+                    "train_loss": train_loss,
+                    "train_accuracy": train_accuracy,
+                    "validation_loss": validation_loss,
+                    "validation_accuracy": validation_accuracy,
+                    "seconds": time.perf_counter() - started,
+                }
+            )
+            if accelerator.is_main_process:
+                checkpoint.save(output, modules, optimizer, recipe, history)
+            accelerator.wait_for_everyone()
+            check_interrupt()
+    # Remove the autocast wrapper that prepare() put around forward.
     return accelerator.unwrap_model(final, keep_fp32_wrapper=False).cpu().eval(), history
 
 
 class Teacher(nn.Module):
-    """A trained model that answers the pictures of a batch.
+    """A trained model whose calibrated probabilities are distillation targets.
+
+    Args:
+        name: shipped model, model folder or Hub repository.
 
     Raises:
         InvalidModel: there is no such model, or it cannot be used.
-        InvalidRecipe: it takes pictures of another mean and standard deviation than a recipe makes.
+        InvalidRecipe: its mean and standard deviation are not those that recipes normalize by.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        classifier = catalog.load(name)
+        classifier = registry.load(name)
         preprocessing = classifier.config.preprocessing
         if (preprocessing.mean, preprocessing.std) != (Preprocessing.mean, Preprocessing.std):
-            raise InvalidRecipe(f"teacher: {name} normalises pictures by other numbers than recipes do.")
+            raise InvalidRecipe(f"teacher: {name} has another normalization mean and std than recipes have.")
         self.network = classifier.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.temperature = classifier.config.temperature
 
     @torch.no_grad()
-    def forward(self, pictures: Tensor) -> Tensor:
-        """Normalised pictures (N, 3, H, W) -> the probability (N, classes) of each label."""
-        return torch.softmax(self.network(pictures).float() / self.temperature, dim=1)
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the class probabilities, float32 (N, classes), of normalized images (N, 3, H, W)."""
+        return torch.softmax(self.network(images).float() / self.temperature, dim=1)
 
 
 @contextmanager
 def interrupt_between_steps() -> Iterator[Callable[[], None]]:
-    """Ctrl-C waits until the function given is called: raised while a loader's worker starts, it would be lost."""
-    pressed = threading.Event()
-    usual = signal.signal(signal.SIGINT, lambda *_: pressed.set())
+    """Defer Ctrl-C until the yielded function is called, which then raises KeyboardInterrupt.
+
+    An interrupt raised while a loader's worker starts would be lost.
+    """
+    interrupted = threading.Event()
+    previous = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
 
     def check() -> None:
-        if pressed.is_set():
+        if interrupted.is_set():
             raise KeyboardInterrupt
 
     try:
         yield check
     finally:
-        signal.signal(signal.SIGINT, usual)
+        signal.signal(signal.SIGINT, previous)
 
 
 def schedule(recipe: Recipe, epoch: float) -> float:
-    """Share of the learning rate after so many epochs: a linear warm-up, then a half cosine to 0 if the recipe says."""
+    """Return the learning-rate factor, 0-1, after a (fractional) number of epochs.
+
+    A linear warm-up is followed by a half cosine to 0, or by a constant 1 without ``recipe.cosine``.
+    """
     if epoch < recipe.warmup_epochs:
         return epoch / recipe.warmup_epochs
     if not recipe.cosine:
         return 1
-    done = (epoch - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs)
-    return (1 + math.cos(math.pi * done)) / 2
+    progress = (epoch - recipe.warmup_epochs) / (recipe.epochs - recipe.warmup_epochs)
+    return (1 + math.cos(math.pi * progress)) / 2
 
 
 def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimizer; weight decay is for the weights of convolutions and linear layers alone."""
+    """Return the recipe's optimizer, with weight decay only for the weights of convolutions and linear layers."""
     rate, decay = recipe.peak_learning_rate, recipe.weight_decay
     convolutions, matrices, vectors = (
         [parameter for parameter in network.parameters() if parameter.ndim == ndim] for ndim in (4, 2, 1)
@@ -214,7 +227,7 @@ def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer
         {"params": matrices, "lr": rate, "weight_decay": decay},
         {"params": vectors, "lr": rate, "weight_decay": 0.0},
     ]
-    if recipe.optimizer == "muon":  # both kinds of step shrink the weights at the same pace
+    if recipe.optimizer == "muon":  # scaled so that learning rate x weight decay is the same in all groups
         muon_rate = recipe.muon_learning_rate
         groups[0] |= {"muon": True, "lr": muon_rate, "weight_decay": decay * rate / muon_rate}
     for group in groups:
@@ -232,8 +245,8 @@ def build_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer
             return MuonAdamW(groups, rate)
 
 
-def initialise(network: nn.Module) -> None:
-    """Gaussian weights whose variance keeps that of the signal (He et al., 2015), biases 0."""
+def initialize(network: nn.Module) -> None:
+    """Initialize convolutions and linear layers: Kaiming normal weights (He et al., 2015), zero biases."""
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -242,18 +255,19 @@ def initialise(network: nn.Module) -> None:
 
 
 @torch.inference_mode()
-def measure(network: nn.Module, pictures: tuple[Tensor, Tensor], device: torch.device) -> tuple[float, float]:
-    """Mean cross-entropy and top-1 accuracy (0-1) over pictures and their labels."""
+def measure(network: nn.Module, validation: tuple[Tensor, Tensor], device: torch.device) -> tuple[float, float]:
+    """Return mean cross-entropy and top-1 accuracy (0-1) on images (N, 3, H, W) and targets (N,)."""
     network.eval()
-    batches = pictures[0].to(memory_format=torch.channels_last).split(64)
+    images, targets = validation
+    batches = images.to(memory_format=torch.channels_last).split(64)
     logits = torch.cat([network(batch.to(device)).float().cpu() for batch in batches])
-    return F.cross_entropy(logits, pictures[1]).item(), (logits.argmax(1) == pictures[1]).double().mean().item()
+    return F.cross_entropy(logits, targets).item(), (logits.argmax(1) == targets).double().mean().item()
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep the memory that a step frees for the next one: to ask the kernel anew takes a fifth longer.
+    """Make glibc keep freed memory for the next step; returning it to the kernel makes a step take a fifth longer.
 
-    Does nothing where the C library has no ``mallopt``.
+    Do nothing where the C library has no ``mallopt``.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
@@ -262,7 +276,10 @@ def keep_freed_memory() -> None:
 
 
 def fastest_precision() -> str:
-    """bf16 where this machine computes in bfloat16 natively, else float32 (emulated, bfloat16 is 16 times slower)."""
+    """Return accelerate's name of the fastest precision: bf16 on hardware with native bfloat16, else no (float32).
+
+    Emulated bfloat16 is 16 times slower.
+    """
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
     capabilities = torch.cpu.get_capabilities()

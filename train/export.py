@@ -1,8 +1,8 @@
-"""A trained network -> a model folder: weights, configuration, measurements, plots and model card.
+"""Write a model folder: weights, configuration, metrics, plots and model card of a trained network.
 
-python -m train.export weights/alexnet-bn --data flower_photos --seeds runs/seed-1 runs/seed-2
+python -m train.export weights/alexnet-bn --data flower_photos --seeds runs/alexnet-bn-1 runs/alexnet-bn-2
 
-measures a model folder again and adds the test accuracies of the same recipe's other seeds.
+evaluates a model folder again, and adds the mean test accuracy over runs of the same recipe from other random seeds.
 """
 
 from __future__ import annotations
@@ -25,25 +25,33 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from flower_alexnet import FlowerClassifier, InvalidModel
-from flower_alexnet.classifier import REFERENCES, in_distribution_score
+from flower_alexnet.classifier import FEATURE_BANK, in_distribution_score
 from flower_alexnet.dataset import InvalidDataset, Photo, split
-from flower_alexnet.files import put
+from flower_alexnet.files import replace_atomically
 from train import evaluate
 from train.checkpoint import History
 from train.data import find_or_download
 from train.recipes import Recipe
 
-REFERENCE_STEP = 6
-"""One in so many training photos is a reference."""
+FEATURE_BANK_STEP = 6
+"""Every sixth training photo goes into the feature bank."""
 
 CARD_TEMPLATE = Path(__file__).with_name("model_card.md")
+"""Jinja template of the model card."""
 
 Summary = dict[str, Any]
-"""What ``metrics.json`` holds: recipe, training, validation, test, history, and the seeds if there are several."""
+"""The content of ``metrics.json``: recipe, training, history, validation, test, and seeds if several were trained."""
 
 
-def summarise(name: str, recipe: Recipe, history: History, photos: int) -> Summary:
-    """How a network came about: its recipe with the name it has on the command line, and photos trained on."""
+def summarize(name: str, recipe: Recipe, history: History, photos: int) -> Summary:
+    """Return the summary of a training run, before evaluation.
+
+    Args:
+        name: the recipe's name on the command line.
+        recipe: the hyperparameters.
+        history: one row of measurements per epoch.
+        photos: number of training photos.
+    """
     training = {
         "epochs": len(history),
         "photos": photos,
@@ -61,55 +69,56 @@ def write_model_folder(
     folder: Path,
     others: Sequence[Summary] = (),
 ) -> Summary:
-    """Fit temperature and threshold on validation photos, measure, and write every file of a model folder.
+    """Fit temperature and threshold on validation photos, evaluate, and write every file of a model folder.
 
     Args:
-        classifier: its references, and temperature and threshold of its config, are replaced.
-        summary: what ``summarise`` returns; measurements are put in place of any it has.
-        splits: photos by the names of ``dataset.split``.
-        folder: files of the same names in it are replaced.
-        others: summaries of runs of the same recipe from other seeds.
+        classifier: the trained network and its config; the config's temperature and threshold and the feature bank are
+            computed anew.
+        summary: what ``summarize`` returns; metrics in it are replaced.
+        splits: photos by split, as ``dataset.split`` returns them.
+        folder: folder to write; existing files are replaced atomically.
+        others: summaries of runs of the same recipe with other random seeds.
 
     Returns:
-        The summary with the measurements.
+        The summary with validation and test metrics.
 
     Raises:
-        InvalidModel: one of the others is of another recipe, or of a seed that is there already.
+        InvalidModel: one of the others is of another recipe, or has a random seed that occurs already.
     """
-    classifier.network.half().float()  # what is measured is what is stored
-    references = F.normalize(evaluate.classify(classifier, splits["train"][::REFERENCE_STEP])[0].features, dim=1)
-    outputs, labels = evaluate.classify(classifier, splits["validation"])
+    classifier.network.half().float()  # evaluate the weights as stored, rounded to float16
+    feature_bank = F.normalize(evaluate.classify(classifier, splits["train"][::FEATURE_BANK_STEP])[0].features, dim=1)
+    outputs, targets = evaluate.classify(classifier, splits["validation"])
     config = replace(
         classifier.config,
-        temperature=evaluate.fit_temperature(outputs.logits, labels),
-        threshold=evaluate.fit_threshold(in_distribution_score(outputs.features, references)),
+        temperature=evaluate.fit_temperature(outputs.logits, targets),
+        threshold=evaluate.fit_threshold(in_distribution_score(outputs.features, feature_bank)),
     )
-    references = references.half()
-    classifier = FlowerClassifier(classifier.network, config, references.float())
-    measured = {part: evaluate.evaluate(classifier, splits[part]) for part in ("validation", "test")}
-    summary = {**summary, **measured}
+    feature_bank = feature_bank.half()
+    classifier = FlowerClassifier(classifier.network, config, feature_bank.float())
+    metrics = {name: evaluate.evaluate(classifier, splits[name]) for name in ("validation", "test")}
+    summary = {**summary, **metrics}
     if others:
-        summary["seeds"] = _seeds([summary, *others])
+        summary["seeds"] = _over_seeds([summary, *others])
 
-    aside = folder / "model.part"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    _card(classifier, summary, folder.resolve().name).save(aside / "README.md")
-    (aside / "metrics.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    evaluate.plot_confusion_matrix(summary["test"], aside / "confusion_matrix.png")
-    evaluate.plot_reliability(summary["test"], aside / "reliability.png")
-    evaluate.plot_training_curves(summary["history"], aside / "training_curves.png")
-    classifier.network.save_pretrained(aside, config=config)
-    save_file({"features": references}, aside / REFERENCES)
-    for file in aside.iterdir():
-        file.chmod(0o644)  # safetensors writes files that only their owner may read
-        put(file, folder / file.name)
-    aside.rmdir()
+    temporary = folder / "model.part"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    _card(classifier, summary, folder.resolve().name).save(temporary / "README.md")
+    (temporary / "metrics.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    evaluate.plot_confusion_matrix(summary["test"], temporary / "confusion_matrix.png")
+    evaluate.plot_reliability(summary["test"], temporary / "reliability.png")
+    evaluate.plot_training_curves(summary["history"], temporary / "training_curves.png")
+    classifier.network.save_pretrained(temporary, config=config)
+    save_file({"features": feature_bank}, temporary / FEATURE_BANK)
+    for file in temporary.iterdir():
+        file.chmod(0o644)  # safetensors makes its files readable for the owner only
+        replace_atomically(file, folder / file.name)
+    temporary.rmdir()
     return summary
 
 
 def machine() -> str:
-    """The machine in words, such as "2 cores of an AMD EPYC"."""
+    """Return the hardware that torch uses here, such as "2 cores of AMD EPYC"."""
     if torch.cuda.is_available():
         return f"one {torch.cuda.get_device_name()}"
     name = torch.cpu.get_capabilities().get("cpu_name") or "processor"
@@ -118,12 +127,12 @@ def machine() -> str:
 
 
 def main(folder: tyro.conf.Positional[Path], data: Path | None = None, seeds: tuple[Path, ...] = ()) -> None:
-    """Measure a model folder again and write its configuration, metrics, plots and card anew.
+    """Evaluate a model folder again and rewrite its configuration, metrics, plots and model card.
 
     Args:
         folder: the model folder.
         data: folder of flower photos; if not given, found or downloaded as python -m train does.
-        seeds: model folders of the same recipe trained from other seeds; the card gives the mean of all.
+        seeds: model folders of the same recipe, trained with other random seeds; the card gives the mean of all.
     """
     try:
         classifier, summary = FlowerClassifier.from_pretrained(folder), _read_summary(folder)
@@ -139,14 +148,18 @@ def _read_summary(folder: Path) -> Summary:
     file = folder / "metrics.json"
     try:
         summary = json.loads(file.read_text(encoding="utf-8"))
-        summary["recipe"], summary["test"]["accuracy"]  # a KeyError if they are not there
+        summary["recipe"], summary["test"]["accuracy"]  # raise KeyError if missing
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidModel(f"{file} is missing or is not what python -m train writes ({error}).") from error
     return summary
 
 
-def _seeds(runs: Sequence[Summary]) -> dict[str, float]:
-    """Mean and standard deviation of test accuracy, 0-1, over runs that differ in nothing but their seed."""
+def _over_seeds(runs: Sequence[Summary]) -> dict[str, float]:
+    """Return mean and standard deviation of test accuracy, 0-1, over runs that differ only in their random seed.
+
+    Raises:
+        InvalidModel: the recipes differ, or a random seed occurs twice.
+    """
     seeds = {run["recipe"]["seed"] for run in runs}
     if len(seeds) < len(runs) or any({**run["recipe"], "seed": 0} != {**runs[0]["recipe"], "seed": 0} for run in runs):
         raise InvalidModel("The runs given to --seeds must be of the same recipe, each with another seed.")
@@ -181,9 +194,9 @@ def _card(classifier: FlowerClassifier, summary: Summary, name: str) -> ModelCar
         template_path=str(CARD_TEMPLATE),
         name=name,
         description=(
-            "AlexNet at half width with batch normalisation after each convolution."
+            "AlexNet at half width with batch normalization after each convolution."
             if recipe["batch_norm"]
-            else "AlexNet at half width, the network of the blog post layer for layer."
+            else "AlexNet at half width, layer for layer the network of the blog post."
         ),
         recipe_name=summary["recipe"]["name"],
         recipe=recipe,

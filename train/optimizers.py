@@ -1,4 +1,4 @@
-"""Compares the seed's four optimizers: one figure, one table.
+"""Compare four optimizers on the baseline recipe, in one figure and one table.
 
 python -m train.optimizers --data flower_photos --output runs/optimizers
 """
@@ -18,7 +18,7 @@ from matplotlib import pyplot
 from flower_alexnet.dataset import InvalidDataset, split
 from train import checkpoint, engine
 from train.checkpoint import History, InvalidCheckpoint
-from train.data import DecodedPhotos, find_or_download, pictures
+from train.data import DecodedPhotos, find_or_download, load_tensors
 from train.recipes import RECIPES, Recipe
 
 TITLES = {
@@ -27,16 +27,25 @@ TITLES = {
     "adagrad": "AdaGrad",
     "adam": "Adam",
 }
+"""The optimizers by their names in recipes, with their titles in figure and table."""
 
 
 def compare(data: Path, output: Path) -> dict[str, History]:
-    """Train the seed's recipe with each optimizer -> its rows; runs that an earlier call finished are not repeated."""
-    seed, splits = RECIPES["seed"], split(data)
-    photos = DecodedPhotos(splits["train"], seed.resize)
-    validation = pictures(splits["validation"], seed.preprocessing)
+    """Train the baseline recipe with each optimizer; skip runs that an earlier call finished.
+
+    Args:
+        data: folder of flower photos.
+        output: folder with a subfolder per optimizer, in which an unfinished run resumes.
+
+    Returns:
+        Optimizer -> its history.
+    """
+    baseline, splits = RECIPES["alexnet-baseline"], split(data)
+    photos = DecodedPhotos(splits["train"], baseline.resize)
+    validation = load_tensors(splits["validation"], baseline.preprocessing)
     histories = {}
     for optimizer in TITLES:
-        recipe: Recipe = replace(seed, optimizer=optimizer)  # type: ignore[arg-type]
+        recipe: Recipe = replace(baseline, optimizer=optimizer)  # type: ignore[arg-type]
         folder = output / optimizer
         folder.mkdir(parents=True, exist_ok=True)
         finished = folder / "history.json"
@@ -50,7 +59,7 @@ def compare(data: Path, output: Path) -> dict[str, History]:
 
 
 def plot(histories: dict[str, History], file: Path) -> None:
-    """Draw validation accuracy and training loss over the epochs, a line an optimizer."""
+    """Plot training loss and validation accuracy over the epochs, one line per optimizer."""
     figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
     for optimizer, history in histories.items():
         epochs = [row["epoch"] for row in history]
@@ -58,15 +67,15 @@ def plot(histories: dict[str, History], file: Path) -> None:
         axes[1].plot(epochs, [row["validation_accuracy"] for row in history], label=TITLES[optimizer])
     axes[0].set(xlabel="epoch", ylabel="training loss")
     axes[1].set(xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1))
-    for side in axes:
-        side.grid(alpha=0.3)
+    for plot_axes in axes:
+        plot_axes.grid(alpha=0.3)
     axes[1].legend()
     figure.savefig(file, dpi=110)
     pyplot.close(figure)
 
 
 def table(histories: dict[str, History]) -> str:
-    """The comparison as a Markdown table."""
+    """Return the last epoch of each history as a Markdown table."""
     rows = ["| optimizer | learning rate | training loss | validation accuracy | minutes |", "|---|---|---|---|---|"]
     for optimizer, history in histories.items():
         last = history[-1]
@@ -79,10 +88,10 @@ def table(histories: dict[str, History]) -> str:
 
 
 def main(output: Path, data: Path | None = None) -> None:
-    """Compare the four optimizers on the seed's recipe; the same seed and epochs for each.
+    """Compare four optimizers on the baseline recipe, with the same random seed and number of epochs.
 
     Args:
-        output: folder for optimizers.png and the runs; a stopped comparison goes on in it.
+        output: folder for optimizers.png and the runs; a stopped comparison resumes in it.
         data: folder of flower photos; if not given, found or downloaded as python -m train does.
     """
     try:

@@ -1,9 +1,9 @@
-"""A model folder -> a model repository of the Hugging Face Hub; this project -> a Space.
+"""Publish a model folder as a model repository of the Hugging Face Hub, or this project as a Space.
 
-python -m train.publish model weights/alexnet-seed USER/REPOSITORY
+python -m train.publish model weights/alexnet-baseline USER/REPOSITORY
 python -m train.publish space USER/SPACE
 
-The token is the one that `hf auth login` stored, or that of HF_TOKEN.
+The token is that of `hf auth login`, or of HF_TOKEN.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from flower_alexnet import FlowerClassifier, InvalidModel
 PROJECT = Path(__file__).resolve().parent.parent
 
 SPACE = ("README.md", "app.py", "requirements.txt", "flower_alexnet", "weights", "examples")
-"""The files and folders of this project that a Space needs."""
+"""Files and folders of this project that go into a Space."""
 
 RepoId = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="USER/REPOSITORY")]
 
@@ -39,10 +39,10 @@ class NotPublished(Exception):
 
 
 def model_files(folder: Path) -> Files:
-    """The files of a model folder, once it is sure that others can use it.
+    """Return the files of a model folder, after checking that others can use it.
 
     Raises:
-        NotPublished: its model cannot be loaded, its card gives no results, or a file in it holds a pickle.
+        NotPublished: the model cannot be loaded, the card has no evaluation results, or a file holds a pickle.
     """
     try:
         FlowerClassifier.from_pretrained(folder)
@@ -58,17 +58,17 @@ def model_files(folder: Path) -> Files:
         raise NotPublished(f"{folder / 'README.md'} is no model card: {error}") from error
     if not results:
         raise NotPublished(
-            f"{folder / 'README.md'} does not say how accurate the model is. Write it anew: "
+            f"{folder / 'README.md'} does not say how accurate the model is. Write it again: "
             f"python -m train.export {folder}"
         )
     return files
 
 
 def space_files(project: Path = PROJECT) -> Files:
-    """The files of this project that a Space needs.
+    """Return the files of this project that go into a Space.
 
     Raises:
-        NotPublished: one of them is missing.
+        NotPublished: one is missing.
     """
     files: Files = {}
     for name in SPACE:
@@ -82,24 +82,27 @@ def space_files(project: Path = PROJECT) -> Files:
 def publish(
     files: Files, repo_id: str, kind: str, private: bool = False, revision: str | None = None, tag: str | None = None
 ) -> str:
-    """Create a repository or Space if need be, and upload files to it in one commit.
+    """Upload files to a repository or Space in one commit; create it if it does not exist.
 
-    What an earlier upload left of this project in a Space, such as a model that is no longer shipped, is deleted.
+    In a Space, delete files of this project that are no longer part of it, such as a model that is not shipped any
+    more.
 
     Args:
+        files: name in the repository -> file.
+        repo_id: ``user/name``.
         kind: model or space.
-        private: hide a new repository from everybody else.
-        revision: branch, created if need be; main if not given.
-        tag: name to give to the commit.
+        private: make a new repository private.
+        revision: branch, created if it does not exist; main if not given.
+        tag: tag for the commit.
 
     Returns:
         The commit's URL.
 
     Raises:
-        NotPublished: the Hub refused, or could not be reached.
+        NotPublished: the tag exists already, the Hub refused, or it could not be reached.
     """
     api = HfApi()
-    with _refusals_in_words(repo_id):
+    with _hub_errors(repo_id):
         api.create_repo(
             repo_id,
             repo_type=kind,
@@ -111,8 +114,8 @@ def publish(
             api.create_branch(repo_id, branch=revision, repo_type=kind, exist_ok=True)
         if tag is not None and tag in {existing.name for existing in api.list_repo_refs(repo_id, repo_type=kind).tags}:
             raise NotPublished(f"{repo_id} has a tag {tag} already. Choose another name.")
-        there = api.list_repo_files(repo_id, repo_type=kind, revision=revision) if kind == "space" else []
-        stale = [name for name in there if name not in files and name.partition("/")[0] in SPACE]
+        existing = api.list_repo_files(repo_id, repo_type=kind, revision=revision) if kind == "space" else []
+        stale = [name for name in existing if name not in files and name.partition("/")[0] in SPACE]
         commit = api.create_commit(
             repo_id,
             [
@@ -140,11 +143,11 @@ def model(
 
     Args:
         folder: the model folder.
-        repo_id: the repository; it is created if it is not there.
-        private: hide a new repository from everybody else.
-        revision: branch to upload to; it is created if it is not there.
-        tag: name to give to the upload, such as v1.
-        dry_run: list what would be uploaded, and touch nothing.
+        repo_id: the repository, created if it does not exist.
+        private: make a new repository private.
+        revision: branch to upload to, created if it does not exist.
+        tag: tag for the upload, such as v1.
+        dry_run: list the files without uploading them.
     """
     _run(model_files(folder), repo_id, "model", dry_run, private=private, revision=revision, tag=tag)
 
@@ -157,9 +160,9 @@ def space(
     """Publish this project as a Space.
 
     Args:
-        repo_id: the Space; it is created if it is not there.
-        private: hide a new Space from everybody else.
-        dry_run: list what would be uploaded, and touch nothing.
+        repo_id: the Space, created if it does not exist.
+        private: make a new Space private.
+        dry_run: list the files without uploading them.
     """
     _run(space_files(), repo_id, "space", dry_run, private=private)
 
@@ -168,7 +171,7 @@ def _run(files: Files, repo_id: str, kind: str, dry_run: bool, **options: object
     try:
         validate_repo_id(repo_id)
     except HFValidationError as error:
-        raise NotPublished(f"{repo_id} is no name of a repository, which is written user/name.") from error
+        raise NotPublished(f"{repo_id} is not the name of a repository, which is written user/name.") from error
     if not dry_run:
         print(publish(files, repo_id, kind, **options))  # type: ignore[arg-type]
         return
@@ -179,7 +182,8 @@ def _run(files: Files, repo_id: str, kind: str, dry_run: bool, **options: object
 
 
 @contextmanager
-def _refusals_in_words(repo_id: str) -> Iterator[None]:
+def _hub_errors(repo_id: str) -> Iterator[None]:
+    """Turn errors of the Hub client into NotPublished."""
     login = "Log in with `hf auth login` or set HF_TOKEN to a token that may write."
     try:
         yield
@@ -193,12 +197,12 @@ def _refusals_in_words(repo_id: str) -> Iterator[None]:
     except (httpx2.HTTPError, OSError, RuntimeError) as error:
         raise NotPublished(
             f"{repo_id} was not published: the connection to the Hub failed ({error}). Run the command again: "
-            "what has arrived is not sent twice."
+            "what was uploaded already is not sent again."
         ) from error
 
 
 def _files_under(folder: Path, top: Path) -> Files:
-    """Every file that is neither hidden nor left over from a run."""
+    """Return the files under folder, named relative to top; skip hidden files, caches and temporary files."""
     return {
         file.relative_to(top).as_posix(): file
         for file in sorted(folder.rglob("*"))
@@ -209,7 +213,7 @@ def _files_under(folder: Path, top: Path) -> Files:
 
 
 def _holds_pickle(file: Path) -> bool:
-    """Whether a file is a pickle by its name or first bytes, or an archive with one in it, as torch.save writes."""
+    """Return whether a file is a pickle by its suffix or first bytes, or a zip with one in it, as torch.save writes."""
     if file.suffix in {".bin", ".ckpt", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}:
         return True
     with file.open("rb") as opened:

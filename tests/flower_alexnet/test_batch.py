@@ -1,4 +1,4 @@
-"""Many photos: a row for each, whatever it is."""
+"""Classifying many photos gives a row for each, also for a file that is no photo."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from flower_alexnet import FlowerClassifier, batch
 from flower_alexnet.batch import PhotoFile, TooManyPhotos
-from tests.conftest import drawn_flower
+from tests.support.photos import drawn_flower
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_zips_are_read_without_being_unpacked(random_model: Path, tmp_path: Path
         archive.writestr("large.jpg", bytes(batch.MAX_MEMBER + 1))
         archive.writestr("note.txt", b"text")
     before = set(tmp_path.rglob("*"))
-    photos = batch.collect([("photos.ZIP", tmp_path / "photos.ZIP")], most=10)
+    photos = batch.collect([("photos.ZIP", tmp_path / "photos.ZIP")], limit=10)
     rows = {row.name: row for row in batch.classify(FlowerClassifier.from_pretrained(random_model), photos)}
     assert set(tmp_path.rglob("*")) == before
     assert rows["photos.ZIP/folder/one.jpg"].prediction
@@ -66,16 +66,16 @@ def test_damaged_and_empty_zips_are_rows(random_model: Path, tmp_path: Path, pho
     content[60:90] = bytes(30)
     (tmp_path / "bad.zip").write_bytes(content)
     names = ["text.zip", "empty.zip", "bad.zip"]
-    photos = batch.collect([(name, tmp_path / name) for name in names], most=10)
+    photos = batch.collect([(name, tmp_path / name) for name in names], limit=10)
     rows = list(batch.classify(FlowerClassifier.from_pretrained(random_model), photos))
     assert ["not a zip" in (row.problem or "") for row in rows] == [True, False, False]
     assert "no file in empty.zip" in (rows[1].problem or "")
     assert "damaged" in (rows[2].problem or "")
 
 
-def test_no_more_than_the_most_are_taken(tmp_path: Path) -> None:
+def test_more_photos_than_the_limit_are_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
         for number in range(11):
             archive.writestr(f"{number}.jpg", b"")
     with pytest.raises(TooManyPhotos, match="more than 10"):
-        batch.collect([("many.zip", tmp_path / "many.zip")], most=10)
+        batch.collect([("many.zip", tmp_path / "many.zip")], limit=10)

@@ -1,4 +1,4 @@
-"""A model folder in, probabilities out; a damaged folder is refused in words."""
+"""FlowerClassifier turns photos into predictions; a damaged model folder raises an error that says why."""
 
 from __future__ import annotations
 
@@ -20,27 +20,26 @@ from flower_alexnet import (
     InvalidImage,
     InvalidWeights,
     ModelNotFound,
-    Prediction,
     Preprocessing,
     View,
     images,
 )
-from flower_alexnet.classifier import BATCH, in_distribution_score
-from tests.conftest import drawn_flower
+from flower_alexnet.classifier import BATCH_SIZE, FEATURE_BANK, in_distribution_score
+from tests.support.photos import drawn_flower
 
 
 def test_prediction_of_one_photo_in_every_form(random_model: Path, tmp_path: Path) -> None:
     classifier = FlowerClassifier.from_pretrained(random_model)
-    picture = drawn_flower("roses")
-    picture.save(tmp_path / "rose.png")
+    photo = drawn_flower("roses")
+    photo.save(tmp_path / "rose.png")
     forms: list[images.Source] = [
         tmp_path / "rose.png",
         (tmp_path / "rose.png").read_bytes(),
-        picture,
-        np.asarray(picture),
+        photo,
+        np.asarray(photo),
     ]
     first, *others = classifier(forms)
-    for other in [*others, classifier(picture), classifier(str(tmp_path / "rose.png"))]:
+    for other in [*others, classifier(photo), classifier(str(tmp_path / "rose.png"))]:
         assert other.probabilities == pytest.approx(first.probabilities, abs=1e-6)
     assert set(first.probabilities) == set(LABELS)
     assert sum(first.probabilities.values()) == pytest.approx(1, abs=1e-9)
@@ -49,22 +48,22 @@ def test_prediction_of_one_photo_in_every_form(random_model: Path, tmp_path: Pat
     assert len(first.top(2)) == 2
 
 
-def test_a_batch_gives_what_each_photo_gives(random_model: Path) -> None:
+def test_batch_gives_the_same_probabilities_as_single_photos(random_model: Path) -> None:
     classifier = FlowerClassifier.from_pretrained(random_model)
-    pictures = [drawn_flower(LABELS[number % 5], number) for number in range(BATCH + 3)]
-    predictions = classifier(pictures)
-    assert len(predictions) == BATCH + 3
-    for number in (0, BATCH - 1, BATCH, BATCH + 2):
-        assert predictions[number].probabilities == pytest.approx(classifier(pictures[number]).probabilities, abs=1e-5)
+    photos = [drawn_flower(LABELS[number % 5], number) for number in range(BATCH_SIZE + 3)]
+    predictions = classifier(photos)
+    assert len(predictions) == BATCH_SIZE + 3
+    for number in (0, BATCH_SIZE - 1, BATCH_SIZE, BATCH_SIZE + 2):
+        assert predictions[number].probabilities == pytest.approx(classifier(photos[number]).probabilities, abs=1e-5)
     assert classifier([]) == []
 
 
-def test_answer_is_the_mean_of_the_views(random_model: Path, tmp_path: Path) -> None:
+def test_logits_are_averaged_over_the_views(random_model: Path, tmp_path: Path) -> None:
     network = FlowerClassifier.from_pretrained(random_model).network
-    picture = drawn_flower("roses", size=(300, 200))
+    photo = drawn_flower("roses", size=(300, 200))
     one, other = View(x=0), View(zoom=1.5, flip=True)
     logits = [
-        next(FlowerClassifier(network, Config(preprocessing=Preprocessing(views=views))).outputs([picture])).logits
+        next(FlowerClassifier(network, Config(preprocessing=Preprocessing(views=views))).outputs([photo])).logits
         for views in ((one,), (other,), (one, other))
     ]
     assert torch.allclose(logits[2], (logits[0] + logits[1]) / 2, atol=1e-5)
@@ -79,44 +78,37 @@ def test_bad_photo_is_refused(random_model: Path) -> None:
 
 
 def test_temperature_divides_the_logits() -> None:
-    network, picture = AlexNet(), drawn_flower("tulips")
-    hot = FlowerClassifier(network, Config(temperature=4.0))(picture)
-    logits = next(FlowerClassifier(network, Config()).outputs([picture])).logits
+    network, photo = AlexNet(), drawn_flower("tulips")
+    hot = FlowerClassifier(network, Config(temperature=4.0))(photo)
+    logits = next(FlowerClassifier(network, Config()).outputs([photo])).logits
     assert list(hot.probabilities.values()) == pytest.approx(torch.softmax(logits / 4, 0).tolist(), abs=1e-6)
 
 
-def test_picture_below_the_threshold_is_none_of_the_flowers(random_model: Path) -> None:
-    network, picture = FlowerClassifier.from_pretrained(random_model).network, drawn_flower("tulips")
-    references = torch.nn.functional.normalize(torch.rand(20, 128, generator=torch.Generator().manual_seed(0)))
-    features = next(FlowerClassifier(network, Config()).outputs([picture])).features
-    cosines = torch.nn.functional.cosine_similarity(features, references)
-    score = in_distribution_score(features[None], references).item()
+def test_photo_scored_below_the_threshold_is_out_of_distribution(random_model: Path) -> None:
+    network, photo = FlowerClassifier.from_pretrained(random_model).network, drawn_flower("tulips")
+    feature_bank = torch.nn.functional.normalize(torch.rand(20, 128, generator=torch.Generator().manual_seed(0)))
+    features = next(FlowerClassifier(network, Config()).outputs([photo])).features
+    cosines = torch.nn.functional.cosine_similarity(features, feature_bank)
+    score = in_distribution_score(features[None], feature_bank).item()
     assert score == pytest.approx(cosines.sort(descending=True).values[9].item(), abs=1e-6)  # the tenth nearest
     for threshold, expected in ((None, True), (score - 0.01, True), (score + 0.01, False)):
-        classifier = FlowerClassifier(network, Config(threshold=threshold), references)
-        assert classifier(picture).in_distribution is expected
+        classifier = FlowerClassifier(network, Config(threshold=threshold), feature_bank)
+        assert classifier(photo).in_distribution is expected
 
 
-def test_threshold_needs_references(random_model: Path, tmp_path: Path) -> None:
+def test_threshold_needs_a_feature_bank(random_model: Path, tmp_path: Path) -> None:
     network = FlowerClassifier.from_pretrained(random_model).network
-    with pytest.raises(InvalidConfig, match="needs references"):
+    with pytest.raises(InvalidConfig, match="needs a feature bank"):
         FlowerClassifier(network, Config(threshold=0.5))
     network.save_pretrained(tmp_path, config=Config(threshold=0.5))
     with pytest.raises(ModelNotFound, match=r"no references\.safetensors"):
         FlowerClassifier.from_pretrained(tmp_path)
     for tensors in ({"features": torch.zeros(3, 7)}, {"features": torch.full((3, 128), torch.nan)}, {}):
-        save_file(tensors, tmp_path / "references.safetensors")
+        save_file(tensors, tmp_path / FEATURE_BANK)
         with pytest.raises(InvalidWeights, match=r"references\.safetensors"):
             FlowerClassifier.from_pretrained(tmp_path)
-    save_file({"features": torch.rand(3, 128)}, tmp_path / "references.safetensors")
-    assert FlowerClassifier.from_pretrained(tmp_path).references is not None
-
-
-def test_answer_in_words() -> None:
-    sure, unsure = {"roses": 0.97, "tulips": 0.03}, {"roses": 0.48, "tulips": 0.27, "daisy": 0.25}
-    assert Prediction(sure).in_words() == "Rose, 97%"
-    assert Prediction(unsure).in_words() == "Not sure: maybe a rose (48%)"
-    assert Prediction(sure, in_distribution=False).in_words() == "This does not look like one of the five flowers"
+    save_file({"features": torch.rand(3, 128)}, tmp_path / FEATURE_BANK)
+    assert FlowerClassifier.from_pretrained(tmp_path).feature_bank is not None
 
 
 def test_missing_folder_and_files(random_model: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""python -m flower_alexnet, as a newcomer runs it."""
+"""The command line, python -m flower_alexnet."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flower_alexnet.__main__ import main
-from tests.conftest import drawn_flower
+from tests.support.photos import drawn_flower
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_no_such_model(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_shipped_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
-    assert "alexnet-seed (" in capsys.readouterr().out
+    assert "alexnet-baseline (" in capsys.readouterr().out
 
 
 def test_wrong_count(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from flower_alexnet import LABELS, Config, FlowerClassifier, Preprocessing, View, catalog
-from flower_alexnet.explain import LONGEST_SIDE, explain
-from tests.conftest import PROJECT
+from flower_alexnet import LABELS, Config, FlowerClassifier, Preprocessing, View, images, registry
+from flower_alexnet.explain import MAX_SIDE, explain
+from tests.support.photos import PROJECT
 
 FLOWER = Image.open(PROJECT / "examples" / "sunflowers.webp").convert("RGB").resize((300, 300))
 
@@ -20,7 +21,7 @@ def test_heat_is_where_the_flower_is(left: int) -> None:
     """A sunflower on one side of a wide picture of blurred leaves draws the heat to its side."""
     leaves = FLOWER.crop((0, 200, 60, 300)).resize((900, 300)).filter(ImageFilter.GaussianBlur(30))
     leaves.paste(FLOWER, (left, 0))
-    explained = explain(catalog.load(), leaves, "sunflowers")
+    explained = explain(registry.load(), leaves, "sunflowers")
     assert explained.heat.shape == (300, 900)
     assert explained.heat.min() >= 0
     assert explained.heat.max() == pytest.approx(1)
@@ -29,8 +30,8 @@ def test_heat_is_where_the_flower_is(left: int) -> None:
     assert on_flower > 2 * elsewhere
 
 
-def test_answer_and_network_stay_as_they_were() -> None:
-    classifier = catalog.load()
+def test_explaining_changes_neither_predictions_nor_network() -> None:
+    classifier = registry.load()
     before = classifier(FLOWER).probabilities
     assert explain(classifier, FLOWER).label == max(before, key=lambda label: before[label])
     assert classifier(FLOWER).probabilities == before
@@ -39,18 +40,41 @@ def test_answer_and_network_stay_as_they_were() -> None:
 
 
 def test_every_model_every_label_any_shape(random_model: Path) -> None:
-    classifiers = [catalog.load(model.name) for model in catalog.shipped_models()]
+    classifiers = [registry.load(model.name) for model in registry.shipped_models()]
     views = (View(), View(0.875, x=1, y=1, flip=True), View(2.5, x=1, y=1))
     network = FlowerClassifier.from_pretrained(random_model).network
     classifiers.append(FlowerClassifier(network, Config(preprocessing=Preprocessing(views=views))))
     for classifier in classifiers:
         for size in ((1, 1), (1, 3000), (3000, 2), (17, 40)):
             explained = explain(classifier, FLOWER.resize(size), LABELS[0])
-            assert max(explained.picture.size) <= LONGEST_SIDE
-            assert explained.overlay.size == explained.picture.size
+            assert max(explained.image.size) <= MAX_SIDE
+            assert explained.overlay.size == explained.image.size
             assert np.isfinite(explained.heat).all()
 
 
 def test_unknown_label_is_refused() -> None:
     with pytest.raises(ValueError, match="no label orchid; there are daisy"):
-        explain(catalog.load(), FLOWER, "orchid")
+        explain(registry.load(), FLOWER, "orchid")
+
+
+@pytest.mark.parametrize("model", [model.name for model in registry.shipped_models()])
+@pytest.mark.parametrize("label", LABELS)
+def test_heat_is_grad_cam_of_the_plain_network(model: str, label: str) -> None:
+    """The map agrees with one computed step by step from the definition (Selvaraju et al., 2017, equations 1 and 2)."""
+    shipped = FlowerClassifier.from_pretrained(registry.WEIGHTS / model)
+    network = shipped.network
+    preprocessing = Preprocessing(resize=224, crop=224)  # one view, of all of a square photo of this size
+    classifier = FlowerClassifier(network, replace(shipped.config, preprocessing=preprocessing), shipped.feature_bank)
+    photo = FLOWER.resize((224, 224))
+
+    maps = network.features[:-1](images.to_tensor(photo, preprocessing))  # after the last ReLU, before its max-pooling
+    maps = maps.detach().requires_grad_()
+    logits = network.classify(network.features[-1](maps))
+    logits[0, LABELS.index(label)].backward()
+    assert maps.grad is not None
+    weights = maps.grad.mean((2, 3), keepdim=True)
+    grad_cam = (weights * maps).sum(1).relu()[0].detach().numpy()
+    heat = np.asarray(Image.fromarray(grad_cam).resize(photo.size, Image.Resampling.BICUBIC)).clip(min=0)
+
+    assert heat.max() > 0
+    assert explain(classifier, photo, label).heat == pytest.approx(heat / heat.max(), abs=1e-3)

@@ -1,6 +1,6 @@
-"""Damaged pictures of every common kind: a picture or ``InvalidImage``, and nothing else.
+"""A damaged picture of any common format either loads or raises ``InvalidImage``.
 
-FUZZ_CASES=20000 pytest tests/flower_alexnet/test_fuzz.py is the long form, with other cases each time.
+FUZZ_CASES=20000 pytest tests/flower_alexnet/test_fuzz.py tries more cases, and other ones each time.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from flower_alexnet import InvalidImage, images
-from tests.conftest import PROJECT
+from tests.support.photos import PROJECT
 
 CASES = int(os.environ.get("FUZZ_CASES", "0"))
 FLOWER = Image.open(PROJECT / "examples" / "tulips.webp").convert("RGB").resize((48, 32))
 
 
 def files() -> list[bytes]:
-    """Small whole pictures, to be damaged."""
+    """Return the bytes of small intact pictures in many formats."""
     turned = Image.Exif()
     turned[0x0112] = 6
     kinds: dict[str, list[dict]] = {
@@ -46,15 +46,15 @@ def files() -> list[bytes]:
     return found
 
 
-WHOLE = files()
+INTACT = files()
 
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """A picture's bytes, some changed, some taken out or put in, perhaps cut short."""
-    content = bytearray(draw(st.sampled_from(WHOLE)))
+    """Draw the bytes of a picture with some changed, removed or inserted, and perhaps the end cut off."""
+    content = bytearray(draw(st.sampled_from(INTACT)))
     for _ in range(draw(st.integers(1, 8))):
-        # Most of what a decoder decides by is near the beginning.
+        # Most of what steers a decoder is near the beginning.
         place = draw(st.integers(0, min(len(content), 200) if draw(st.booleans()) else len(content)))
         length = draw(st.integers(0, 8))
         content[place : place + length] = draw(st.binary(min_size=0, max_size=12) | st.just(b"\xff" * length))
@@ -71,9 +71,9 @@ def damaged(draw: st.DrawFn) -> bytes:
 @given(damaged())
 def test_damaged_picture_is_read_or_refused(content: bytes) -> None:
     try:
-        picture = images.load(content, shorter_side=16)
+        image = images.load(content, shorter_side=16)
     except InvalidImage as error:
-        assert str(error).startswith("the picture ")
+        assert str(error).startswith("the photo ")
     else:
-        assert picture.mode == "RGB"
-        assert picture.width * picture.height <= images.MAX_PIXELS
+        assert image.mode == "RGB"
+        assert image.width * image.height <= images.MAX_PIXELS

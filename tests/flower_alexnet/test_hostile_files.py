@@ -1,4 +1,4 @@
-"""Small files that would take much: each is refused in words, in little memory and before long."""
+"""Small files that expand to much: each is refused with a reason, in bounded memory and time."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.conftest import PROJECT, drawn_flower, encoded
+from tests.support.photos import PROJECT, drawn_flower, encoded
 
 MEMORY = 500_000_000
-"""Bytes that reading a file may take at most."""
+"""Bytes of memory that reading a file may take at most."""
 
 HANGS = 60
-"""Seconds after which a file is taken to hang; each takes about one."""
+"""Seconds after which reading is taken to hang; each file takes about one."""
 
 READ = """
 import resource, sys
@@ -39,7 +39,7 @@ def chunk(name: bytes, content: bytes) -> bytes:
 
 
 def png_with(*chunks: bytes) -> bytes:
-    """A small PNG with more chunks after its header."""
+    """Return a small PNG with more chunks after its header."""
     whole = encoded(drawn_flower("roses"), "PNG")
     return whole[:33] + b"".join(chunks) + whole[33:]
 
@@ -49,28 +49,28 @@ def bomb(size: int = 200_000_000) -> bytes:
     return b"".join(compress.compress(bytes(1_000_000)) for _ in range(size // 1_000_000)) + compress.flush()
 
 
-def icon_of_a_large_picture() -> bytes:
-    """An icon that says it has 256x256 pixels, and holds a PNG of 13,000x13,000."""
+def icon_of_a_large_image() -> bytes:
+    """Return a Windows icon that announces 256x256 pixels and holds a PNG of 13,000x13,000."""
     inner = encoded(Image.new("1", (13_000, 13_000)), "PNG")
     return struct.pack("<HHHBBBBHHII", 0, 1, 1, 0, 0, 0, 0, 1, 32, len(inner), 22) + inner
 
 
-def icns_of_a_large_picture() -> bytes:
-    """The same for the icons of macOS."""
+def icns_of_a_large_image() -> bytes:
+    """Return a macOS icon that announces 256x256 pixels and holds a PNG of 13,000x13,000."""
     inner = encoded(Image.new("1", (13_000, 13_000)), "PNG")
     entry = b"ic08" + struct.pack(">I", 8 + len(inner)) + inner
     return b"icns" + struct.pack(">I", 8 + len(entry)) + entry
 
 
 def jpeg_of_many_passes() -> bytes:
-    """A progressive JPEG whose last pass comes ten thousand times."""
+    """Return a progressive JPEG whose last scan is repeated ten thousand times."""
     whole = encoded(Image.new("RGB", (4000, 4000)), "JPEG", progressive=True)
     last = whole.rindex(b"\xff\xda")
     return whole[:-2] + whole[last:-2] * 10_000 + whole[-2:]
 
 
 def tiff_that_loops() -> bytes:
-    """A TIFF whose first directory names itself as the next one, and as the one with its EXIF data."""
+    """Return a TIFF whose first directory names itself as the next one, and as that of its EXIF data."""
     entries = [
         (256, 4, 1, 10),
         (257, 4, 1, 10),
@@ -88,7 +88,7 @@ def tiff_that_loops() -> bytes:
 
 
 def tiff_of_many_strips() -> bytes:
-    """A TIFF that announces two billion strips."""
+    """Return a TIFF that announces two billion strips."""
     entries = [(256, 4, 1, 10), (257, 4, 1, 10), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 2**31 - 1, 8)]
     directory = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *entry) for entry in entries)
     return b"II*\0" + struct.pack("<I", 8) + directory + bytes(100)
@@ -103,8 +103,8 @@ FILES: dict[str, Callable[[], bytes]] = {
     "GIF of 65535x65535": lambda: b"GIF89a\xff\xff\xff\xff\xf0\0\0" + bytes(6) + b",\0\0\0\0\xff\xff\xff\xff\0\2",
     "BMP of a billion rows": lambda: b"BM" + struct.pack("<IIIIiiHH", 100, 0, 54, 40, 10, 2**30, 1, 24) + bytes(24),
     "WebP of 16383x4000": lambda: encoded(Image.new("RGB", (16_383, 4_000)), "WEBP", method=0),
-    "icon of a large picture": icon_of_a_large_picture,
-    "macOS icon of a large picture": icns_of_a_large_picture,
+    "icon of a large picture": icon_of_a_large_image,
+    "macOS icon of a large picture": icns_of_a_large_image,
     "JPEG of many passes": jpeg_of_many_passes,
     "TIFF that loops": tiff_that_loops,
     "TIFF of many strips": tiff_of_many_strips,
@@ -128,34 +128,34 @@ HARMLESS = {
     "animation of 20,000 pictures",
     "TIFF that loops",
 }
-"""Files whose picture is whole and may be read."""
+"""Files whose picture is intact and may be read."""
 
 
 def read(file: Path) -> tuple[str, int]:
-    """What a process of its own says of a file, and the bytes of memory that reading it took."""
+    """Read a file in a process of its own; return what it printed and the bytes of memory that reading took."""
     drawn_flower("roses").save(file.with_name("flower.png"))
     arguments = [sys.executable, "-c", READ, str(file), str(file.with_name("flower.png"))]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=HANGS, cwd=PROJECT)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    said, taken = done.stdout.splitlines()
-    return said, int(taken)
+    outcome, memory = done.stdout.splitlines()
+    return outcome, int(memory)
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_hostile_file_takes_little(kind: str, tmp_path: Path) -> None:
+def test_hostile_file_takes_little_memory(kind: str, tmp_path: Path) -> None:
     (tmp_path / "hostile.png").write_bytes(FILES[kind]())
-    said, taken = read(tmp_path / "hostile.png")
-    assert kind in HARMLESS or not said.startswith("read"), said
-    assert taken < MEMORY, said
+    outcome, memory = read(tmp_path / "hostile.png")
+    assert kind in HARMLESS or not outcome.startswith("read"), outcome
+    assert memory < MEMORY, outcome
 
 
 @pytest.mark.parametrize(
     ("mode", "size"),
     [("RGB", (9_000, 5_500)), ("RGBA", (9_000, 5_500)), ("I;16", (9_000, 5_500)), ("LA", (7_000, 7_000))],
 )
-def test_largest_pictures_take_little_more_than_their_pixels(mode: str, size: tuple[int, int], tmp_path: Path) -> None:
+def test_largest_images_take_little_more_than_their_pixels(mode: str, size: tuple[int, int], tmp_path: Path) -> None:
     Image.new(mode, size).save(tmp_path / "large.png", compress_level=1)
-    said, taken = read(tmp_path / "large.png")
-    assert said.startswith("read")
-    assert taken < MEMORY + 100_000_000
+    outcome, memory = read(tmp_path / "large.png")
+    assert outcome.startswith("read")
+    assert memory < MEMORY + 100_000_000

@@ -1,4 +1,4 @@
-"""Any picture becomes an upright RGB picture; anything else is refused in words."""
+"""Any picture becomes an upright RGB image; anything else raises an error that says why."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from flower_alexnet import (
     TruncatedImage,
     UnreadableImage,
     View,
-    catalog,
     images,
+    registry,
 )
-from tests.conftest import PROJECT, encoded
+from tests.support.photos import PROJECT, encoded
 
 
 @pytest.fixture
 def corner() -> Image.Image:
-    """40x20, blue, with a red upper left quarter."""
-    picture = Image.new("RGB", (40, 20), "blue")
-    picture.paste("red", (0, 0, 20, 10))
-    return picture
+    """Return a blue image of 40x20 pixels whose upper left quarter is red."""
+    image = Image.new("RGB", (40, 20), "blue")
+    image.paste("red", (0, 0, 20, 10))
+    return image
 
 
-def test_path_bytes_picture_and_array_are_the_same(corner: Image.Image, tmp_path: Path) -> None:
+def test_path_bytes_image_and_array_are_the_same(corner: Image.Image, tmp_path: Path) -> None:
     file = tmp_path / "corner.png"
     corner.save(file)
     for source in (file, str(file), file.read_bytes(), corner, np.asarray(corner)):
@@ -113,19 +113,19 @@ def test_tensor_of_any_size(size: tuple[int, int]) -> None:
     assert torch.allclose(tensor, torch.ones(()))
 
 
-def test_tensor_is_the_normalised_middle() -> None:
-    picture = Image.new("RGB", (300, 100), "black")
-    picture.paste("white", (100, 0, 200, 100))
-    middle = images.to_tensor(picture, Preprocessing(resize=100, crop=100, mean=(0, 0, 0), std=(0.5, 0.5, 0.5)))
-    assert torch.equal(middle, torch.full((1, 3, 100, 100), 2.0))
+def test_tensor_is_the_normalized_center() -> None:
+    image = Image.new("RGB", (300, 100), "black")
+    image.paste("white", (100, 0, 200, 100))
+    center = images.to_tensor(image, Preprocessing(resize=100, crop=100, mean=(0, 0, 0), std=(0.5, 0.5, 0.5)))
+    assert torch.equal(center, torch.full((1, 3, 100, 100), 2.0))
 
 
-def test_views_lie_where_they_say() -> None:
-    picture = Image.new("RGB", (300, 100), "black")
-    picture.paste("white", (200, 0, 300, 100))
-    picture.paste("red", (0, 0, 50, 100))
+def test_views_are_cropped_where_they_say() -> None:
+    image = Image.new("RGB", (300, 100), "black")
+    image.paste("white", (200, 0, 300, 100))
+    image.paste("red", (0, 0, 50, 100))
     views = (View(x=1), View(x=0), View(x=0, flip=True), View(zoom=0.1, x=1), View(zoom=2, x=1))
-    tensor = images.to_tensor(picture, Preprocessing(100, 80, (0, 0, 0), (1, 1, 1), views))
+    tensor = images.to_tensor(image, Preprocessing(100, 80, (0, 0, 0), (1, 1, 1), views))
     assert tensor.shape == (5, 3, 80, 80)
     right, left, mirrored, whole, corner = tensor
     assert right.min() == whole[..., 1:].min() == corner.min() == 1  # the white square ends at the right edge
@@ -146,7 +146,7 @@ def test_large_jpeg_is_decoded_no_larger_than_needed(tmp_path: Path) -> None:
     flower.resize((500, 333)).save(tmp_path / "small.jpg")
     assert images.load(tmp_path / "small.jpg", shorter_side=512).size == (500, 333)
 
-    classifier = catalog.load()
+    classifier = registry.load()
     whole = classifier(images.load(tmp_path / "large.jpg")).probabilities
     assert classifier(tmp_path / "large.jpg").probabilities == pytest.approx(whole, abs=0.01)
 
@@ -195,8 +195,8 @@ def test_kinds_of_file(kind: str) -> None:
     assert np.abs(np.asarray(loaded, dtype=float) - np.asarray(flower)).mean() < 10
 
 
-def profile_swapped(picture: Image.Image) -> bytes:
-    """A PNG whose profile says that what it calls red is green, and the reverse."""
+def profile_swapped(image: Image.Image) -> bytes:
+    """Return a PNG whose colour profile swaps red and green."""
     matrix = bytearray(ImageCms.ImageCmsProfile(images.SRGB).tobytes())
     table = {matrix[132 + 12 * i : 136 + 12 * i].decode(): 132 + 12 * i for i in range(matrix[131])}
     red, green = table["rXYZ"] + 4, table["gXYZ"] + 4
@@ -207,7 +207,7 @@ def profile_swapped(picture: Image.Image) -> bytes:
     for i in range(len(matrix) - 8):
         if matrix[i : i + 8] == "sRGB".encode("utf-16-be"):
             matrix[i : i + 8] = "swap".encode("utf-16-be")
-    return encoded(picture, "PNG", icc_profile=bytes(matrix))
+    return encoded(image, "PNG", icc_profile=bytes(matrix))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
@@ -223,7 +223,7 @@ def test_grey_and_damaged_profiles_do_no_harm() -> None:
         assert images.load(content).getpixel((4, 4)) == (10, 200, 30)
 
 
-def test_first_picture_of_an_animation() -> None:
+def test_first_image_of_an_animation() -> None:
     frames = [Image.new("RGB", (16, 16), colour) for colour in ("lime", "red", "red")]
     for kind in ("GIF", "PNG", "WEBP"):
         content = encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=50)

@@ -1,4 +1,4 @@
-"""The network is the seed's, and nothing but its own weights gets into it."""
+"""AlexNet is the network of the blog post, and loads no weights but its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from flower_alexnet import AlexNet, Config, InvalidWeights, ModelNotFound
 
-LISTING = """\
+BLOG_POST = """\
 AlexNet(
   (features): Sequential(
     (0): Conv2d(3, 48, kernel_size=(11, 11), stride=(4, 4), padding=(2, 2))
@@ -41,13 +41,14 @@ AlexNet(
     (6): Linear(in_features=2048, out_features=5, bias=True)
   )
 )"""
+"""What ``print`` shows of the blog post's network."""
 
 
-def test_network_is_the_seeds_layer_for_layer() -> None:
-    assert str(AlexNet()) == LISTING
+def test_network_is_that_of_the_blog_post_layer_for_layer() -> None:
+    assert str(AlexNet()) == BLOG_POST
 
 
-def test_network_has_14_6_million_parameters_under_the_seeds_names() -> None:
+def test_network_has_14_6_million_parameters_under_the_names_of_the_blog_post() -> None:
     network = AlexNet()
     assert sum(parameter.numel() for parameter in network.parameters()) == 14_591_685
     names = [f"features.{i}.{kind}" for i in (0, 3, 6, 8, 10) for kind in ("weight", "bias")]
@@ -66,7 +67,7 @@ def test_batch_norm_follows_each_convolution_in_place_of_its_bias() -> None:
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("size", [63, 128, 224, 300])
-def test_pictures_become_logits(batch_norm: bool, size: int) -> None:
+def test_images_become_logits(batch_norm: bool, size: int) -> None:
     assert AlexNet(batch_norm=batch_norm).eval()(torch.zeros(2, 3, size, size)).shape == (2, 5)
 
 
@@ -87,7 +88,7 @@ def test_round_trip_keeps_the_weights_to_float16(
 
 
 def damaged(folder: Path, to: Path, change: Callable[[dict[str, Tensor]], object]) -> Path:
-    """A copy of a model folder with changed tensors."""
+    """Copy a model folder and change its tensors."""
     shutil.copytree(folder, to, dirs_exist_ok=True)
     tensors = load_file(folder / "model.safetensors")
     change(tensors)

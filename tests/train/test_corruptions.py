@@ -1,4 +1,4 @@
-"""Corruptions are what they say, and the same each time."""
+"""Each corruption changes the photos, and in the same way each time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flower_alexnet import LABELS
-from tests.conftest import drawn_flower
+from tests.support.photos import drawn_flower
 from train.corruptions import CORRUPTIONS, corrupt
 
 

@@ -1,4 +1,4 @@
-"""The dataset is found or downloaded whole, split alike everywhere, and decoded once."""
+"""The dataset is found or downloaded completely, split in the same way everywhere, and decoded once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import torch
 
 from flower_alexnet import LABELS, dataset
 from flower_alexnet.dataset import InvalidDataset, Photo
-from tests.conftest import drawn_flower
+from tests.support.photos import drawn_flower
 from train import data
 from train.data import DecodedPhotos
 
@@ -92,7 +92,7 @@ def test_decoded_once_and_the_same_in_a_worker(
 
 
 class Archive:
-    """A server of one archive that can cut the connection, and remembers which ranges were asked for."""
+    """A server of one archive that can cut the connection and records the requested ranges."""
 
     def __init__(self) -> None:
         self.content = b""
@@ -125,12 +125,12 @@ class Archive:
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
             for number, name in enumerate(names):
-                picture = io.BytesIO()
-                drawn_flower(LABELS[number % 5], number).save(picture, "JPEG")
+                photo = io.BytesIO()
+                drawn_flower(LABELS[number % 5], number).save(photo, "JPEG")
                 member = tarfile.TarInfo(name)
-                member.size = picture.tell()
-                picture.seek(0)
-                tar.addfile(member, picture)
+                member.size = photo.tell()
+                photo.seek(0)
+                tar.addfile(member, photo)
         self.content = buffer.getvalue()
 
 
@@ -144,7 +144,7 @@ def archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
     it.server.server_close()
 
 
-def test_download_goes_on_where_it_stopped_and_is_kept(archive: Archive, tmp_path: Path) -> None:
+def test_download_is_resumed_and_kept(archive: Archive, tmp_path: Path) -> None:
     archive.cut_after = 10_000
     with pytest.raises(InvalidDataset, match="go on where it stopped"):
         data.find_or_download(archive.url, tmp_path)

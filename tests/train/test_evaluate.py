@@ -1,4 +1,4 @@
-"""Measurements agree with figures worked out by hand, and with the command."""
+"""Metrics agree with values worked out by hand, and with what the command prints."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from torch import Tensor
 
 from flower_alexnet import LABELS, Config, FlowerClassifier, dataset
 from flower_alexnet.dataset import Photo
-from tests.conftest import PROJECT
+from tests.support.photos import PROJECT
 from train import evaluate
 
 
 @pytest.fixture
 def unprepared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks run as they are, so that any module does as one."""
+    """Run networks unprepared, so that any module can stand in for one."""
     monkeypatch.setattr("flower_alexnet.classifier.prepare", lambda network: network)
 
 
 class RedIsSure(torch.nn.Module):
-    """Says roses with probability 0.9 for a red picture, and tulips with 0.6 for any other."""
+    """Gives roses a probability of 0.9 for a red image, and tulips one of 0.6 for any other."""
 
-    def features(self, pictures: Tensor) -> Tensor:
-        return pictures
+    def features(self, images: Tensor) -> Tensor:
+        return images
 
-    def classify(self, pictures: Tensor) -> Tensor:
+    def classify(self, images: Tensor) -> Tensor:
         red = torch.tensor([0.025, 0.025, 0.9, 0.025, 0.025]).log()
         other = torch.tensor([0.1, 0.1, 0.1, 0.1, 0.6]).log()
-        return torch.stack([red if picture[0].mean() > 0 else other for picture in pictures])
+        return torch.stack([red if image[0].mean() > 0 else other for image in images])
 
 
 def test_metrics_by_hand(tmp_path: Path, unprepared: None) -> None:
@@ -66,19 +66,19 @@ def test_metrics_by_hand(tmp_path: Path, unprepared: None) -> None:
     json.dumps(metrics)
 
 
-def test_pictures_of_no_flower_are_told_by_their_features(tmp_path: Path, unprepared: None) -> None:
+def test_images_of_no_flower_are_detected_by_their_features(tmp_path: Path, unprepared: None) -> None:
     class Brightness(RedIsSure):
-        def features(self, pictures: Tensor) -> Tensor:
-            pure = (pictures.mean((2, 3)) - torch.tensor([1, -1, -1])).abs().amax(1) < 1e-3
+        def features(self, images: Tensor) -> Tensor:
+            pure = (images.mean((2, 3)) - torch.tensor([1, -1, -1])).abs().amax(1) < 1e-3
             return torch.stack([pure, ~pure], 1)[..., None, None].float()
 
         def classify(self, features: Tensor) -> Tensor:
             return features.new_zeros(len(features), 5)
 
     Image.new("RGB", (70, 70), "red").save(tmp_path / "red.png")
-    references = torch.tensor([[1.0, 0.0]])
+    feature_bank = torch.tensor([[1.0, 0.0]])
     for threshold, kept in ((0.5, 0), (None, 1)):
-        classifier = FlowerClassifier(Brightness(), Config(threshold=threshold), references)  # type: ignore[arg-type]
+        classifier = FlowerClassifier(Brightness(), Config(threshold=threshold), feature_bank)  # type: ignore[arg-type]
         metrics = evaluate.evaluate(classifier, [Photo(tmp_path / "red.png", 2)])
         assert metrics["in_distribution"] == 1
         assert metrics["not_flowers"] == {"in_distribution": kept, "auroc": 1, "pictures": 245}
@@ -86,18 +86,18 @@ def test_pictures_of_no_flower_are_told_by_their_features(tmp_path: Path, unprep
 
 def test_calibration_error_by_chance_is_that_of_true_probabilities() -> None:
     probabilities = torch.tensor([[0.8, 0.2, 0, 0, 0]]).expand(40, 5).double()
-    # One bin: the mean distance of the share of 40 draws from 0.8, about 0.8 standard deviations.
+    # One bin: the mean distance of the fraction of 40 draws from 0.8 is about 0.8 standard deviations.
     expected = 0.798 * (0.8 * 0.2 / 40) ** 0.5
     assert evaluate._calibration_error_by_chance(probabilities) == pytest.approx(expected, rel=0.15)
 
 
-def test_threshold_keeps_the_share_asked_for() -> None:
+def test_threshold_keeps_95_percent_of_the_scores() -> None:
     scores = torch.randn(1000)
     kept = scores >= evaluate.fit_threshold(scores)
     assert kept.double().mean() == pytest.approx(0.95, abs=0.002)
 
 
-def test_unreadable_photo_is_named_and_left_out(
+def test_unreadable_photo_is_named_and_skipped(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, unprepared: None
 ) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"no picture")

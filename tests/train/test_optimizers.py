@@ -1,4 +1,4 @@
-"""The comparison of optimizers, on a recipe made short."""
+"""The comparison of optimizers, on a short recipe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from train.recipes import RECIPES, Recipe
 
 def test_four_runs_a_figure_and_a_table(flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     matplotlib.use("Agg")
-    monkeypatch.setitem(RECIPES, "seed", Recipe(epochs=1, size=64, resize=64, batch_size=16))
+    monkeypatch.setitem(RECIPES, "alexnet-baseline", Recipe(epochs=1, size=64, resize=64, batch_size=16))
     histories = optimizers.compare(flowers, tmp_path)
     assert list(histories) == ["sgd", "momentum", "adagrad", "adam"]
     assert len({history[-1]["train_loss"] for history in histories.values()}) == 4

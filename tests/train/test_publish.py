@@ -1,4 +1,4 @@
-"""Publishing and downloading by the unmodified huggingface_hub client, over HTTP, against a local Hub."""
+"""Publishing to and downloading from a local Hub by the unmodified huggingface_hub client, over HTTP."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ import torch
 from huggingface_hub import HfApi, ModelCard
 
 from flower_alexnet import FlowerClassifier
-from tests import hub_server
-from tests.conftest import PROJECT, drawn_flower
-from tests.hub_server import Hub
+from tests.support.hub import LARGE, File, Hub, Repo, serve_hub
+from tests.support.photos import PROJECT, drawn_flower
 
 TOKENS = {"hf_ann": "ann", "hf_bob": "bob"}
-SHIPPED = PROJECT / "weights" / "alexnet-seed"
+SHIPPED = PROJECT / "weights" / "alexnet-baseline"
 
 
 @pytest.fixture
 def hub() -> Iterator[Hub]:
-    with hub_server.serve() as server:
+    """Serve an empty Hub that knows the users Ann and Bob."""
+    with serve_hub() as server:
         server.tokens |= TOKENS
         yield server
 
 
 @pytest.fixture
 def environment(hub: Hub, tmp_path: Path) -> dict[str, str]:
-    """Ann at a machine whose Hub is the local one."""
+    """Return the environment variables of Ann, who is logged in to the local Hub."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     return {
         **kept,
@@ -46,8 +46,8 @@ def environment(hub: Hub, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of a shipped model folder, to be changed."""
-    return Path(shutil.copytree(SHIPPED, tmp_path / "alexnet-seed"))
+    """Copy a shipped model folder, which the test may change."""
+    return Path(shutil.copytree(SHIPPED, tmp_path / "alexnet-baseline"))
 
 
 def run(environment: dict[str, str], *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -119,7 +119,7 @@ def test_private_repository_is_hidden_from_others(
     assert classify(environment, "ann/secret", photo).returncode == 0
 
 
-def test_who_may_not_write_is_told_so(hub: Hub, environment: dict[str, str], folder: Path) -> None:
+def test_user_without_write_access_is_refused(hub: Hub, environment: dict[str, str], folder: Path) -> None:
     for token in ("hf_bob", "hf_wrong", ""):
         result = publish(environment, "model", str(folder), "ann/flowers", HF_TOKEN=token)
         assert result.returncode == 2
@@ -171,7 +171,7 @@ def test_connection_cut_while_uploading_publishes_nothing_and_the_retry_succeeds
     assert_no_traceback_nor_token(result)
     repo = hub.repos["model", "ann/flowers"]
     assert len(repo.commits) == 1
-    assert all(len(hub.objects[oid]) < hub_server.LARGE for oid in hub.uploads)
+    assert all(len(hub.objects[oid]) < LARGE for oid in hub.uploads)
     assert publish(environment, "model", str(folder), "ann/flowers").returncode == 0
     assert "model.safetensors" in repo.commits[repo.branches["main"]]
 
@@ -199,17 +199,17 @@ def test_space_holds_what_it_needs(hub: Hub, environment: dict[str, str]) -> Non
     repo = hub.repos["space", "ann/flowers"]
     assert repo.sdk == "gradio"
     files = repo.commits[repo.branches["main"]]
-    for name in ("app.py", "flower_alexnet/__init__.py", "weights/alexnet-seed/config.json"):
+    for name in ("app.py", "flower_alexnet/__init__.py", "weights/alexnet-baseline/config.json"):
         assert files[name].content == (PROJECT / name).read_bytes()
-    assert files["weights/alexnet-seed/model.safetensors"].large
+    assert files["weights/alexnet-baseline/model.safetensors"].large
 
-    old = hub_server.File(b"{}", large=False)
+    old = File(b"{}", large=False)
     repo.commit({**files, "weights/old/config.json": old, "notes.md": old}, "main")
     assert publish(environment, "space", "ann/flowers").returncode == 0
     assert set(repo.commits[repo.branches["main"]]) == {*files, "notes.md"}
 
 
-def test_what_cannot_be_downloaded_is_said_in_words(
+def test_failed_download_says_why(
     hub: Hub, environment: dict[str, str], folder: Path, photo: Path, tmp_path: Path
 ) -> None:
     def refused(repo: str, message: str, **changes: str) -> None:
@@ -223,8 +223,8 @@ def test_what_cannot_be_downloaded_is_said_in_words(
     refused("ann/flowers@v9", "has no branch, tag or commit v9")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "architecture": "ResNet"}))
-    other = hub_server.Repo("ann")
-    other.commit({file.name: hub_server.File(file.read_bytes(), large=False) for file in folder.iterdir()}, "main")
+    other = Repo("ann")
+    other.commit({file.name: File(file.read_bytes(), large=False) for file in folder.iterdir()}, "main")
     hub.repos["model", "ann/resnet"] = other
     refused("ann/resnet", "is not a configuration of this network (architecture")
     refused("ann/flowers", "cannot be reached", HF_ENDPOINT="http://127.0.0.1:9")
@@ -243,11 +243,11 @@ def test_pickle_in_place_of_safetensors_is_never_opened(
     torch.save({"features.0.weight": Bomb()}, tmp_path / "pytorch_model.bin")
     api = HfApi(hub.url, token="hf_ann")
     os.environ["HF_HUB_DISABLE_XET"] = "1"
-    repo = hub_server.Repo("ann")
+    repo = Repo("ann")
     repo.commit(
         {
-            "config.json": hub_server.File((SHIPPED / "config.json").read_bytes(), large=False),
-            "pytorch_model.bin": hub_server.File((tmp_path / "pytorch_model.bin").read_bytes(), large=True),
+            "config.json": File((SHIPPED / "config.json").read_bytes(), large=False),
+            "pytorch_model.bin": File((tmp_path / "pytorch_model.bin").read_bytes(), large=True),
         },
         "main",
     )
@@ -261,7 +261,7 @@ def test_pickle_in_place_of_safetensors_is_never_opened(
 
 
 def assert_no_traceback_nor_token(result: subprocess.CompletedProcess[str]) -> None:
-    said = result.stdout + result.stderr
-    assert "Traceback" not in said
-    assert not any(token in said for token in TOKENS)
-    assert "thrown while" not in result.stderr.splitlines()[-1]  # what the client says of its own tries comes before
+    output = result.stdout + result.stderr
+    assert "Traceback" not in output
+    assert not any(token in output for token in TOKENS)
+    assert "thrown while" not in result.stderr.splitlines()[-1]  # the client reports its retries before that

@@ -1,4 +1,4 @@
-"""python -m train: it learns, repeats itself, and goes on after any stop as if there had been none."""
+"""python -m train: it learns, is reproducible, and a resumed run gives the weights of an unbroken one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from flower_alexnet import FlowerClassifier, catalog, dataset
-from tests.conftest import PROJECT
+from flower_alexnet import FlowerClassifier, dataset, registry
+from tests.support.photos import PROJECT
 from train import checkpoint, engine, evaluate
 from train.recipes import RECIPES, InvalidRecipe, Recipe, check
 
@@ -25,7 +25,7 @@ SMALL = ["--size", "64", "--resize", "64", "--batch-size", "8", "--optimizer", "
 
 def command(flowers: Path, output: Path, *options: str) -> list[str]:
     return [
-        *(sys.executable, "-m", "train", "seed", "--data", str(flowers), "--output", str(output)),
+        *(sys.executable, "-m", "train", "alexnet-baseline", "--data", str(flowers), "--output", str(output)),
         *SMALL,
         *options,
     ]
@@ -33,7 +33,7 @@ def command(flowers: Path, output: Path, *options: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A cache of their own for the runs of this file."""
+    """Return the environment of the runs of this file, with a cache of their own."""
     return {**os.environ, "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
 
 
@@ -42,7 +42,7 @@ def run(arguments: list[str], environment: dict[str, str]) -> subprocess.Complet
 
 
 def start(arguments: list[str], environment: dict[str, str], *files: Path) -> subprocess.Popen[str]:
-    """A run that has begun: the files are there."""
+    """Start a run and wait until it has written some files."""
     process = subprocess.Popen(arguments, cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True)
     while not all(file.exists() for file in files):
         assert process.poll() is None, process.stderr and process.stderr.read()
@@ -52,7 +52,7 @@ def start(arguments: list[str], environment: dict[str, str], *files: Path) -> su
 
 @pytest.fixture(scope="module")
 def whole_run(flowers: Path, tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Path:
-    """The output of a run of four epochs that was never stopped."""
+    """Return the output of an unbroken run of four epochs."""
     output = tmp_path_factory.mktemp("runs") / "whole"
     result = run(command(flowers, output, "--epochs", "4"), environment)
     assert result.returncode == 0, result.stderr
@@ -79,7 +79,7 @@ def test_run_writes_a_complete_model_folder(whole_run: Path) -> None:
     assert metrics["test"]["accuracy"] == 1  # five colours are easily learnt
 
 
-def test_its_figures_are_those_of_the_files_it_wrote(whole_run: Path, flowers: Path) -> None:
+def test_its_metrics_are_those_of_the_files_it_wrote(whole_run: Path, flowers: Path) -> None:
     measured = evaluate.evaluate(FlowerClassifier.from_pretrained(whole_run), dataset.split(flowers)["validation"])
     stated = json.loads((whole_run / "metrics.json").read_text())["validation"]
     for one, other in zip(stated.pop("reliability"), measured.pop("reliability"), strict=True):
@@ -87,17 +87,17 @@ def test_its_figures_are_those_of_the_files_it_wrote(whole_run: Path, flowers: P
     assert stated == measured
 
 
-def test_its_model_works_as_a_shipped_one_does(whole_run: Path, flowers: Path) -> None:
+def test_its_model_is_loaded_as_a_shipped_one_is(whole_run: Path, flowers: Path) -> None:
     photo = flowers / "roses" / "1.jpg"
     assert FlowerClassifier.from_pretrained(whole_run)(photo).label == "roses"
-    assert catalog.load(str(whole_run))(photo).label == "roses"
+    assert registry.load(str(whole_run))(photo).label == "roses"
 
 
 @pytest.mark.parametrize("begun", [checkpoint.NAME, f"{checkpoint.NAME}.part", "model.part/model.safetensors"])
 def test_killed_run_resumes_to_the_same_weights(
     begun: str, whole_run: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    """Killed in an epoch, while it writes a checkpoint, or while it writes its model."""
+    """The run is killed in an epoch, while it writes a checkpoint, or while it writes its model."""
     output = tmp_path / "killed"
     train = command(flowers, output, "--epochs", "4")
     process = start(train, environment, output / checkpoint.NAME, output / begun)
@@ -119,7 +119,7 @@ def test_killed_run_resumes_to_the_same_weights(
     assert not list(output.glob("*.part"))
 
 
-def test_interrupted_run_says_how_to_go_on_and_repeats_itself(
+def test_interrupted_run_says_how_to_resume_and_is_reproducible(
     whole_run: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     output = tmp_path / "interrupted"
@@ -139,10 +139,12 @@ def assert_same_weights(one: Path, other: Path) -> None:
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_teacher_is_learnt_from(random_model: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+def test_network_learns_from_its_teacher(
+    random_model: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
     options = ("--epochs", "1", "--teacher", str(random_model))
     for share in ("0", "1"):
-        result = run(command(flowers, tmp_path / share, *options, "--distillation", share), environment)
+        result = run(command(flowers, tmp_path / share, *options, "--distillation-weight", share), environment)
         assert result.returncode == 0, result.stderr
     weights = [load_file(tmp_path / share / "model.safetensors")["classifier.6.bias"] for share in ("0", "1")]
     assert not torch.equal(*weights)
@@ -151,15 +153,15 @@ def test_teacher_is_learnt_from(random_model: Path, flowers: Path, tmp_path: Pat
     assert "nowhere is neither a folder here nor" in result.stderr
 
 
-def test_teachers_answer_is_its_probabilities(random_model: Path) -> None:
+def test_teacher_gives_its_probabilities(random_model: Path) -> None:
     classifier = FlowerClassifier.from_pretrained(random_model)
-    pictures = torch.rand(2, 3, 224, 224) * 2 - 1
+    images = torch.rand(2, 3, 224, 224) * 2 - 1
     with torch.inference_mode():
-        expected = torch.softmax(classifier.network(pictures), 1)
-    assert torch.allclose(engine.Teacher(str(random_model))(pictures), expected, atol=1e-5)
+        expected = torch.softmax(classifier.network(images), 1)
+    assert torch.allclose(engine.Teacher(str(random_model))(images), expected, atol=1e-5)
 
 
-def test_seeds_are_summed_up_in_the_card(
+def test_card_summarizes_runs_of_several_seeds(
     whole_run: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
@@ -249,6 +251,16 @@ def test_recipes_are_runnable_and_documented() -> None:
         check(Recipe(dropout=1.5))
 
 
+@pytest.mark.parametrize(
+    ("alias", "name"), [("baseline", "alexnet-baseline"), ("seed", "alexnet-baseline"), ("alexnet_bn", "alexnet-bn")]
+)
+def test_alias_stands_for_its_recipe(alias: str, name: str, environment: dict[str, str]) -> None:
+    result = run([sys.executable, "-m", "train", alias, "--help"], environment)
+    assert result.returncode == 0, result.stderr
+    assert f"python -m train {name} " in result.stdout
+    assert "--learning-rate" in result.stdout
+
+
 LAUNCHERS = {
     "accelerate": ["accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "-m"],
     "torchrun": ["torch.distributed.run", "--nproc_per_node", "2", "-m"],
@@ -257,14 +269,14 @@ LAUNCHERS = {
 
 @pytest.fixture(scope="module")
 def plain_run(flowers: Path, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
-    """What is measured in three epochs of one process in float32, without dropout."""
+    """Return the history of three epochs of one process in float32, without dropout."""
     output = tmp_path_factory.mktemp("runs") / "plain"
     result = run(command(flowers, output, *PLAIN), {**environment, **FLOAT32})
     assert result.returncode == 0, result.stderr
     return json.loads((output / "metrics.json").read_text())["history"]
 
 
-PLAIN = ["--epochs", "3", "--dropout", "0", "--zoom-out", "0.2", "--trivial-augment"]
+PLAIN = ["--epochs", "3", "--dropout", "0", "--zoom-out-prob", "0.2", "--trivial-augment"]
 FLOAT32 = {"ACCELERATE_MIXED_PRECISION": "no"}
 
 
@@ -306,8 +318,8 @@ def test_second_run_into_a_folder_is_refused(flowers: Path, environment: dict[st
         first.wait()
 
 
-def test_full_disk_is_told(flowers: Path, environment: dict[str, str], tmp_path: Path) -> None:
-    """A limit on the size of files stands in for the disk: photos fit, a checkpoint does not."""
+def test_full_disk_is_reported(flowers: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    """A limit on the size of files stands in for a full disk: photos fit, a checkpoint does not."""
     train = command(flowers, tmp_path / "run", "--epochs", "3")
     limited = run(["bash", "-c", 'ulimit -f 50000; exec "$@"', "bash", *train], environment)
     assert limited.returncode == 2
@@ -318,7 +330,7 @@ def test_full_disk_is_told(flowers: Path, environment: dict[str, str], tmp_path:
 
 
 @pytest.mark.parametrize("output", ["/proc/run", "{folder}/file/run"])
-def test_folder_that_cannot_be_written_to_is_told_at_once(
+def test_folder_that_cannot_be_written_to_is_reported_at_once(
     output: str, flowers: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
@@ -332,7 +344,7 @@ def test_folder_that_cannot_be_written_to_is_told_at_once(
 def test_damaged_and_lost_photos_are_named_and_counted(
     flowers: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """Of each class one photo is damaged; the test photos of one class vanish while the others are trained on."""
+    """One photo of each class is damaged; the test photos of one class are deleted during training."""
     data = tmp_path / "photos"
     shutil.copytree(flowers, data)
     for folder in data.iterdir():
@@ -352,7 +364,7 @@ def test_damaged_and_lost_photos_are_named_and_counted(
     assert all(f"left out {path}" in errors for path in lost)
 
 
-def test_worker_that_dies_is_told(flowers: Path, environment: dict[str, str], tmp_path: Path) -> None:
+def test_killed_worker_is_reported(flowers: Path, environment: dict[str, str], tmp_path: Path) -> None:
     code = f"""
 import os, sys, torch
 from train import __main__, augment

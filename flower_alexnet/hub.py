@@ -1,0 +1,70 @@
+"""Model repositories of the Hugging Face Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx2
+from huggingface_hub import hf_hub_download
+from huggingface_hub.constants import CONFIG_NAME, SAFETENSORS_SINGLE_FILE
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from flower_alexnet.config import read_config
+from flower_alexnet.model import FEATURE_BANK, ModelNotFound
+
+
+def download(repo_id: str, revision: str | None = None) -> Path:
+    """Download a repository's configuration and weights, or find them in the Hub's cache, and return their folder.
+
+    Args:
+        repo_id: such as ``"user/flowers"``.
+        revision: branch, tag or commit; the main branch if not given.
+
+    Raises:
+        ModelNotFound: the repository, the revision or a file is missing or cannot be reached.
+        InvalidConfig: its ``config.json`` is damaged.
+    """
+    at = f"{repo_id} at {revision}" if revision else repo_id
+    try:
+        config = hf_hub_download(repo_id, CONFIG_NAME, revision=revision)
+        folder = Path(config).parent
+        hf_hub_download(repo_id, SAFETENSORS_SINGLE_FILE, revision=folder.name)
+        if read_config(folder).threshold is not None:
+            hf_hub_download(repo_id, FEATURE_BANK, revision=folder.name)
+        return folder
+    except HFValidationError as error:
+        raise ModelNotFound(
+            f"{repo_id} is neither a folder here nor the id of a repository, which is written user/name."
+        ) from error
+    except GatedRepoError as error:
+        raise ModelNotFound(
+            f"{repo_id} is gated: ask for access on its page, then log in with `hf auth login` or set HF_TOKEN."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelNotFound(
+            f"There is no folder {repo_id} here and no such repository on the Hub, or it is private: "
+            "check the name, or log in with `hf auth login` or set HF_TOKEN."
+        ) from error
+    except RevisionNotFoundError as error:
+        raise ModelNotFound(f"{repo_id} has no branch, tag or commit {revision}.") from error
+    except LocalEntryNotFoundError as error:
+        raise ModelNotFound(
+            f"There is no folder {repo_id} here, the Hub cannot be reached, and {at} was not downloaded before."
+        ) from error
+    except EntryNotFoundError as error:
+        raise ModelNotFound(
+            f"{at} on the Hub lacks {CONFIG_NAME}, {SAFETENSORS_SINGLE_FILE} or {FEATURE_BANK}; "
+            "weights in another format are not read: a pickle can run any program."
+        ) from error
+    except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
+        raise ModelNotFound(
+            f"{at} could not be downloaded ({error}). Run the same command again: the download is resumed."
+        ) from error

@@ -1,0 +1,72 @@
+"""The endpoints for programs, which are tools for language models as well. Labels and errors are in English."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flower_alexnet import batch
+from flower_alexnet.page import answers
+from flower_alexnet.page.answers import DEFAULT, Photo, prediction_fields, without_paths
+
+
+def classify(image: Photo, model: str = DEFAULT or "") -> dict[str, float]:
+    """Name the flower in a photo: return the probability of daisy, dandelion, roses, sunflowers and tulips.
+
+    Args:
+        image: the photo.
+        model: name of a model in the list.
+
+    Returns:
+        The probability, 0-1, of each of the five flowers.
+    """
+    return answers.predict(image, model, "en").probabilities
+
+
+def explain(image: Photo, label: str = "", model: str = DEFAULT or "") -> Any:
+    """Show where in a photo the network looked (Grad-CAM): the photo under a color map, yellow where it looked most.
+
+    Args:
+        image: the photo.
+        label: what to look for: daisy, dandelion, roses, sunflowers or tulips; the model's own answer if empty.
+        model: name of a model in the list.
+
+    Returns:
+        The photo under the color map.
+    """
+    return answers.explain(image, label, model, "en").overlay
+
+
+def compare(image: Photo) -> list[dict[str, Any]]:
+    """Ask every model which flower a photo shows.
+
+    Args:
+        image: the photo.
+
+    Returns:
+        A row for each model: its label, its probability (0-1), whether the photo looks like one of the five flowers,
+        all five probabilities and the milliseconds it took, or the problem that kept it from answering.
+    """
+    return [
+        {
+            "model": answer.model,
+            **prediction_fields(answer.prediction, without_paths(answer.problem)),
+            "milliseconds": answer.milliseconds,
+        }
+        for answer in answers.compare_models(image, "en")
+    ]
+
+
+def classify_batch(files: list[dict[str, Any]] | None, model: str = DEFAULT or "") -> list[dict[str, Any]]:
+    """Name the flower in each of many photos. A photo that cannot be used gets a row that says why.
+
+    Args:
+        files: photos, and zips of photos; at most 500 in all.
+        model: name of a model in the list.
+
+    Returns:
+        A row for each photo, in order: its name, its label, its probability (0-1), whether it looks like one of the
+        five flowers and all five probabilities, or the problem with it.
+    """
+    photos = answers.collect(files, "en")
+    rows = batch.classify(answers.load(model, "en"), photos)
+    return [{"photo": row.name, **prediction_fields(row.prediction, row.problem)} for row in rows]

@@ -1,0 +1,61 @@
+"""Middleware that allows the requests the page needs, and nothing else that Gradio serves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+MAX_FILE = 100_000_000
+"""Bytes of the largest file that is accepted: a photo, or a zip of them."""
+
+MAX_UPLOAD = 1_000_000_000
+"""Bytes of all files that are uploaded in one request."""
+
+MAX_REQUEST = 25_000_000
+"""Bytes of any other request; the largest hold photos that language models send as text."""
+
+REACHABLE = re.compile(
+    r"""/(
+        config/? | theme\.css | favicon\.ico | robots\.txt | manifest\.json | pwa_icon(/\d+)?
+        | (assets|static|svelte)/.*
+        | gradio_api/(
+            info/? | openapi\.json | app_id/? | login_check/? | startup-events | theme\.css
+            | upload | upload_progress | file=(?!https?:).*
+            | queue/(join|data|status) | run/predict/? | cancel | reset/? | heartbeat/.* | mcp(/.*)?
+        )
+    )?""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Paths of the page, of what it loads and requests, and of the tools for language models; endpoints are added."""
+
+
+class Guard:
+    """Answer 404 to paths that are neither ``REACHABLE`` nor of an endpoint, and 413 to requests that are too large.
+
+    Args:
+        app: the application that answers all other requests.
+        endpoints: names of the endpoints for programs.
+    """
+
+    def __init__(self, app: ASGIApp, endpoints: Iterable[str]) -> None:
+        self.app = app
+        self.endpoint = re.compile(
+            rf"/gradio_api/call/({'|'.join(map(re.escape, endpoints))})/?([^/]+)?", re.IGNORECASE
+        )
+        self.upload = RequestBodyLimitMiddleware(app, MAX_UPLOAD)
+        self.request = RequestBodyLimitMiddleware(app, MAX_REQUEST)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a request, or pass it on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif not (REACHABLE.fullmatch(scope["path"]) or self.endpoint.fullmatch(scope["path"])):
+            await PlainTextResponse("Not found", 404)(scope, receive, send)
+        elif scope["path"] == "/gradio_api/upload":
+            await self.upload(scope, receive, send)
+        else:
+            await self.request(scope, receive, send)

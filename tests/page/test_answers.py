@@ -1,0 +1,47 @@
+"""Predictions, models and errors in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from flower_alexnet import LABELS, Prediction, __main__
+from flower_alexnet.page.answers import in_words, model_title
+from flower_alexnet.page.translations import LANGUAGES
+from flower_alexnet.registry import Model
+
+
+def test_prediction_in_words() -> None:
+    sure, unsure = {"roses": 0.97, "tulips": 0.03}, {"roses": 0.48, "tulips": 0.27, "daisy": 0.25}
+    assert in_words(Prediction(sure), "en") == "Rose, 97%"
+    assert in_words(Prediction(unsure), "en") == "Not sure: maybe a rose (48%)"
+    assert in_words(Prediction(sure, in_distribution=False), "en") == "This does not look like one of the five flowers"
+
+
+def test_prediction_in_words_of_other_languages() -> None:
+    rest = dict.fromkeys(LABELS[:4], 0.0)
+    assert in_words(Prediction({**rest, "tulips": 0.97}), "de") == "Tulpe, 97%"
+    assert in_words(Prediction({**rest, "tulips": 0.4}), "zh-CN") == "不确定：可能是郁金香（40%）"
+    assert in_words(Prediction({**rest, "tulips": 0.97}, in_distribution=False), "es").startswith("No parece")
+
+
+def test_title_of_a_model_gives_its_accuracy() -> None:
+    assert model_title(Model("good", 0.75, 0.8), "en") == "good (75.0% on test)"
+    assert model_title(Model("fair", 0.85, 0.6), "en") == "fair (85.0% on test)"
+    assert (
+        model_title(Model("broken", 0.9, 0.9, problem="model.safetensors is damaged"), "en") == "broken (unavailable)"
+    )
+    assert model_title(Model("new"), "en") == "new (accuracy not measured)"
+
+
+@pytest.mark.parametrize("probability", [0.3, 0.4999, 0.5, 0.97, 0.994, 0.9951, 1.0])
+@pytest.mark.parametrize("in_distribution", [True, False])
+@pytest.mark.parametrize("label", LABELS)
+def test_command_line_gives_the_same_answer(label: str, probability: float, in_distribution: bool) -> None:
+    rest = dict.fromkeys(LABELS, (1 - probability) / 5)
+    prediction = Prediction({**rest, label: probability}, in_distribution)
+    assert __main__._answer(prediction) == in_words(prediction, "en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_title_of_a_model_of_the_hub_is_its_name(language: str) -> None:
+    assert model_title(Model("ann/flowers@v1", shipped=False), language) == "ann/flowers@v1"

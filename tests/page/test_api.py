@@ -1,0 +1,223 @@
+"""The endpoints of the served page: for programs, for curl and for language models."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import shutil
+import subprocess
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from mcp import ClientSession
+from mcp.client.streamable_http import streamablehttp_client
+from mcp.types import CallToolResult, ImageContent, TextContent, Tool
+from PIL import Image
+
+import app
+from flower_alexnet import LABELS, dataset, registry
+from flower_alexnet.page import uploads
+from tests.support.photos import PROJECT, drawn_flower
+from tests.support.server import Server, serve
+
+EXAMPLE = PROJECT / "examples" / "sunflowers.webp"
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> Client:
+    return Client(server.url, verbose=False)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    file = tmp_path / "flower.jpg"
+    drawn_flower("sunflowers", size=(400, 300)).save(file)
+    return file
+
+
+def probabilities(answer: dict) -> dict[str, float]:
+    return {entry["label"]: entry["confidence"] for entry in answer["confidences"]}
+
+
+def test_classify_returns_the_probabilities_of_the_library(client: Client, photo: Path) -> None:
+    expected = registry.load()(photo).probabilities
+    answer = client.predict(image=handle_file(str(photo)), api_name="/classify")
+    assert probabilities(answer) == pytest.approx(expected, abs=1e-6)
+    for model in registry.shipped_models():
+        answer = client.predict(image=handle_file(str(photo)), model=model.name, api_name="/classify")
+        assert probabilities(answer) == pytest.approx(registry.load(model.name)(photo).probabilities, abs=1e-6)
+
+
+def test_classify_a_photo_of_each_class(client: Client, real_photos: Path) -> None:
+    for label in range(len(LABELS)):
+        photo = next(photo for photo in dataset.split(real_photos)["test"] if photo.label == label)
+        answer = client.predict(image=handle_file(str(photo.path)), api_name="/classify")
+        assert set(probabilities(answer)) == set(LABELS)
+        assert sum(probabilities(answer).values()) == pytest.approx(1)
+
+
+def test_endpoints_say_why_they_refuse(client: Client, photo: Path, server: Server) -> None:
+    content = photo.read_bytes()
+    for bad, message in ((b"", "empty"), (b"text", "not a picture"), (content[: len(content) // 2], "cut short")):
+        photo.write_bytes(bad)
+        for endpoint in ("/classify", "/explain", "/compare"):
+            with pytest.raises(AppError, match=message):
+                client.predict(image=handle_file(str(photo)), api_name=endpoint)
+    for endpoint in ("/classify", "/explain", "/compare"):
+        with pytest.raises(AppError, match="Choose a photo"):
+            client.predict(image=None, api_name=endpoint)
+    with pytest.raises(AppError, match="Choose photos"):
+        client.predict(files=[], api_name="/classify_batch")
+    photo.write_bytes(content)
+    for model in ("nothing", "../weights/alexnet-baseline", ["alexnet-baseline"], None):
+        with pytest.raises(AppError, match="Choose a model"):
+            client.predict(image=handle_file(str(photo)), model=model, api_name="/classify")
+    with pytest.raises(AppError, match="There is no label orchid"):
+        client.predict(image=handle_file(str(photo)), label="orchid", api_name="/explain")
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_explain_colours_the_photo(client: Client) -> None:
+    plain = np.asarray(Image.open(EXAMPLE).convert("RGB"), dtype=float)
+    overlays = []
+    for label in ("sunflowers", "daisy"):
+        answer = client.predict(image=handle_file(str(EXAMPLE)), label=label, api_name="/explain")
+        overlays.append(np.asarray(Image.open(answer["path"] if isinstance(answer, dict) else answer), dtype=float))
+        assert overlays[-1].shape == plain.shape
+        assert np.abs(overlays[-1] - plain).mean() > 5
+    assert np.abs(overlays[0] - overlays[1]).mean() > 1
+
+
+def test_compare_runs_every_model(client: Client) -> None:
+    rows = client.predict(image=handle_file(str(EXAMPLE)), api_name="/compare")
+    assert [row["model"] for row in rows] == [model.name for model in registry.shipped_models()]
+    for row in rows:
+        assert row["probabilities"] == pytest.approx(registry.load(row["model"])(EXAMPLE).probabilities, abs=1e-6)
+        assert row["milliseconds"] > 0
+
+
+def test_classify_batch_has_a_row_for_each_file(client: Client, tmp_path: Path, photo: Path) -> None:
+    (tmp_path / "note.png").write_text("not a picture")
+    with zipfile.ZipFile(tmp_path / "more.zip", "w") as archive:
+        archive.write(EXAMPLE, "folder/one.webp")
+        archive.writestr("folder/two.jpg", b"\xff\xd8 cut")
+    files = [handle_file(str(tmp_path / name)) for name in ("flower.jpg", "note.png", "more.zip")]
+    rows = client.predict(files=files, api_name="/classify_batch")
+    assert [row["photo"] for row in rows] == [
+        "flower.jpg",
+        "note.png",
+        "more.zip/folder/one.webp",
+        "more.zip/folder/two.jpg",
+    ]
+    assert rows[0]["probabilities"] == pytest.approx(registry.load()(photo).probabilities, abs=1e-6)
+    assert "not a picture" in rows[1]["problem"]
+    assert rows[2]["label"] == "sunflowers"
+    assert "two.jpg" in rows[3]["problem"]
+
+
+def test_only_what_is_documented_can_be_called(client: Client) -> None:
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(endpoints) == {"/classify", "/explain", "/compare", "/classify_batch"}
+    assert all(endpoint["description"] for endpoint in endpoints.values())
+    with pytest.raises(ValueError, match="answer"):
+        client.predict(None, "alexnet-bn", api_name="/answer")
+
+
+async def ask_tools(url: str, picture: bytes) -> tuple[list[Tool], CallToolResult, CallToolResult]:
+    """List the tools, and call two of them with a picture that is sent as text."""
+    image = f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
+    address = f"{url.rstrip('/')}/gradio_api/mcp/"
+    async with streamablehttp_client(address) as (read, write, _), ClientSession(read, write) as session:
+        await session.initialize()
+        tools = (await session.list_tools()).tools
+        name = {tool.name.removeprefix("flower_alexnet_"): tool.name for tool in tools}
+        classified = await session.call_tool(name["classify"], {"image": image})
+        explained = await session.call_tool(name["explain"], {"image": image, "label": "daisy"})
+        return tools, classified, explained
+
+
+def test_tools_for_language_models(server: Server) -> None:
+    tools, classified, explained = asyncio.run(ask_tools(server.url, EXAMPLE.read_bytes()))
+    assert len(tools) == 4
+    for tool in tools:
+        assert tool.description
+        assert all("description" in field for field in tool.inputSchema["properties"].values())
+    assert isinstance(classified.content[0], TextContent)
+    assert "sunflowers" in classified.content[0].text
+    assert any(isinstance(part, ImageContent) for part in explained.content)
+
+
+def readme_examples(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.+?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
+
+
+def test_readme_examples_for_programs_run(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (photo,) = [code for code in readme_examples("python") if "gradio_client" in code]
+    (curl,) = [code for code in readme_examples("bash") if "curl" in code]
+    (tmp_path / "photo.jpg").write_bytes(EXAMPLE.read_bytes())
+    namespace: dict[str, Any] = {}
+    exec(photo.replace("http://127.0.0.1:7860", server.url).replace('"photo.jpg"', repr(str(EXAMPLE))), namespace)
+    assert "sunflowers" in capsys.readouterr().out
+    answer = subprocess.run(
+        ["bash", "-c", curl.replace("http://127.0.0.1:7860", server.url)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "sunflowers" in answer.stdout
+
+
+def test_photos_are_deleted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What visitors send is deleted after a while, here of two seconds; the examples stay."""
+    assert sum(uploads.DELETE_CACHE) <= 3600
+    monkeypatch.setattr(uploads, "DELETE_CACHE", (1, 2))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    monkeypatch.setattr("gradio.mcp.DEFAULT_TEMP_DIR", str(tmp_path / "uploads"))
+    page = app.launch(prevent_thread_lock=True, quiet=True)
+    try:
+        kept = files_in(tmp_path / "uploads")
+        assert len(kept) >= len(LABELS)
+        drawn_flower("roses", size=(333, 222)).save(tmp_path / "private.png")
+        client = Client(page.local_url, verbose=False)
+        for endpoint in ("/classify", "/explain"):
+            client.predict(image=handle_file(str(tmp_path / "private.png")), api_name=endpoint)
+        assert asyncio.run(ask_tools(page.local_url, (tmp_path / "private.png").read_bytes()))
+        assert len(files_in(tmp_path / "uploads")) > len(kept) + 2
+        deadline = time.monotonic() + 20
+        while left := files_in(tmp_path / "uploads") - kept:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.5)
+        assert files_in(tmp_path / "uploads") == kept
+    finally:
+        page.close()
+
+
+def files_in(folder: Path) -> set[Path]:
+    return {file for file in folder.rglob("*") if file.is_file()}
+
+
+def test_broken_model_is_shown_as_unavailable_without_the_servers_paths(tmp_path: Path) -> None:
+    """Serve a copy of the project in which the weights of one model are truncated."""
+    project = tmp_path / "project"
+    for folder in ("flower_alexnet", "examples", "weights"):
+        shutil.copytree(PROJECT / folder, project / folder)
+    shutil.copy(PROJECT / "app.py", project)
+    broken = registry.shipped_models()[-1].name
+    weights = project / "weights" / broken / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with serve("app.py", project=project) as server:
+        client = Client(server.url, verbose=False)
+        *rest, problem = client.predict(image=handle_file(str(EXAMPLE)), api_name="/compare")
+        assert all(row["label"] == "sunflowers" for row in rest)
+        assert problem["model"] == broken
+        assert problem["problem"].startswith(f"{broken}/model.safetensors is damaged")
+        with pytest.raises(AppError, match=f"^{broken}/model.safetensors is damaged"):
+            client.predict(image=handle_file(str(EXAMPLE)), model=broken, api_name="/classify")

@@ -1,0 +1,162 @@
+"""Serve a page in a process of its own, and send it requests from many users at once."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+from gradio_client import Client
+
+from tests.support.photos import PROJECT
+
+STARTS_WITHIN = 120
+"""Seconds after which a page that does not answer is taken to have failed."""
+
+
+@dataclass
+class Server:
+    """A page that is being served.
+
+    Args:
+        url: its address.
+        process: the process that serves it.
+        folder: the folder of its temporary files, visitors' photos among them.
+        started_in: seconds from the start of the process to the first answer.
+        log: the file with its standard output and standard error.
+    """
+
+    url: str
+    process: psutil.Process
+    folder: Path
+    started_in: float
+    log: Path
+
+    def memory(self) -> int:
+        """Return the bytes of memory that belong to the process alone (its unique set size)."""
+        return self.process.memory_full_info().uss
+
+
+@contextmanager
+def serve(
+    *arguments: str,
+    environment: Mapping[str, str] = os.environ,
+    project: Path = PROJECT,
+    python: str = sys.executable,
+) -> Iterator[Server]:
+    """Serve a page on a free port until the context ends.
+
+    Args:
+        arguments: what follows ``python`` on the command line that serves the page.
+        environment: the environment variables of the process, beside those for its port and its temporary files.
+        project: the folder in which the command runs.
+        python: the interpreter.
+
+    Raises:
+        RuntimeError: the page does not answer within ``STARTS_WITHIN``; the message holds what it printed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        log, port = Path(folder) / "log.txt", free_port()
+        variables = {**environment, "GRADIO_SERVER_PORT": str(port), "PYTHONUNBUFFERED": "1", "TMPDIR": folder}
+        variables.pop("GRADIO_TEMP_DIR", None)  # the page makes one of its own
+        started = time.perf_counter()
+        with log.open("w") as output:
+            process = psutil.Popen(
+                [python, *arguments], cwd=project, env=variables, stdout=output, stderr=subprocess.STDOUT
+            )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_for(url, process, log)
+            yield Server(url, process, Path(folder), time.perf_counter() - started, log)
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                process.terminate()
+            process.wait(30)
+
+
+def free_port() -> int:
+    """Return a TCP port that is free on this machine."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def _wait_for(url: str, process: psutil.Popen, log: Path) -> None:
+    end = time.perf_counter() + STARTS_WITHIN
+    while time.perf_counter() < end and process.poll() is None:
+        with suppress(httpx.HTTPError):
+            if httpx.get(url).is_success:
+                return
+        time.sleep(0.02)
+    raise RuntimeError(f"{url} does not answer:\n{log.read_text()}")
+
+
+@dataclass
+class Load:
+    """The outcome of requests that many users sent at once.
+
+    Args:
+        seconds: time from the first request to the last answer.
+        latencies: seconds that each successful request took.
+        answers: the number of the user, and the answer, of each successful request.
+        errors: the number of the user, and the message, of each failed request.
+        peak: highest memory of the server meanwhile, in bytes.
+    """
+
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    answers: list[tuple[int, object]] = field(default_factory=list)
+    errors: list[tuple[int, str]] = field(default_factory=list)
+    peak: int = 0
+
+
+def ask(server: Server, api_name: str, requests: Sequence[Sequence[object]], seconds: float, most: int = 0) -> Load:
+    """Let users send requests at the same time, each user one request after another.
+
+    Args:
+        server: the page.
+        api_name: the endpoint.
+        requests: for each user, the arguments of the request that this user repeats.
+        seconds: time after which no new request is sent.
+        most: largest number of requests of all users together; 0 sets no limit.
+    """
+    load = Load()
+    # Certificates are not needed, and reading them anew for each request would take longer than the server does.
+    clients = [Client(server.url, verbose=False, ssl_verify=False) for _ in requests]
+    end = time.perf_counter() + seconds
+    budget = iter(range(most or sys.maxsize))
+    lock = threading.Lock()
+
+    def use(user: int) -> None:
+        while time.perf_counter() < end:
+            with lock:
+                if next(budget, None) is None:
+                    return
+            started = time.perf_counter()
+            try:
+                answer = clients[user].predict(*requests[user], api_name=api_name)
+            except Exception as error:  # any failure counts: a user would see it
+                load.errors.append((user, str(error)))
+            else:
+                load.latencies.append(time.perf_counter() - started)
+                load.answers.append((user, answer))
+
+    users = [threading.Thread(target=use, args=(user,)) for user in range(len(requests))]
+    started = time.perf_counter()
+    for user in users:
+        user.start()
+    while any(user.is_alive() for user in users):
+        load.peak = max(load.peak, server.memory())
+        time.sleep(0.2)
+    load.seconds = time.perf_counter() - started
+    return load
