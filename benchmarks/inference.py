@@ -24,8 +24,8 @@ from tqdm import tqdm
 from benchmarks.measure import machine, medians, photos, table
 from benchmarks.reference import Reference
 from flower_alexnet import AlexNet, dataset, images, registry
-from flower_alexnet.classifier import BATCH_SIZE
-from flower_alexnet.inference import EXECUTOR, prepare
+from flower_alexnet.classifier import BATCH_SIZE, load_classifier
+from flower_alexnet.inference import FORWARD_THREAD, prepare
 
 MODELS = ("alexnet-bn", "alexnet-baseline")
 """The default model, with four views per photo, and one with a single view, as the reference has."""
@@ -51,7 +51,7 @@ def end_to_end(seconds: float) -> str:
     """Return a table of the time from file to probabilities, in ms per photo."""
     rows = []
     for model in MODELS:
-        classifier = registry.load(model)
+        classifier = load_classifier(model)
         reference = Reference(classifier.network, classifier.config)
         views = len(classifier.config.preprocessing.views)
         for size, count in (("500x333", 1), ("12 megapixels", 1), ("500x333", BATCH_SIZE)):
@@ -71,8 +71,8 @@ def forward(seconds: float) -> str:
     """Return a table of the time from float32 images to logits, in ms per forward pass."""
     rows = []
     for model in MODELS:
-        network = registry.load(model).network
-        prepared, session = (EXECUTOR.submit(make, network).result() for make in (prepare, onnx_session))
+        network = load_classifier(model).network
+        prepared, session = (FORWARD_THREAD.submit(make, network).result() for make in (prepare, onnx_session))
         for batch_size in (1, 4, BATCH_SIZE):
             eager, onnx, ours = _milliseconds(network, prepared, session, batch_size, seconds)
             rows.append((model, batch_size, eager, onnx, ours, eager / ours, ours / onnx))
@@ -92,8 +92,8 @@ def forward(seconds: float) -> str:
 
 def plot(file: Path, seconds: float) -> None:
     """Plot the forward time per image over the batch size."""
-    network = registry.load(MODELS[0]).network
-    prepared, session = (EXECUTOR.submit(make, network).result() for make in (prepare, onnx_session))
+    network = load_classifier(MODELS[0]).network
+    prepared, session = (FORWARD_THREAD.submit(make, network).result() for make in (prepare, onnx_session))
     batch_sizes = [1, 2, 4, 8, 16, 32, 64, 128]
     measured = [_milliseconds(network, prepared, session, batch_size, seconds) for batch_size in batch_sizes]
     figure, axes = pyplot.subplots(figsize=(7, 4), layout="constrained")
@@ -114,7 +114,7 @@ def _milliseconds(
 ) -> list[float]:
     """Return the median ms per forward pass of eager float32, ONNX Runtime, and this project."""
     inputs = torch.randn(batch_size, 3, 224, 224)
-    channels_last = EXECUTOR.submit(inputs.contiguous, memory_format=torch.channels_last).result()
+    channels_last = FORWARD_THREAD.submit(inputs.contiguous, memory_format=torch.channels_last).result()
     candidates: dict[str, Callable[[], object]] = {
         "eager": partial(_run, network, inputs),
         "onnx": partial(session.run, None, {"images": inputs.numpy()}),
@@ -131,7 +131,7 @@ def _run(network: torch.nn.Module, inputs: Tensor) -> Tensor:
 
 def _in_executor(function: Callable[[], object]) -> object:
     """Run a function in the library's executor; a second thread's OpenMP workers would slow down both."""
-    return EXECUTOR.submit(function).result()
+    return FORWARD_THREAD.submit(function).result()
 
 
 def onnx_session(network: torch.nn.Module) -> onnxruntime.InferenceSession:
@@ -158,11 +158,11 @@ def agreement(folder: Path) -> str:
     photos = [photo.path for photo in dataset.all_photos(folder)]
     rows = []
     for model in registry.shipped_models():
-        classifier = registry.load(model.name)
+        classifier = load_classifier(model.name)
         changed, largest = 0, 0.0
         for path, prediction in zip(tqdm(photos, desc=model.name, leave=False), classifier.stream(photos), strict=True):
             views = images.to_tensor(images.load(path), classifier.config.preprocessing)
-            logits = EXECUTOR.submit(_run, classifier.network, views).result().mean(0).double()
+            logits = FORWARD_THREAD.submit(_run, classifier.network, views).result().mean(0).double()
             expected = torch.softmax(logits / classifier.config.temperature, 0)
             found = torch.tensor(list(prediction.probabilities.values()), dtype=torch.float64)
             changed += int(found.argmax() != expected.argmax())

@@ -6,9 +6,9 @@ import gradio as gr
 from PIL import Image
 
 from benchmarks.reference import Reference
-from flower_alexnet import registry
+from flower_alexnet.classifier import load_classifier
 
-classifier = registry.load("alexnet-bn")
+classifier = load_classifier("alexnet-bn")
 reference = Reference(classifier.network, classifier.config)
 
 

@@ -20,7 +20,8 @@ from gradio_client import handle_file
 from PIL import Image
 
 from benchmarks.measure import SIZES, machine, photo, table
-from flower_alexnet import InvalidImage, registry
+from flower_alexnet import InvalidImage
+from flower_alexnet.classifier import load_classifier
 from tests.support.server import Load, Server, ask, serve
 
 KEPT = 45
@@ -123,7 +124,7 @@ def _check(load: Load, files: Sequence[Path]) -> tuple[Counter[str], list[str]]:
 def _expected(file: Path) -> dict[str, float] | str:
     """Return the library's probabilities for a file, or its error message."""
     try:
-        return registry.load()(file).probabilities
+        return load_classifier()(file).probabilities
     except InvalidImage as error:
         return str(error)
 

@@ -1,12 +1,12 @@
 """Name the flower in a photo with AlexNet.
 
 >>> from flower_alexnet import FlowerClassifier
->>> prediction = FlowerClassifier.from_pretrained("weights/alexnet-bn")("photo.jpg")
+>>> prediction = FlowerClassifier.from_pretrained()("photo.jpg")
 >>> print(prediction.label, prediction.probability)
 """
 
 from flower_alexnet.classifier import FlowerClassifier, Prediction
-from flower_alexnet.config import LABELS, Config, InvalidConfig
+from flower_alexnet.config import LABELS, Config, InvalidConfig, InvalidModel, InvalidWeights, ModelNotFound
 from flower_alexnet.images import (
     EmptyImage,
     ImageTooLarge,
@@ -16,7 +16,9 @@ from flower_alexnet.images import (
     UnreadableImage,
     View,
 )
-from flower_alexnet.model import AlexNet, InvalidModel, InvalidWeights, ModelNotFound
+from flower_alexnet.model import AlexNet
+
+__version__ = "1.0.0"
 
 __all__ = [
     "LABELS",

@@ -1,15 +1,16 @@
-"""Command line: python -m flower_alexnet classify, label and models."""
+"""Command line: flower-alexnet (or python -m flower_alexnet) classify, label and models."""
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from flower_alexnet import InvalidModel, Prediction, batch, registry
-from flower_alexnet.batch import PhotoFile
+from flower_alexnet import LABELS, InvalidModel, Prediction, __version__, batch, registry
+from flower_alexnet.classifier import find_device, load_classifier
 from flower_alexnet.config import english_name
 from flower_alexnet.registry import Model
 
@@ -18,20 +19,27 @@ BAR = 30
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, or 2 if anything could not be read."""
+    """Run the command line and return its exit code: 0, 2 if anything could not be read, 130 on Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console may lack letters of a file's name
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
     except InvalidModel as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
 
 
 def classify(options: argparse.Namespace) -> int:
     """Classify the photos that can be read; report the others on stderr."""
-    classifier = registry.load(options.model)
+    classifier = load_classifier(options.model, options.device)
+    photos = batch.find_photos(options.photos)
     rows = []
-    for row in batch.classify(classifier, [PhotoFile(photo, Path(photo)) for photo in options.photos]):
+    for row in batch.classify(classifier, photos.found):
         rows.append(row)
         if row.prediction is None:
             print(row.problem, file=sys.stderr)
@@ -39,7 +47,12 @@ def classify(options: argparse.Namespace) -> int:
             print(_table(row.name, row.prediction, options.top))
     if options.json:
         print(json.dumps([_row(row.name, row.prediction, options.top) for row in rows if row.prediction], indent=2))
-    return 2 if any(row.problem for row in rows) else 0
+    if photos.skipped:
+        are = "is no picture" if photos.skipped == 1 else "are no pictures"
+        print(f"Passed over {_count(photos.skipped, 'file')} that {are}.", file=sys.stderr)
+    if not rows:
+        print("There is no picture to classify.", file=sys.stderr)
+    return 2 if not rows or any(row.problem for row in rows) else 0
 
 
 def models(_: argparse.Namespace) -> int:
@@ -57,7 +70,10 @@ def label(options: argparse.Namespace) -> int:
     try:
         from flower_alexnet import collection
     except ImportError as error:
-        print(f"{error.name} is not installed: pip install -r requirements-scale.txt", file=sys.stderr)
+        print(
+            f"{error.name} is not installed: pip install -r requirements-scale.txt, or install flower-alexnet[scale]",
+            file=sys.stderr,
+        )
         return 2
     try:
         problems = collection.label_collection(options.source, options.output, options.model, options.ray)
@@ -66,8 +82,12 @@ def label(options: argparse.Namespace) -> int:
         return 2
     print(options.output)
     if problems:
-        print(f"{problems} photos could not be labelled; their rows say why.", file=sys.stderr)
+        print(f"{_count(problems, 'photo')} could not be labelled; see the column problem.", file=sys.stderr)
     return 2 if problems else 0
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _description(model: Model) -> str:
@@ -81,12 +101,14 @@ def _description(model: Model) -> str:
 def _answer(prediction: Prediction) -> str:
     """Return a one-line answer in English."""
     if not prediction.in_distribution:
-        return "This does not look like one of the five flowers"
+        if set(prediction.probabilities) <= set(LABELS):
+            return "This does not look like one of the five flowers"
+        return "This does not look like any of the known classes"
     name, probability = english_name(prediction.label), prediction.probability
     percent = ">99%" if probability >= 0.995 else f"{probability:.0%}"
     if probability < 0.5:
         return f"Not sure: maybe a {name} ({percent})"
-    return f"{name.capitalize()}, {percent}"
+    return f"{name[0].upper()}{name[1:]}, {percent}"
 
 
 def _row(photo: str, prediction: Prediction, k: int) -> dict[str, object]:
@@ -101,22 +123,41 @@ def _row(photo: str, prediction: Prediction, k: int) -> dict[str, object]:
 
 def _table(photo: str, prediction: Prediction, k: int) -> str:
     width = max(len(label) for label in prediction.probabilities)
+    block = _block()
     bars = [
-        f"  {label:<{width}} {probability:>6.1%}  {'█' * round(BAR * probability)}".rstrip()
+        f"  {label:<{width}} {probability:>6.1%}  {block * round(BAR * probability)}".rstrip()
         for label, probability in prediction.top(k)
     ]
     return "\n".join([photo, f"  {_answer(prediction)}", *bars])
 
 
+def _block() -> str:
+    """Return the character that bars are made of: a full block if the console has it."""
+    try:
+        "█".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return "#"
+    return "█"
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m flower_alexnet", description="Name the flower in photos.")
+    parser = argparse.ArgumentParser(prog="flower-alexnet", description="Name the flower in photos.")
+    parser.add_argument("--version", action="version", version=f"flower-alexnet {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser("classify", help="name the flower in each photo")
-    command.add_argument("photos", nargs="+", metavar="PHOTO", help="image file")
+    command.add_argument(
+        "photos",
+        nargs="+",
+        metavar="PHOTO",
+        help="image file, folder, zip, pattern such as '*.jpg', or http(s) address",
+    )
     _add_model(command)
     command.add_argument("--top", type=_positive, default=5, metavar="K", help="how many labels to show (default: 5)")
     command.add_argument("--json", action="store_true", help="print JSON")
+    command.add_argument(
+        "--device", type=_device, metavar="DEVICE", help="where the network computes, such as cuda (default: the CPU)"
+    )
     command.set_defaults(run=classify)
 
     command = commands.add_parser("label", help="label a large collection into a Parquet file")
@@ -146,6 +187,15 @@ def _positive(text: str) -> int:
 
 
 _positive.__name__ = "positive whole number"  # argparse shows the name of the type in its message
+
+
+def _device(name: str) -> str:
+    try:
+        find_device(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return name
+
 
 if __name__ == "__main__":
     sys.exit(main())

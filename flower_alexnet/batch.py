@@ -5,11 +5,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from glob import glob, has_magic
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
+import httpx2
 from PIL import Image
 
 from flower_alexnet import images
@@ -18,6 +20,9 @@ from flower_alexnet.images import InvalidImage, UnreadableImage
 
 MAX_MEMBER = 50_000_000
 """Bytes of the largest file that is read from a zip."""
+
+TIMEOUT = 30
+"""Seconds that a server may stay silent."""
 
 THUMBNAIL = 320
 """Pixels of the longer side of a row's thumbnail."""
@@ -89,6 +94,99 @@ class Row:
     problem: str | None = None
 
 
+@dataclass(frozen=True)
+class RemotePhoto:
+    """A photo at an ``http`` or ``https`` address; its name is the address."""
+
+    name: str
+
+    def load(self, shorter_side: int | None = None) -> Image.Image:
+        """Download the photo and read it as ``images.load`` does.
+
+        Raises:
+            InvalidImage: it cannot be downloaded or used, or is larger than ``MAX_MEMBER`` bytes.
+        """
+        content = bytearray()
+        try:
+            with httpx2.stream("GET", self.name, follow_redirects=True, timeout=TIMEOUT) as response:
+                response.raise_for_status()
+                for chunk in response.iter_bytes():
+                    content += chunk
+                    if len(content) > MAX_MEMBER:
+                        raise UnreadableImage(f"{self.name} is larger than {MAX_MEMBER // 1_000_000} MB.")
+        except httpx2.HTTPStatusError as error:
+            reason = f"{error.response.status_code} {error.response.reason_phrase}"
+            raise UnreadableImage(f"{self.name} cannot be downloaded: {reason}. Check the address.") from error
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
+            raise UnreadableImage(f"{self.name} cannot be downloaded: {error}. Check the address.") from error
+        return images.load(bytes(content), self.name, shorter_side)
+
+
+@dataclass
+class FoundPhotos:
+    """The photos that a command line names.
+
+    Args:
+        found: the photos, in order.
+        skipped: how many files of folders are no images by name and content.
+    """
+
+    found: list[Loadable]
+    skipped: int = 0
+
+
+def find_photos(sources: Iterable[str]) -> FoundPhotos:
+    """List the photos of files, folders, zips, patterns such as ``*.jpg``, and http(s) addresses.
+
+    A file that does not exist is listed as well, so that its row says so.
+    """
+    photos = FoundPhotos([])
+    for source in sources:
+        if source.startswith(("http://", "https://")):
+            photos.found.append(RemotePhoto(source))
+        elif Path(source).is_dir():
+            _add_folder(photos, Path(source))
+        elif Path(source).exists() or not has_magic(source):
+            photos.found += _photos_in(source, Path(source))
+        else:
+            matches = sorted(glob(source, recursive=True))  # noqa: PTH207  (a pattern may be absolute)
+            for match in matches:
+                if Path(match).is_dir():
+                    _add_folder(photos, Path(match))
+                else:
+                    photos.found += _photos_in(match, Path(match))
+            if not matches:
+                photos.found.append(PhotoFile(source, Path(source), problem=f"No file matches {source}."))
+    return photos
+
+
+def _add_folder(photos: FoundPhotos, folder: Path) -> None:
+    for file in sorted(folder.rglob("*")):
+        if not file.is_file() or any(part.startswith(".") for part in file.relative_to(folder).parts):
+            continue
+        if is_zip(file.name) or images.has_image_suffix(file.name) or _has_image_header(file):
+            photos.found += _photos_in(str(file), file)
+        else:
+            photos.skipped += 1
+
+
+def _has_image_header(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return images.has_image_header(opened)
+    except OSError:
+        return True  # its row says why it cannot be read
+
+
+def is_zip(name: str) -> bool:
+    """Return whether a file is a zip by its name."""
+    return name.lower().endswith(".zip")
+
+
+def _photos_in(name: str, file: Path) -> list[PhotoFile]:
+    return _members(name, file) if is_zip(name) else [PhotoFile(name, file)]
+
+
 def collect(files: Iterable[tuple[str, Path]], limit: int) -> list[PhotoFile]:
     """List the photos among files and inside zips, which are not unpacked.
 
@@ -101,7 +199,7 @@ def collect(files: Iterable[tuple[str, Path]], limit: int) -> list[PhotoFile]:
     """
     photos: list[PhotoFile] = []
     for name, path in files:
-        photos += _members(name, path) if name.lower().endswith(".zip") else [PhotoFile(name, path)]
+        photos += _photos_in(name, path)
         if len(photos) > limit:
             raise TooManyPhotos(f"These are more than {limit} photos. Send them in parts.")
     return photos
@@ -151,7 +249,8 @@ def _members(name: str, path: Path) -> list[PhotoFile]:
         path_inside = PurePosixPath(member.filename)
         if member.is_dir() or path_inside.name.startswith(".") or "__MACOSX" in path_inside.parts:
             continue
-        is_zip = path_inside.suffix.lower() == ".zip"
-        nested = f"{path_inside.name} is a zip inside a zip. Send it by itself." if is_zip else None
+        nested = None
+        if is_zip(path_inside.name):
+            nested = f"{path_inside.name} is a zip inside a zip. Send it by itself."
         photos.append(PhotoFile(f"{name}/{member.filename}", path, archive, member, nested))
     return photos or [PhotoFile(name, path, problem=f"There is no file in {name}.")]

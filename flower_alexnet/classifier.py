@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, overload
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from flower_alexnet import hub, images
-from flower_alexnet.config import Config, InvalidConfig, read_config
-from flower_alexnet.inference import EXECUTOR, SharedPass, prepare
-from flower_alexnet.model import CHANNELS, FEATURE_BANK, AlexNet, InvalidWeights, ModelNotFound
+from flower_alexnet import images, registry
+from flower_alexnet.config import Config, InvalidConfig, InvalidWeights, ModelNotFound, read_config
+from flower_alexnet.hub import FEATURE_BANK
+from flower_alexnet.inference import CPU, FORWARD_THREAD, SharedPass, prepare
+from flower_alexnet.model import CHANNELS, AlexNet, load_network
 
 BATCH_SIZE = 32
 """Photos classified together."""
@@ -83,39 +86,76 @@ class FlowerClassifier:
         network: the trained network.
         config: labels, preprocessing, temperature and threshold.
         feature_bank: features of training photos, float32 (N, 128); required if the config has a threshold.
+        device: where the network computes, such as "cuda"; the CPU if not given.
 
-    >>> classifier = FlowerClassifier.from_pretrained("weights/alexnet-bn")
+    It may be used by many threads at the same time and in processes made by ``fork``; it can be pickled and copied.
+
+    >>> classifier = FlowerClassifier.from_pretrained("alexnet-bn")
     >>> classifier("photo.jpg").label
     'daisy'
+
+    Raises:
+        InvalidConfig: the config has a threshold, but there is no feature bank.
+        ValueError: there is no such device.
     """
 
-    def __init__(self, network: AlexNet, config: Config, feature_bank: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        network: AlexNet,
+        config: Config,
+        feature_bank: Tensor | None = None,
+        device: str | torch.device | None = None,
+    ) -> None:
         if config.threshold is not None and feature_bank is None:
             raise InvalidConfig("A threshold needs a feature bank: features of photos the network was trained on.")
         self.network = network.eval()
         self.config = config
+        self.device = find_device(device)
+        self._source: Path | None = None
         self.feature_bank = None if feature_bank is None else F.normalize(feature_bank, dim=1)
 
     @classmethod
-    def from_pretrained(cls, name: str | Path, revision: str | None = None) -> FlowerClassifier:
-        """Load a model folder, or a model repository of the Hugging Face Hub.
+    def from_pretrained(
+        cls,
+        name: str | Path | None = None,
+        revision: str | None = None,
+        device: str | torch.device | None = None,
+    ) -> FlowerClassifier:
+        """Load a shipped model, a model folder, or a model repository of the Hugging Face Hub.
 
         Args:
-            name: path of a folder, or id of a repository such as ``"user/flower-alexnet"``.
+            name: name of a shipped model, path of a folder, or id of a repository such as ``"user/flowers"``, with
+                ``@`` and a revision if need be. The best shipped model if not given.
             revision: branch, tag or commit of the repository; its main branch if not given.
+            device: where the network computes, such as "cuda"; the CPU if not given.
 
         Raises:
-            ModelNotFound: the folder or repository, or a file of it, does not exist.
+            ModelNotFound: the model, or a file of it, does not exist.
             InvalidConfig, InvalidWeights: a file is damaged or does not fit the other one.
+            ValueError: there is no such device.
         """
-        folder = Path(name) if Path(name).is_dir() else hub.download(str(name), revision)
-        return EXECUTOR.submit(cls._from_folder, folder).result()
+        folder = registry.find(name, revision)
+        return FORWARD_THREAD.submit(cls._from_folder, folder, device).result()
 
     @classmethod
-    def _from_folder(cls, folder: Path) -> FlowerClassifier:
+    def _from_folder(cls, folder: Path, device: str | torch.device | None = None) -> FlowerClassifier:
         config = read_config(folder)
         feature_bank = None if config.threshold is None else read_feature_bank(folder)
-        return cls(AlexNet.from_pretrained(folder), config, feature_bank)
+        classifier = cls(load_network(folder, config), config, feature_bank, device)
+        classifier._source = folder.resolve()
+        return classifier
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle a classifier that was loaded from a folder by the folder's path, any other by its parts."""
+        if self._source is not None:
+            return type(self).from_pretrained, (self._source, None, self.device)
+        return type(self), (self.network, self.config, self.feature_bank, self.device)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> FlowerClassifier:
+        """Copy the network; configuration and feature bank are never changed and are shared."""
+        copy = type(self)(deepcopy(self.network, memo), self.config, self.feature_bank, self.device)
+        copy._source = self._source
+        return copy
 
     @overload
     def __call__(self, photos: images.Source) -> Prediction: ...  # type: ignore[overload-overlap]
@@ -159,7 +199,7 @@ class FlowerClassifier:
 
     @cached_property
     def _pass(self) -> SharedPass[Tensor, Output]:
-        network = EXECUTOR.submit(prepare, self.network).result()
+        network = FORWARD_THREAD.submit(prepare, self.network, self.device).result()
 
         @torch.inference_mode()
         def run(crops: list[Tensor]) -> list[Output]:
@@ -167,9 +207,10 @@ class FlowerClassifier:
             logits: list[Tensor] = []
             features: list[Tensor] = []
             for pixels in torch.cat(crops).split(MICRO_BATCH_SIZE):
-                feature_maps = network.features(images.normalize(pixels, self.config.preprocessing))
-                logits += network.classify(feature_maps)
-                features += feature_maps.mean((2, 3))
+                normalized = images.normalize(pixels.to(self.device), self.config.preprocessing)
+                feature_maps = network.features(normalized)
+                logits += network.classify(feature_maps).cpu()
+                features += feature_maps.mean((2, 3)).cpu()
             mean_logits, mean_features = (
                 torch.stack(views).unflatten(0, (len(crops), -1)).mean(1) for views in (logits, features)
             )
@@ -181,6 +222,37 @@ class FlowerClassifier:
         if self.config.threshold is None or self.feature_bank is None:
             return torch.ones(len(features), dtype=torch.bool)
         return in_distribution_score(features, self.feature_bank) >= self.config.threshold
+
+
+@cache
+def load_classifier(name: str | None = None, device: str | None = None) -> FlowerClassifier:
+    """Load a model as ``FlowerClassifier.from_pretrained`` does and warm it up; later calls return the same classifier.
+
+    Raises:
+        InvalidModel: it cannot be loaded; the message says why.
+        ValueError: there is no such device.
+    """
+    classifier = FlowerClassifier.from_pretrained(name, device=device)
+    crop = classifier.config.preprocessing.crop
+    classifier(np.zeros((crop, crop, 3), dtype=np.uint8))  # the first pass takes longer: memory, choice of kernels
+    return classifier
+
+
+def find_device(name: str | torch.device | None) -> torch.device:
+    """Return the device of a name; the CPU for None.
+
+    Raises:
+        ValueError: there is no such device.
+    """
+    if name is None:
+        return CPU
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"There is no device {name} here ({reason}). Leave it out to compute on the CPU.") from error
+    return device
 
 
 def in_distribution_score(features: Tensor, feature_bank: Tensor) -> Tensor:

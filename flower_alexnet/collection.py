@@ -17,6 +17,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from flower_alexnet import batch, images, registry
+from flower_alexnet.classifier import load_classifier
 from flower_alexnet.files import replace_atomically
 from flower_alexnet.images import UnreadableImage
 
@@ -58,7 +59,7 @@ class Labeler:
     """
 
     def __init__(self, model: str | None) -> None:
-        self.classifier = registry.load(model)
+        self.classifier = load_classifier(model)
 
     def __call__(self, photos: dict[str, Sequence[str] | np.ndarray]) -> pa.Table:
         """Return a table with a row for each address of ``{"photo": addresses}``, in order."""
@@ -87,7 +88,7 @@ def label_collection(source: str, output: Path, model: str | None = None, ray: s
     parts = output.with_name(output.name + ".parts")
     if output.exists():
         raise InvalidCollection(f"{output} exists already. Move it away, or choose another output.")
-    labels = registry.load(model).config.labels
+    labels = load_classifier(model).config.labels
     metadata = {"model": model or "", "source": source}
     parts.mkdir(parents=True, exist_ok=True)
     done = _finished_parts(parts, photos, metadata)

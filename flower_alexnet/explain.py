@@ -11,7 +11,7 @@ from torch import Tensor
 
 from flower_alexnet import images
 from flower_alexnet.classifier import FlowerClassifier
-from flower_alexnet.inference import EXECUTOR
+from flower_alexnet.inference import FORWARD_THREAD
 
 MAX_SIDE = 1024
 """Pixels of the longer side of an explanation; larger photos are scaled down."""
@@ -73,7 +73,7 @@ def explain(classifier: FlowerClassifier, photo: images.Source, label: str | Non
 
     preprocessing = classifier.config.preprocessing
     target = classifier.config.labels.index(label)
-    maps = EXECUTOR.submit(grad_cam, classifier, images.to_tensor(image, preprocessing), target).result().numpy()
+    maps = FORWARD_THREAD.submit(grad_cam, classifier, images.to_tensor(image, preprocessing), target).result().numpy()
 
     image.thumbnail((MAX_SIDE, MAX_SIDE))
     heat, coverage = np.zeros((2, image.height, image.width), dtype=np.float32)

@@ -17,8 +17,10 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from flower_alexnet.config import read_config
-from flower_alexnet.model import FEATURE_BANK, ModelNotFound
+from flower_alexnet.config import ModelNotFound, read_config
+
+FEATURE_BANK = "references.safetensors"
+"""File of a model folder with features of training photos."""
 
 
 def download(repo_id: str, revision: str | None = None) -> Path:

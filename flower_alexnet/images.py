@@ -8,8 +8,8 @@ import threading
 import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
+from pathlib import Path, PurePath
+from typing import Annotated, BinaryIO
 
 import numpy as np
 import pillow_heif
@@ -18,11 +18,14 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from PIL.IcnsImagePlugin import IcnsImageFile
 from PIL.IcoImagePlugin import IcoImageFile
 from PIL.JpegImagePlugin import JpegImageFile
-from pydantic import Field
+from pydantic import ConfigDict, Field, with_config
 from torch import Tensor
 
 Source = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
 """A photo: a path, the bytes of a file, a PIL image, or a uint8 array (H, W[, 1, 3 or 4])."""
+
+STRICT = ConfigDict(extra="forbid")
+"""How ``config.json`` is parsed: unknown fields are errors."""
 
 Value = Annotated[float, Field(ge=0, le=1)]
 Deviation = Annotated[float, Field(gt=0, le=1)]
@@ -64,6 +67,7 @@ class ImageTooLarge(InvalidImage):
     """The image has more than ``MAX_PIXELS`` pixels."""
 
 
+@with_config(STRICT)
 @dataclass(frozen=True)
 class View:
     """Where a square crop is taken from a photo; logits are averaged over a photo's views.
@@ -80,6 +84,7 @@ class View:
     flip: bool = False
 
 
+@with_config(STRICT)
 @dataclass(frozen=True)
 class Preprocessing:
     """How an image becomes the network's input; a part of ``config.json``.
@@ -141,6 +146,21 @@ def load(source: Source, name: str = "the photo", shorter_side: int | None = Non
         raise
     except Exception as error:  # a decoder may raise anything on a damaged file
         raise TruncatedImage(f"{name} is cut short or damaged ({error}). Try another copy of it.") from error
+
+
+def has_image_suffix(name: str) -> bool:
+    """Return whether a file's name ends as images of a readable format do."""
+    Image.init()  # knows all formats only then
+    return Image.registered_extensions().get(PurePath(name).suffix.lower()) in Image.OPEN
+
+
+def has_image_header(file: BinaryIO) -> bool:
+    """Return whether a file begins as an image of a readable format does."""
+    try:
+        with Image.open(file):
+            return True
+    except Exception:  # a decoder may raise anything on a damaged file
+        return False
 
 
 def to_tensor(image: Image.Image, preprocessing: Preprocessing) -> Tensor:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import deepcopy
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,18 +17,47 @@ from flower_alexnet.model import AlexNet
 
 Input = TypeVar("Input")
 Result = TypeVar("Result")
+Parameters = ParamSpec("Parameters")
 
-EXECUTOR = ThreadPoolExecutor(1, "forward")
-"""The one thread that reads and runs networks. Each thread that computes gets a pool of helper threads, one a core;
-from the second pool on, helpers sleep between layers and a photo takes a sixth longer."""
+CPU = torch.device("cpu")
 
 
-def prepare(network: AlexNet) -> AlexNet:
+class ForwardThread:
+    """The one thread that reads and runs networks.
+
+    Each thread that computes gets a pool of helper threads, one a core; from the second pool on, helpers sleep between
+    layers and a photo takes a sixth longer. A process made by ``fork`` has no thread but the one that forked, so it
+    starts a new forward thread.
+    """
+
+    def __init__(self) -> None:
+        self._start()
+        if hasattr(os, "register_at_fork"):  # not on Windows
+            os.register_at_fork(after_in_child=self._start)
+
+    def _start(self) -> None:
+        self._executor = ThreadPoolExecutor(1, "forward")
+
+    def submit(
+        self, function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Future[Result]:
+        """Call a function in the thread, after all that was submitted before."""
+        return self._executor.submit(function, *args, **kwargs)
+
+
+FORWARD_THREAD = ForwardThread()
+
+
+def prepare(network: AlexNet, device: torch.device = CPU) -> AlexNet:
     """Return a copy for inference; its logits differ from the network's by rounding alone.
 
     Batch normalization is folded into the convolutions, which compute with channels last. The weights of the linear
     layers are kept in float16, as in ``model.safetensors``: for a single photo, reading them from memory takes longer
-    than computing with them. Sums are float32 as before.
+    than computing with them. Sums are float32 as before. On another device than the CPU they stay float32.
+
+    Args:
+        network: not changed.
+        device: where the copy computes.
     """
     prepared = deepcopy(network, {id(weights): weights for weights in network.classifier.parameters()}).eval()
     layers: list[nn.Module] = []
@@ -37,6 +67,8 @@ def prepare(network: AlexNet) -> AlexNet:
         else:
             layers.append(layer)
     prepared.features = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if device != CPU:
+        return prepared.to(device)
     if "fbgemm" in torch.backends.quantized.supported_engines:  # absent on other processors than Intel's and AMD's
         linear = [Float16Linear(layer) if isinstance(layer, nn.Linear) else layer for layer in prepared.classifier]
         prepared.classifier = nn.Sequential(*linear)
@@ -75,7 +107,7 @@ class SharedPass(Generic[Input, Result]):
         """Return one result for each input; raise what ``run`` raises."""
         future: Future[list[Result]] = Future()
         self._waiting.put((inputs, future))
-        EXECUTOR.submit(self._run_waiting)
+        FORWARD_THREAD.submit(self._run_waiting)
         return future.result()
 
     def _run_waiting(self) -> None:

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin, hf_hub_download
+from huggingface_hub import PyTorchModelHubMixin
 from huggingface_hub.constants import SAFETENSORS_SINGLE_FILE
-from huggingface_hub.errors import EntryNotFoundError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from flower_alexnet import hub
+from flower_alexnet.config import Config, InvalidWeights, ModelNotFound, read_config
+
 CHANNELS, FEATURE_MAP = 128, 6
 """Shape of the last feature map of a 224x224 image: 128 x 6 x 6 = 4608 features."""
 
-FEATURE_BANK = "references.safetensors"
-"""File of a model folder with features of training photos."""
 
-DOWNLOAD_OPTIONS = ("revision", "cache_dir", "force_download", "local_files_only", "token")
+AGAIN = "Copy or download the file again, or train the model again."
 
+FLOATS = {"F16", "BF16", "F32", "F64"}
+"""Floating-point types of safetensors."""
 
-class InvalidModel(ValueError):
-    """A model cannot be used; the message says which, why, and what to do."""
-
-
-class ModelNotFound(InvalidModel):
-    """The model, or a file of it, does not exist."""
-
-
-class InvalidWeights(InvalidModel):
-    """``model.safetensors`` is damaged, or does not hold this network's tensors."""
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""First bytes of the file that Git LFS leaves in place of a large one that was not fetched."""
 
 
 class AlexNet(
@@ -96,33 +92,57 @@ class AlexNet(
         save_file(tensors, save_directory / SAFETENSORS_SINGLE_FILE, metadata={"format": "pt"})
 
     @classmethod
-    def _from_pretrained(cls, *, model_id: str, **options: Any) -> AlexNet:
-        """Read ``model.safetensors`` and nothing else.
+    def from_pretrained(  # type: ignore[override]
+        cls, name: str | Path, *, revision: str | None = None, map_location: str = "cpu"
+    ) -> AlexNet:
+        """Load the network of a model folder, or of a model repository of the Hub, in evaluation mode.
 
-        It replaces the mixin's reader, which by default leaves missing tensors random, unpickles
+        It replaces the mixin's loader, which by default leaves missing tensors random, unpickles
         ``pytorch_model.bin`` if there are no safetensors, and prints.
 
+        Args:
+            name: path of a folder, or id of a repository.
+            revision: branch, tag or commit of the repository; its main branch if not given.
+            map_location: device for the weights.
+
         Raises:
-            ModelNotFound: there is no ``model.safetensors``.
-            InvalidWeights: the file is damaged or does not hold this network's tensors.
+            ModelNotFound: the folder or repository, or a file of it, does not exist.
+            InvalidConfig: ``config.json`` is damaged, or belongs to another network.
+            InvalidWeights: ``model.safetensors`` is damaged, or does not hold this network's tensors.
         """
-        download_options = {name: options.pop(name) for name in DOWNLOAD_OPTIONS if name in options}
-        map_location = options.pop("map_location", "cpu")
-        options.pop("strict", None)  # always strict
-        if Path(model_id).is_dir():
-            file = Path(model_id) / SAFETENSORS_SINGLE_FILE
-        else:
-            try:
-                file = Path(hf_hub_download(model_id, SAFETENSORS_SINGLE_FILE, **download_options))
-            except EntryNotFoundError as error:
-                raise ModelNotFound(
-                    f"{model_id} on the Hub has no {SAFETENSORS_SINGLE_FILE}. "
-                    "Weights in another format are not read: a pickle can run any program."
-                ) from error
-        with torch.device("meta"):  # shapes only: no memory, no random numbers
-            network = cls(**options)
-        network.load_state_dict(_read_weights(file, network), strict=True, assign=True)
-        return network.to(map_location).eval()
+        folder = Path(name) if Path(name).is_dir() else hub.download(str(name), revision)
+        return load_network(folder, read_config(folder)).to(map_location)
+
+
+def load_network(folder: Path, config: Config) -> AlexNet:
+    """Load a model folder's ``model.safetensors`` into the network of its configuration, in evaluation mode.
+
+    Raises:
+        ModelNotFound: the file is missing.
+        InvalidWeights: it is damaged, or does not hold this network's tensors.
+    """
+    network = _empty_network(config)
+    network.load_state_dict(_read_weights(folder / SAFETENSORS_SINGLE_FILE, network), strict=True, assign=True)
+    return network.eval()
+
+
+def check_weights(folder: Path, config: Config) -> None:
+    """Check names, shapes and types of the tensors in a model folder's ``model.safetensors`` without reading them.
+
+    Raises:
+        ModelNotFound: the file is missing.
+        InvalidWeights: it is damaged, or does not hold this network's tensors.
+    """
+    file = folder / SAFETENSORS_SINGLE_FILE
+    with _open(file) as tensors:
+        slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118  (not a mapping)
+    found = {name: (tuple(it.get_shape()), it.get_dtype() in FLOATS) for name, it in slices.items()}
+    _check(file, found, _empty_network(config).state_dict())
+
+
+def _empty_network(config: Config) -> AlexNet:
+    with torch.device("meta"):  # shapes only: no memory, no random numbers
+        return AlexNet(config.num_classes, config.batch_norm, config.dropout)
 
 
 def _convolution(
@@ -135,30 +155,46 @@ def _convolution(
 
 def _read_weights(file: Path, network: AlexNet) -> dict[str, Tensor]:
     """Read the tensors, floating-point ones as float32, and check them against the network's."""
+    with _open(file):
+        tensors = load_file(file)
+    expected = network.state_dict()
+    _check(file, {name: (tuple(it.shape), it.is_floating_point()) for name, it in tensors.items()}, expected)
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise InvalidWeights(f"{file}: {name} holds values that are not finite numbers. {AGAIN}")
+    return {name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()}
+
+
+@contextmanager
+def _open(file: Path) -> Iterator[Any]:
     if not file.is_file():
         raise ModelNotFound(f"There is no {file.name} in {file.parent}. Copy the whole model folder, or train a model.")
-    again = "Copy or download the file again, or train the model again."
     try:
-        tensors = load_file(file)
+        with safe_open(file, framework="pt") as tensors:
+            yield tensors
     except (SafetensorError, OSError) as error:
-        raise InvalidWeights(f"{file} is damaged and cannot be read ({error}). {again}") from error
-
-    expected = network.state_dict()
-    if missing := expected.keys() - tensors.keys():
-        raise InvalidWeights(f"{file} lacks {_some(missing)}. {again}")
-    if unknown := tensors.keys() - expected.keys():
-        raise InvalidWeights(f"{file} holds {_some(unknown)}, which this network does not have. {again}")
-    for name, tensor in tensors.items():
-        if tensor.shape != expected[name].shape:
+        if file.stat().st_size < 1024 and file.read_bytes().startswith(LFS_POINTER):
             raise InvalidWeights(
-                f"{file}: {name} has the shape {tuple(tensor.shape)} where the network of its config.json "
-                f"has {tuple(expected[name].shape)}. {again}"
+                f"{file} is a Git LFS pointer, not the weights themselves. Fetch them: git lfs install && git lfs pull"
+            ) from error
+        raise InvalidWeights(f"{file} is damaged and cannot be read ({error}). {AGAIN}") from error
+
+
+def _check(file: Path, found: dict[str, tuple[tuple[int, ...], bool]], expected: dict[str, Tensor]) -> None:
+    """Compare shape, and whether the type is floating-point, of each tensor in a file with those expected."""
+    if missing := expected.keys() - found.keys():
+        raise InvalidWeights(f"{file} lacks {_some(missing)}. {AGAIN}")
+    if unknown := found.keys() - expected.keys():
+        raise InvalidWeights(f"{file} holds {_some(unknown)}, which this network does not have. {AGAIN}")
+    for name, (shape, is_float) in found.items():
+        if shape != expected[name].shape:
+            raise InvalidWeights(
+                f"{file}: {name} has the shape {shape} where the network of its config.json has "
+                f"{tuple(expected[name].shape)}. {AGAIN}"
             )
-        if tensor.is_floating_point() != expected[name].is_floating_point():
-            raise InvalidWeights(f"{file}: {name} is of type {tensor.dtype}, not {expected[name].dtype}. {again}")
-        if not torch.isfinite(tensor).all():
-            raise InvalidWeights(f"{file}: {name} holds values that are not finite numbers. {again}")
-    return {name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()}
+        if is_float != expected[name].is_floating_point():
+            kinds = ("a floating-point", "an integer") if is_float else ("an integer", "a floating-point")
+            raise InvalidWeights(f"{file}: {name} is of {kinds[0]} type, not {kinds[1]} type. {AGAIN}")
 
 
 def _some(names: set[str], limit: int = 3) -> str:

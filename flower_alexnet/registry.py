@@ -1,18 +1,25 @@
-"""The models there are: shipped in weights/, added by the environment, or on the Hub; and how a name finds one."""
+"""The models there are: shipped ones, those added by the environment, and any on the Hub; and how a name finds one."""
 
 from __future__ import annotations
 
 import json
 import os
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flower_alexnet.classifier import FlowerClassifier
-from flower_alexnet.model import InvalidModel, ModelNotFound
+from flower_alexnet import hub
+from flower_alexnet.config import InvalidModel, ModelNotFound, read_config
+from flower_alexnet.model import check_weights
 
-WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
+PACKAGE = Path(__file__).resolve().parent
+
+CHECKOUT = PACKAGE.parent / "weights"
+WEIGHTS = CHECKOUT if CHECKOUT.is_dir() and (PACKAGE.parent / "app.py").is_file() else PACKAGE / "weights"
+"""Folder of the shipped models: that of the checkout, or the one inside an installed package."""
+
+SHIPPED = ("alexnet-bn", "alexnet", "alexnet-baseline")
+"""Names of the shipped models. An installed package holds the first of them alone."""
 
 VARIABLE = "FLOWER_ALEXNET_MODELS"
 """Environment variable: model folders and Hub repositories to offer beside the shipped models, separated by commas."""
@@ -26,9 +33,9 @@ class Model:
     """A model to choose from.
 
     Args:
-        name: the name that ``load`` takes.
+        name: the name that ``find`` takes.
         test_accuracy, validation_accuracy: 0-1, from its ``metrics.json``; None if not given there, or not local.
-        shipped: whether it is a folder of weights/.
+        shipped: whether it is a folder of ``WEIGHTS``.
         problem: why it cannot be used; None if it can, as far as is known.
     """
 
@@ -49,9 +56,9 @@ class Model:
 
 
 def shipped_models(weights: Path = WEIGHTS) -> list[Model]:
-    """Load every model folder of weights/ and list them: best validation accuracy first, unusable ones last."""
+    """List the model folders of weights/: best validation accuracy first, unusable ones last."""
     folders = [folder for folder in weights.glob("*") if folder.is_dir() and not folder.name.startswith(".")]
-    models = [Model(folder.name, *_accuracies(folder), problem=_problem(folder.name, weights)) for folder in folders]
+    models = [Model(folder.name, *_accuracies(folder), problem=_problem(folder)) for folder in folders]
     return sorted(models, key=lambda model: (model.problem is not None, -(model.validation_accuracy or 0), model.name))
 
 
@@ -66,32 +73,49 @@ def current_name(name: str) -> str:
     return ALIASES.get(name, name)
 
 
-@cache
-def load(name: str | None = None, weights: Path = WEIGHTS) -> FlowerClassifier:
-    """Load the model of a name; later calls return the same classifier.
+def find(name: str | Path | None = None, revision: str | None = None, weights: Path = WEIGHTS) -> Path:
+    """Return the model folder of a name; a Hub repository is downloaded, or found in the Hub's cache.
 
     Args:
-        name: a folder of weights/, the path of a model folder, or the id of a Hub repository, optionally followed by
-            ``@`` and a branch, tag or commit. The best shipped model if not given.
+        name: a shipped model, the path of a model folder, or the id of a Hub repository, optionally followed by ``@``
+            and a branch, tag or commit. The best shipped model if not given.
+        revision: branch, tag or commit of the repository; its main branch if not given.
 
     Raises:
-        InvalidModel: it cannot be loaded; the message says why.
+        ModelNotFound: there is no such model; the message says which there are.
+        InvalidConfig: its ``config.json`` is damaged.
     """
     if name is None:
         usable = [model.name for model in shipped_models(weights) if model.problem is None]
         if not usable:
             raise ModelNotFound(f"There is no usable model in {weights}. Train one: python -m train --help")
-        return load(usable[0], weights)
-    if name in ALIASES and _folder(name, weights) is None:
-        return load(ALIASES[name], weights)
-    if (folder := _folder(name, weights)) is not None:
-        return FlowerClassifier.from_pretrained(folder)
-    repo_id, _, revision = name.partition("@")
-    return FlowerClassifier.from_pretrained(repo_id, revision or None)
+        return weights / usable[0]
+    name = str(name)
+    if (folder := _folder(name, weights) or _folder(current_name(name), weights)) is not None:
+        return folder
+    if Path(name).is_absolute() or name.startswith((".", "~")) or (os.sep != "/" and os.sep in name):
+        raise ModelNotFound(f"There is no folder {name}. Check its path.")
+    repo_id, _, revision_in_name = name.partition("@")
+    if "/" not in repo_id:
+        raise ModelNotFound(_not_here(name, weights))
+    return hub.download(repo_id, revision or revision_in_name or None)
+
+
+def _not_here(name: str, weights: Path) -> str:
+    here = ", ".join(model.name for model in shipped_models(weights))
+    if current_name(name) in SHIPPED:
+        return (
+            f"{name} is not part of this installation, which holds {here or 'no model'}. Copy the folder "
+            f"weights/{current_name(name)} of the project, or publish it to the Hub, and give its path or user/name."
+        )
+    return (
+        f"There is no model {name}. There are {here or 'none'} here; a model folder is given by its path, a repository "
+        "of the Hub as user/name."
+    )
 
 
 def _folder(name: str, weights: Path) -> Path | None:
-    return next((folder for folder in (weights / name, Path(name)) if folder.is_dir()), None)
+    return next((folder for folder in (weights / name, Path(name)) if name and folder.is_dir()), None)
 
 
 def _metrics(folder: Path) -> Any:
@@ -101,9 +125,9 @@ def _metrics(folder: Path) -> Any:
         return None
 
 
-def _problem(name: str, weights: Path) -> str | None:
+def _problem(folder: Path) -> str | None:
     try:
-        load(name, weights)
+        check_weights(folder, read_config(folder))
     except InvalidModel as error:
         return str(error)
     return None

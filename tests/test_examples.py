@@ -8,7 +8,8 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from examples import draw
-from flower_alexnet import LABELS, dataset, registry
+from flower_alexnet import LABELS, dataset
+from flower_alexnet.classifier import load_classifier
 from flower_alexnet.page import events
 from tests.support.photos import PROJECT
 
@@ -25,7 +26,7 @@ def test_each_is_what_the_script_draws(tmp_path: Path) -> None:
 
 def test_default_model_classifies_each_correctly() -> None:
     for label in LABELS:
-        prediction = registry.load()(EXAMPLES / f"{label}.webp")
+        prediction = load_classifier()(EXAMPLES / f"{label}.webp")
         assert prediction.label == label
         assert prediction.in_distribution
 
@@ -38,6 +39,6 @@ def test_page_offers_test_photos_where_they_are(real_photos: Path, monkeypatch: 
     assert events.example_photos() == drawn
     monkeypatch.setenv("FLOWER_PHOTOS", str(real_photos))
     offered = events.example_photos()[len(drawn) :]
-    test = {str(photo.path): LABELS[photo.label] for photo in dataset.split(real_photos)["test"]}
+    test = {str(photo.path): LABELS[photo.target] for photo in dataset.split(real_photos)["test"]}
     assert len(offered) == 2 * len(LABELS)
     assert all(test[path] == label for path, label in offered)

@@ -19,21 +19,21 @@ from huggingface_hub.constants import SAFETENSORS_SINGLE_FILE
 from safetensors import SafetensorError
 
 from flower_alexnet import AlexNet, Config, FlowerClassifier, InvalidModel
-from flower_alexnet.dataset import InvalidDataset, Photo, split
-from train import checkpoint, engine, evaluate, export, recipes
+from flower_alexnet.dataset import InvalidDataset, Photo, find_classes, split
+from train import checkpoint, data, engine, evaluate, export, recipes
 from train.checkpoint import InvalidCheckpoint
-from train.data import CACHE, DecodedPhotos, find_or_download, load_tensors
+from train.data import CACHE, DecodedPhotos, load_tensors
 from train.recipes import ALIASES, RECIPES, InvalidRecipe, Recipe
 
 
-def train(name: str, recipe: Recipe, output: Path, data: Path | None, resume: bool) -> None:
+def train(name: str, recipe: Recipe, output: Path, folder: Path | None, resume: bool) -> None:
     """Train by a recipe, evaluate the network, and write the model folder.
 
     Args:
         name: the recipe's name, for metrics.json and the model card.
         recipe: the hyperparameters.
         output: folder for the checkpoint and, at the end, the model.
-        data: folder of flower photos; None finds or downloads it.
+        folder: folder of class folders, whose names become the labels; None finds or downloads flower_photos.
         resume: continue from the checkpoint in output.
 
     Raises:
@@ -43,16 +43,22 @@ def train(name: str, recipe: Recipe, output: Path, data: Path | None, resume: bo
     _check_output(output, resume)
     processes = PartialState(cpu=engine.CPU)
     with processes.local_main_process_first():  # the other processes reuse its decoded photos
-        splits = split(data or find_or_download())
+        folder = folder or data.find_or_download()
+        splits, labels = split(folder), find_classes(folder)
+        if resume:
+            checkpoint.check(output, recipe, labels)
+        if recipe.teacher:
+            engine.Teacher(recipe.teacher, labels)
+        data.check(splits, labels)
         _make_folder(output)
         photos = DecodedPhotos(splits["train"], recipe.resize)
     validation = load_tensors(splits["validation"], recipe.preprocessing)
     if not processes.is_main_process:
-        engine.fit(recipe, photos, validation, output, resume)
+        engine.fit(recipe, photos, validation, output, resume, labels)
         return
     with _locked(output):
-        network, history = engine.fit(recipe, photos, validation, output, resume)
-        summary = export.summarize(name, recipe, history, len(photos))
+        network, history = engine.fit(recipe, photos, validation, output, resume, labels)
+        summary = export.summarize(name, recipe, history, len(photos)) | {"dataset": data.describe(folder, labels)}
         _finish(summary, recipe, network, splits, output)
 
 
@@ -60,7 +66,8 @@ def _finish(
     summary: export.Summary, recipe: Recipe, network: AlexNet, splits: dict[str, list[Photo]], output: Path
 ) -> None:
     """Evaluate the trained network, write the model folder, delete the checkpoint, and print the result."""
-    config = Config(batch_norm=recipe.batch_norm, dropout=recipe.dropout, preprocessing=recipe.preprocessing)
+    labels = tuple(summary["dataset"]["labels"])
+    config = Config(labels, len(labels), recipe.batch_norm, recipe.dropout, recipe.preprocessing)
     summary = export.write_model_folder(FlowerClassifier(network, config), summary, splits, output)
     (output / checkpoint.NAME).unlink()
     print(evaluate.report(summary["test"]))
@@ -76,7 +83,7 @@ def main() -> None:
         tyro.extras.subcommand_cli_from_dict(
             {name: _command(name, default) for name, default in RECIPES.items()},
             prog="python -m train",
-            description="Train AlexNet on flower photos.",
+            description="Train AlexNet on flower photos, or on any folder of class folders.",
             args=[*(ALIASES.get(name, name) for name in recipe), *options],
         )
     except (InvalidRecipe, InvalidModel, InvalidDataset, InvalidCheckpoint) as error:
@@ -111,7 +118,7 @@ def _command(name: str, default: Recipe) -> Callable[..., None]:
 
     Args:
         output: folder for the checkpoint and, at the end of the run, the model.
-        data: folder of flower photos; if not given, $FLOWER_PHOTOS, or a download kept in {CACHE}.
+        data: folder of class folders; if not given, $FLOWER_PHOTOS, or flower_photos, downloaded and kept in {CACHE}.
         resume: continue the stopped run in output.
     """
     return train_recipe

@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
-from flower_alexnet import LABELS
 from train.recipes import Recipe
 
 RESIZE_STEP = 32
@@ -106,22 +105,27 @@ def paste(image: Tensor, background: Tensor, scale: tuple[float, float] = (0.3, 
     return background
 
 
-def mix(images: Tensor, targets: Tensor, probability: float) -> tuple[Tensor, Tensor]:
+def mix(images: Tensor, targets: Tensor, probability: float, num_classes: int) -> tuple[Tensor, Tensor]:
     """Mix the images of a batch in pairs with a probability, by MixUp, CutMix or ResizeMix chosen at random.
 
     Args:
         images: (N, 3, H, W).
         targets: class indices (N,).
         probability: 0-1; otherwise the images stay as they are.
+        num_classes: length of a soft target.
 
     Returns:
-        Images (N, 3, H, W), and soft targets (N, classes), one-hot if not mixed.
+        Images (N, 3, H, W), and soft targets (N, num_classes), one-hot if not mixed. The only image of a batch is
+        mixed with itself.
     """
-    classes = len(LABELS)
     if torch.rand(()) >= probability:
-        return images, F.one_hot(targets, classes).float()
+        return images, F.one_hot(targets, num_classes).float()
     mixing = v2.RandomChoice(
-        [v2.MixUp(alpha=0.4, num_classes=classes), v2.CutMix(num_classes=classes), ResizeMix(num_classes=classes)]
+        [
+            v2.MixUp(alpha=0.4, num_classes=num_classes),
+            v2.CutMix(num_classes=num_classes),
+            ResizeMix(num_classes=num_classes),
+        ]
     )
     return mixing(images, targets)
 

@@ -1,4 +1,4 @@
-"""The flower_photos dataset: find or download it, load its images, and cache them decoded."""
+"""A dataset of class folders, by default flower_photos: download it, load its images, and cache them decoded."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import logging
 import os
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import torch
@@ -23,7 +24,7 @@ from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as F
 from tqdm import tqdm
 
-from flower_alexnet import images
+from flower_alexnet import LABELS, images
 from flower_alexnet.dataset import InvalidDataset, Photo, all_photos
 from flower_alexnet.files import replace_atomically
 from flower_alexnet.images import Preprocessing
@@ -57,17 +58,54 @@ def find_or_download(url: str = URL, cache: Path = CACHE) -> Path:
     return folder
 
 
+def describe(folder: Path, labels: Sequence[str]) -> dict[str, Any]:
+    """Return what metrics.json says of a dataset: its name and its labels.
+
+    The five classes of flower_photos are called so wherever they lie; other datasets are called as their folder.
+    """
+    name = "flower_photos" if tuple(labels) == LABELS else folder.resolve().name
+    return {"name": name, "labels": list(labels)}
+
+
+def check(splits: Mapping[str, Sequence[Photo]], labels: Sequence[str]) -> None:
+    """Check that a photo can be read of each part, and of each class to train on, before a run is spent on them.
+
+    Raises:
+        InvalidDataset: of one of these no photo can be read.
+    """
+    groups = {f"{name} photo": photos for name, photos in splits.items()}
+    for target, label in enumerate(labels):
+        groups[f"training photo of {label}"] = [photo for photo in splits["train"] if photo.target == target]
+    for kind, photos in groups.items():
+        problem = None
+        for photo in photos:
+            try:
+                images.load(photo.path)
+                break
+            except images.InvalidImage as error:
+                problem = problem or error
+        else:
+            raise InvalidDataset(f"No {kind} can be read. The first of them: {problem}")
+
+
 def readable(photos: Iterable[Photo]) -> Iterator[tuple[Image.Image, int]]:
     """Yield the RGB image and class index of each photo; log and skip an unreadable one."""
     for photo in photos:
         if (image := _load(photo)) is not None:
-            yield image, photo.label
+            yield image, photo.target
 
 
-def load_tensors(photos: Iterable[Photo], preprocessing: Preprocessing) -> tuple[Tensor, Tensor]:
-    """Return the first view of each readable photo, float32 (N, 3, crop, crop), and the targets, int64 (N,)."""
-    loaded, targets = zip(*readable(photos), strict=True)
-    return torch.stack([images.to_tensor(image, preprocessing)[0] for image in loaded]), torch.tensor(targets)
+def load_tensors(photos: Sequence[Photo], preprocessing: Preprocessing) -> tuple[Tensor, Tensor]:
+    """Return the first view of each readable photo, float32 (N, 3, crop, crop), and the targets, int64 (N,).
+
+    Raises:
+        InvalidDataset: no photo can be read.
+    """
+    loaded = [(images.to_tensor(image, preprocessing)[0], target) for image, target in readable(photos)]
+    if not loaded:
+        raise InvalidDataset("None of the photos can be read.")
+    tensors, targets = zip(*loaded, strict=True)
+    return torch.stack(tensors), torch.tensor(targets)
 
 
 class DecodedPhotos(Dataset[tuple[Tensor, int]]):
@@ -83,7 +121,7 @@ class DecodedPhotos(Dataset[tuple[Tensor, int]]):
     """
 
     def __init__(self, photos: Sequence[Photo], short_side: int, cache: Path = CACHE) -> None:
-        described = json.dumps([(str(photo.path.resolve()), _modified(photo.path), photo.label) for photo in photos])
+        described = json.dumps([(str(photo.path.resolve()), _modified(photo.path), photo.target) for photo in photos])
         key = hashlib.sha256(f"{short_side} {described}".encode()).hexdigest()[:16]
         self.file = cache / f"decoded-{key}.safetensors"
         if not self.file.is_file():
@@ -185,11 +223,12 @@ def _decode(photos: Sequence[Photo], short_side: int, file: Path) -> None:
 
     with ThreadPoolExecutor() as pool:
         decoded = list(tqdm(pool.map(pixels_of, photos), desc="decoding photos", total=len(photos)))
-    kept = [(pixels, photo.label) for pixels, photo in zip(decoded, photos, strict=True) if pixels is not None]
+    kept = [(pixels, photo.target) for pixels, photo in zip(decoded, photos, strict=True) if pixels is not None]
     if not kept:
         raise InvalidDataset("None of the photos can be read.")
     if skipped := len(photos) - len(kept):
-        log.warning("%d of %d photos cannot be read and are not trained on", skipped, len(photos))
+        verb = "is" if skipped == 1 else "are"
+        log.warning("%d of %d photos cannot be read and %s not trained on", skipped, len(photos), verb)
     sizes = torch.tensor([pixels.shape[:2] for pixels, _ in kept])
     starts = torch.cat([torch.zeros(1, dtype=torch.int64), (sizes.prod(1) * 3).cumsum(0)[:-1]])
     tensors = {

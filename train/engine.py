@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from flower_alexnet import registry
+from flower_alexnet import LABELS
+from flower_alexnet.classifier import load_classifier
 from flower_alexnet.images import Preprocessing, normalize
 from flower_alexnet.model import AlexNet
 from train import checkpoint
@@ -45,11 +46,13 @@ def fit(
     validation: tuple[Tensor, Tensor],
     output: Path,
     resume: bool = False,
+    labels: Sequence[str] = LABELS,
 ) -> tuple[AlexNet, History]:
     """Train a network from scratch, or resume the run whose checkpoint is in output.
 
     Under ``accelerate launch`` or ``torchrun`` each process takes an equal part of every batch; the main process
-    writes the checkpoints.
+    writes the checkpoints. An epoch leaves out the photos, other ones each time, that do not fill a batch; of fewer
+    photos than a batch it makes one batch.
 
     Args:
         recipe: the hyperparameters.
@@ -57,15 +60,16 @@ def fit(
         validation: normalized images, float32 (N, 3, H, W), and targets (N,).
         output: folder in which a checkpoint is written after each epoch.
         resume: continue from the checkpoint.
+        labels: names of the classes, in the order of the logits.
 
     Returns:
         The trained network on the CPU, in eval mode (its averaged weights if the recipe has an ema_decay), and one
         row of measurements per epoch.
 
     Raises:
-        InvalidModel, InvalidRecipe: the recipe's teacher cannot be used, or the batch size is not a multiple of the
-            number of processes.
-        InvalidCheckpoint: the checkpoint cannot be read, or is of another recipe.
+        InvalidModel, InvalidRecipe: the recipe's teacher cannot be used, the batch size is not a multiple of the
+            number of processes, or there are fewer photos than processes.
+        InvalidCheckpoint: the checkpoint cannot be read, or is of another recipe or of other labels.
         KeyboardInterrupt: on Ctrl-C, after the current step.
     """
     accelerator = Accelerator(
@@ -73,22 +77,20 @@ def fit(
         mixed_precision=os.environ.get("ACCELERATE_MIXED_PRECISION") or fastest_precision(),
         dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=True),
     )
-    if recipe.batch_size % accelerator.num_processes:
-        raise InvalidRecipe(
-            f"batch_size: {recipe.batch_size} photos cannot go to {accelerator.num_processes} processes."
-        )
+    augmented = AugmentedPhotos(photos, recipe)
+    batch_size = batch_size_for(recipe, len(augmented), accelerator.num_processes)
     keep_freed_memory()
     set_seed(recipe.seed)
-    network = AlexNet(batch_norm=recipe.batch_norm, dropout=recipe.dropout)
+    network = AlexNet(len(labels), batch_norm=recipe.batch_norm, dropout=recipe.dropout)
     initialize(network)
     network.to(accelerator.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True)
+    ema_decay = ema_decay_for(recipe, steps=recipe.epochs * (len(augmented) // batch_size))
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=True)
     final: AlexNet = average.module if recipe.ema_decay else network  # type: ignore[assignment]
     optimizer = build_optimizer(network, recipe)
-    augmented = AugmentedPhotos(photos, recipe)
     loader = DataLoader(
         augmented,
-        batch_size=recipe.batch_size,
+        batch_size=batch_size,
         shuffle=True,
         drop_last=True,
         collate_fn=collate,
@@ -96,9 +98,9 @@ def fit(
         num_workers=2 if torch.get_num_threads() > 2 else 0,
     )
     model, optimizer, loader = accelerator.prepare(network, optimizer, loader)
-    teacher = Teacher(recipe.teacher).to(accelerator.device) if recipe.teacher else None
+    teacher = Teacher(recipe.teacher, labels).to(accelerator.device) if recipe.teacher else None
     modules = {"network": network, "average": average}
-    history = checkpoint.restore(output, modules, optimizer, recipe) if resume else []
+    history = checkpoint.restore(output, modules, optimizer, recipe, labels) if resume else []
 
     for epoch in range(len(history), recipe.epochs):
         # Each epoch has its own random seed, so that a resumed run equals an uninterrupted one.
@@ -113,7 +115,8 @@ def fit(
             for step, (pixels, targets) in enumerate(steps):
                 for group in optimizer.param_groups:
                     group["lr"] = group["initial_lr"] * schedule(recipe, epoch + step / len(loader))
-                images, soft_targets = mix(normalize(pixels, recipe.preprocessing), targets, recipe.mix_prob)
+                images = normalize(pixels, recipe.preprocessing)
+                images, soft_targets = mix(images, targets, recipe.mix_prob, len(labels))
                 with accelerator.autocast():
                     if teacher is not None:
                         soft_targets = soft_targets.lerp(teacher(images), recipe.distillation_weight)
@@ -151,7 +154,7 @@ def fit(
                 }
             )
             if accelerator.is_main_process:
-                checkpoint.save(output, modules, optimizer, recipe, history)
+                checkpoint.save(output, modules, optimizer, recipe, history, labels)
             accelerator.wait_for_everyone()
             check_interrupt()
     # Remove the autocast wrapper that prepare() put around forward.
@@ -163,15 +166,21 @@ class Teacher(nn.Module):
 
     Args:
         name: shipped model, model folder or Hub repository.
+        labels: those of the photos to train on.
 
     Raises:
         InvalidModel: there is no such model, or it cannot be used.
-        InvalidRecipe: its mean and standard deviation are not those that recipes normalize by.
+        InvalidRecipe: it has other labels, or its mean and standard deviation are not those that recipes normalize by.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, labels: Sequence[str] = LABELS) -> None:
         super().__init__()
-        classifier = registry.load(name)
+        classifier = load_classifier(name)
+        if (taught := classifier.config.labels) != tuple(labels):
+            raise InvalidRecipe(
+                f"teacher: {name} knows {', '.join(taught)}, but the photos show {', '.join(labels)}. Train without a "
+                "teacher (--teacher None), or give with --teacher a model trained on these classes."
+            )
         preprocessing = classifier.config.preprocessing
         if (preprocessing.mean, preprocessing.std) != (Preprocessing.mean, Preprocessing.std):
             raise InvalidRecipe(f"teacher: {name} has another normalization mean and std than recipes have.")
@@ -201,6 +210,29 @@ def interrupt_between_steps() -> Iterator[Callable[[], None]]:
         yield check
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def batch_size_for(recipe: Recipe, photos: int, processes: int) -> int:
+    """Return the photos in a step: the recipe's batch size, or fewer if there are fewer photos.
+
+    Raises:
+        InvalidRecipe: the batch or the photos cannot go to that many processes.
+    """
+    if recipe.batch_size % processes:
+        raise InvalidRecipe(f"batch_size: {recipe.batch_size} photos cannot go to {processes} processes.")
+    if photos < processes:
+        raise InvalidRecipe(f"{photos} photos to train on cannot go to {processes} processes. Start fewer.")
+    return min(recipe.batch_size, photos - photos % processes)
+
+
+def ema_decay_for(recipe: Recipe, steps: int) -> float:
+    """Return the recipe's ``ema_decay``, or less in a run of few steps.
+
+    The average reaches back over 1 / (1 - decay) steps. With alexnet-bn's 500, a run of 100 steps, as 60 photos give,
+    would end with a share of 0.998^99 = 82 % of the weights after its first step. The average is therefore held to a
+    fifth of the run, and the share of the first weights to e^-5 < 1 %.
+    """
+    return min(recipe.ema_decay, max(0.0, 1 - 5 / steps))
 
 
 def schedule(recipe: Recipe, epoch: float) -> float:

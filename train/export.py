@@ -1,8 +1,10 @@
 """Write a model folder: weights, configuration, metrics, plots and model card of a trained network.
 
-python -m train.export weights/alexnet-bn --data flower_photos --seeds runs/alexnet-bn-1 runs/alexnet-bn-2
+python -m train.export measure runs/alexnet-bn --data flower_photos --seeds runs/alexnet-bn-1 runs/alexnet-bn-2
+python -m train.export onnx runs/alexnet-bn
 
-evaluates a model folder again, and adds the mean test accuracy over runs of the same recipe from other random seeds.
+The first evaluates a model folder again, and adds the mean test accuracy over runs of the same recipe from other random
+seeds. The second writes the model as ``model.onnx`` beside its weights.
 """
 
 from __future__ import annotations
@@ -15,32 +17,35 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import matplotlib
 import torch
 import tyro
-from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from flower_alexnet import FlowerClassifier, InvalidModel
 from flower_alexnet.classifier import FEATURE_BANK, in_distribution_score
-from flower_alexnet.dataset import InvalidDataset, Photo, split
+from flower_alexnet.dataset import InvalidDataset, Photo, find_classes, split
 from flower_alexnet.files import replace_atomically
 from train import evaluate
+from train.card import ONNX, card, local_folder
 from train.checkpoint import History
-from train.data import find_or_download
+from train.data import describe, find_or_download
 from train.recipes import Recipe
 
-FEATURE_BANK_STEP = 6
-"""Every sixth training photo goes into the feature bank."""
+FEATURE_BANK_STEP, FEATURE_BANK_SIZE = 6, 480
+"""Every sixth training photo goes into the feature bank, or more of them where that would be fewer than 480."""
 
-CARD_TEMPLATE = Path(__file__).with_name("model_card.md")
-"""Jinja template of the model card."""
+ROUNDING = 1e-6
+"""Scores differ by less from one batch size to another, so that a photo at the threshold stays above it."""
+
+Name = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
 
 Summary = dict[str, Any]
-"""The content of ``metrics.json``: recipe, training, history, validation, test, and seeds if several were trained."""
+"""The content of ``metrics.json``: dataset, recipe, training, history, validation, test, and
+seeds if several were trained."""
 
 
 def summarize(name: str, recipe: Recipe, history: History, photos: int) -> Summary:
@@ -74,7 +79,8 @@ def write_model_folder(
     Args:
         classifier: the trained network and its config; the config's temperature and threshold and the feature bank are
             computed anew.
-        summary: what ``summarize`` returns; metrics in it are replaced.
+        summary: what ``summarize`` returns, and the ``dataset`` that ``data.describe`` returns; metrics in it are
+            replaced.
         splits: photos by split, as ``dataset.split`` returns them.
         folder: folder to write; existing files are replaced atomically.
         others: summaries of runs of the same recipe with other random seeds.
@@ -83,19 +89,23 @@ def write_model_folder(
         The summary with validation and test metrics.
 
     Raises:
-        InvalidModel: one of the others is of another recipe, or has a random seed that occurs already.
+        InvalidModel: the dataset has other labels than the classifier; one of the others is of another recipe, or has a
+            random seed that occurs already.
     """
     classifier.network.half().float()  # evaluate the weights as stored, rounded to float16
-    feature_bank = F.normalize(evaluate.classify(classifier, splits["train"][::FEATURE_BANK_STEP])[0].features, dim=1)
-    outputs, targets = evaluate.classify(classifier, splits["validation"])
+    labels = summary["dataset"]["labels"]
+    step = min(FEATURE_BANK_STEP, max(1, len(splits["train"]) // FEATURE_BANK_SIZE))
+    outputs, _ = evaluate.classify(classifier, splits["train"][::step], labels)
+    feature_bank = F.normalize(outputs.features, dim=1).half()
+    as_read = F.normalize(feature_bank.float(), dim=1)
+    outputs, targets = evaluate.classify(classifier, splits["validation"], labels)
     config = replace(
         classifier.config,
         temperature=evaluate.fit_temperature(outputs.logits, targets),
-        threshold=evaluate.fit_threshold(in_distribution_score(outputs.features, feature_bank)),
+        threshold=evaluate.fit_threshold(in_distribution_score(outputs.features, as_read)) - ROUNDING,
     )
-    feature_bank = feature_bank.half()
     classifier = FlowerClassifier(classifier.network, config, feature_bank.float())
-    metrics = {name: evaluate.evaluate(classifier, splits[name]) for name in ("validation", "test")}
+    metrics = {name: evaluate.evaluate(classifier, splits[name], labels) for name in ("validation", "test")}
     summary = {**summary, **metrics}
     if others:
         summary["seeds"] = _over_seeds([summary, *others])
@@ -103,7 +113,7 @@ def write_model_folder(
     temporary = folder / "model.part"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    _card(classifier, summary, folder.resolve().name).save(temporary / "README.md")
+    card(classifier, summary, folder).save(temporary / "README.md")
     (temporary / "metrics.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     evaluate.plot_confusion_matrix(summary["test"], temporary / "confusion_matrix.png")
     evaluate.plot_reliability(summary["test"], temporary / "reliability.png")
@@ -126,22 +136,50 @@ def machine() -> str:
     return f"{cores} core{'s' if cores > 1 else ''} of {name}"
 
 
-def main(folder: tyro.conf.Positional[Path], data: Path | None = None, seeds: tuple[Path, ...] = ()) -> None:
+def measure(name: Name, data: Path | None = None, seeds: tuple[Path, ...] = ()) -> None:
     """Evaluate a model folder again and rewrite its configuration, metrics, plots and model card.
 
     Args:
-        folder: the model folder.
-        data: folder of flower photos; if not given, found or downloaded as python -m train does.
+        name: a model folder, or the name of a shipped model.
+        data: folder of class folders; if not given, found or downloaded as python -m train does.
         seeds: model folders of the same recipe, trained with other random seeds; the card gives the mean of all.
     """
+    folder = local_folder(name)
+    classifier, summary = FlowerClassifier.from_pretrained(folder), _read_summary(folder)
+    others = [_read_summary(seed) for seed in seeds]
+    data = data or find_or_download()
+    summary["dataset"] = describe(data, find_classes(data))
+    summary = write_model_folder(classifier, summary, split(data), folder, others)
+    if (folder / ONNX).exists():
+        onnx(str(folder))  # its temperature is another one now
+    print(evaluate.report(summary["test"]))
+
+
+def onnx(name: Name) -> None:
+    """Write a model as model.onnx beside its weights: uint8 crops in, calibrated probabilities out.
+
+    Args:
+        name: a model folder, or the name of a shipped model.
+    """
+    from train.onnx import write_onnx  # only here, because it needs ONNX Runtime
+
+    folder = local_folder(name)
+    difference = write_onnx(FlowerClassifier.from_pretrained(folder), folder / ONNX)
+    print(f"{folder / ONNX}: the probabilities are the classifier's to {max(difference, 1e-7):.0e}.")
+
+
+def main() -> None:
+    """Run the command line; print an expected error in one line and exit with code 2."""
+    matplotlib.use("Agg")
+    logging.basicConfig(format="%(message)s")
     try:
-        classifier, summary = FlowerClassifier.from_pretrained(folder), _read_summary(folder)
-        others = [_read_summary(seed) for seed in seeds]
-        summary = write_model_folder(classifier, summary, split(data or find_or_download()), folder, others)
+        tyro.extras.subcommand_cli_from_dict({"measure": measure, "onnx": onnx}, prog="python -m train.export")
     except (InvalidModel, InvalidDataset) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    print(evaluate.report(summary["test"]))
+    except OSError as error:
+        print(f"The model folder was not written: {error}.", file=sys.stderr)
+        sys.exit(2)
 
 
 def _read_summary(folder: Path) -> Summary:
@@ -167,50 +205,5 @@ def _over_seeds(runs: Sequence[Summary]) -> dict[str, float]:
     return {"runs": len(runs), "mean": statistics.mean(accuracies), "deviation": statistics.stdev(accuracies)}
 
 
-def _card(classifier: FlowerClassifier, summary: Summary, name: str) -> ModelCard:
-    test = summary["test"]
-    result = EvalResult(
-        task_type="image-classification",
-        dataset_type="flower_photos",
-        dataset_name="flower_photos",
-        dataset_split="test",
-        metric_type="accuracy",
-        metric_name="test accuracy",
-        metric_value=round(test["accuracy"], 4),
-    )
-    card_data = ModelCardData(
-        model_name=name,
-        license="apache-2.0",
-        library_name="flower_alexnet",
-        pipeline_tag="image-classification",
-        tags=["alexnet", "flowers", "image-classification", "pytorch"],
-        datasets=["flower_photos"],
-        metrics=["accuracy"],
-        eval_results=[result],
-    )
-    recipe = {field: value for field, value in summary["recipe"].items() if field != "name"}
-    return ModelCard.from_template(
-        card_data,
-        template_path=str(CARD_TEMPLATE),
-        name=name,
-        description=(
-            "AlexNet at half width with batch normalization after each convolution."
-            if recipe["batch_norm"]
-            else "AlexNet at half width, layer for layer the network of the blog post."
-        ),
-        recipe_name=summary["recipe"]["name"],
-        recipe=recipe,
-        training=summary["training"],
-        validation=summary["validation"],
-        test=test,
-        seeds=summary.get("seeds"),
-        parameters=sum(parameter.numel() for parameter in classifier.network.parameters()),
-        preprocessing=classifier.config.preprocessing,
-        temperature=classifier.config.temperature,
-    )
-
-
 if __name__ == "__main__":
-    matplotlib.use("Agg")
-    logging.basicConfig(format="%(message)s")
-    tyro.cli(main, prog="python -m train.export")
+    main()

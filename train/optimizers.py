@@ -15,11 +15,11 @@ import matplotlib
 import tyro
 from matplotlib import pyplot
 
-from flower_alexnet.dataset import InvalidDataset, split
+from flower_alexnet.dataset import InvalidDataset, find_classes, split
 from train import checkpoint, engine
 from train.checkpoint import History, InvalidCheckpoint
 from train.data import DecodedPhotos, find_or_download, load_tensors
-from train.recipes import RECIPES, Recipe
+from train.recipes import RECIPES, InvalidRecipe, Recipe
 
 TITLES = {
     "sgd": "SGD",
@@ -34,13 +34,13 @@ def compare(data: Path, output: Path) -> dict[str, History]:
     """Train the baseline recipe with each optimizer; skip runs that an earlier call finished.
 
     Args:
-        data: folder of flower photos.
+        data: folder of class folders.
         output: folder with a subfolder per optimizer, in which an unfinished run resumes.
 
     Returns:
         Optimizer -> its history.
     """
-    baseline, splits = RECIPES["alexnet-baseline"], split(data)
+    baseline, splits, labels = RECIPES["alexnet-baseline"], split(data), find_classes(data)
     photos = DecodedPhotos(splits["train"], baseline.resize)
     validation = load_tensors(splits["validation"], baseline.preprocessing)
     histories = {}
@@ -51,7 +51,7 @@ def compare(data: Path, output: Path) -> dict[str, History]:
         finished = folder / "history.json"
         if not finished.is_file():
             resume = (folder / checkpoint.NAME).is_file()
-            _, history = engine.fit(recipe, photos, validation, folder, resume)
+            _, history = engine.fit(recipe, photos, validation, folder, resume, labels)
             finished.write_text(json.dumps(history, indent=2), encoding="utf-8")
             (folder / checkpoint.NAME).unlink()
         histories[optimizer] = json.loads(finished.read_text(encoding="utf-8"))
@@ -92,11 +92,11 @@ def main(output: Path, data: Path | None = None) -> None:
 
     Args:
         output: folder for optimizers.png and the runs; a stopped comparison resumes in it.
-        data: folder of flower photos; if not given, found or downloaded as python -m train does.
+        data: folder of class folders; if not given, found or downloaded as python -m train does.
     """
     try:
         histories = compare(data or find_or_download(), output)
-    except (InvalidDataset, InvalidCheckpoint) as error:
+    except (InvalidDataset, InvalidCheckpoint, InvalidRecipe) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     plot(histories, output / "optimizers.png")

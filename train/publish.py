@@ -1,6 +1,6 @@
 """Publish a model folder as a model repository of the Hugging Face Hub, or this project as a Space.
 
-python -m train.publish model weights/alexnet-baseline USER/REPOSITORY
+python -m train.publish model alexnet-baseline USER/REPOSITORY --space USER/SPACE
 python -m train.publish space USER/SPACE
 
 The token is that of `hf auth login`, or of HF_TOKEN.
@@ -8,7 +8,9 @@ The token is that of `hf auth login`, or of HF_TOKEN.
 
 from __future__ import annotations
 
+import re
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,21 +19,53 @@ from typing import Annotated
 
 import httpx2
 import tyro
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, ModelCard
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, ModelCard, constants, get_token
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    LocalTokenNotFoundError,
+    RepositoryNotFoundError,
+)
 from huggingface_hub.utils import validate_repo_id
 
 from flower_alexnet import FlowerClassifier, InvalidModel
+from train.card import ONNX, USE, local_folder, use_section
+from train.checkpoint import NAME as CHECKPOINT
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-SPACE = ("README.md", "app.py", "requirements.txt", "flower_alexnet", "weights", "examples")
-"""Files and folders of this project that go into a Space."""
+SPACE = (
+    "README.md",
+    "LICENSE",
+    "SECURITY.md",
+    "app.py",
+    "pyproject.toml",
+    "requirements.txt",
+    "requirements-benchmarks.txt",
+    "requirements-dev.txt",
+    "requirements-scale.txt",
+    "requirements-train.txt",
+    "flower_alexnet",
+    "weights",
+    "examples",
+    "docs",
+    "train",
+    "benchmarks",
+    "tests",
+)
+"""Files and folders of this project that go into a Space: all, so that its pages' links lead somewhere and pip can
+install the library from it."""
+
+CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu\n"
+"""First line of a Space's requirements. Of ``torch==2.13.0`` pip then prefers 2.13.0+cpu, a tenth of the size of PyPI's
+build for CUDA: a free Space has no GPU."""
+
+LOGIN = "Log in with `hf auth login` or set HF_TOKEN to a token that may write."
 
 RepoId = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="USER/REPOSITORY")]
 
-Files = dict[str, Path]
-"""Name in the repository -> file."""
+Files = dict[str, Path | bytes]
+"""Name in the repository -> file, or its content."""
 
 
 class NotPublished(Exception):
@@ -39,7 +73,7 @@ class NotPublished(Exception):
 
 
 def model_files(folder: Path) -> Files:
-    """Return the files of a model folder, after checking that others can use it.
+    """Return the files of a model folder but its ONNX file, after checking that others can use the model.
 
     Raises:
         NotPublished: the model cannot be loaded, the card has no evaluation results, or a file holds a pickle.
@@ -59,9 +93,50 @@ def model_files(folder: Path) -> Files:
     if not results:
         raise NotPublished(
             f"{folder / 'README.md'} does not say how accurate the model is. Write it again: "
-            f"python -m train.export {folder}"
+            f"python -m train.export measure {folder}"
         )
-    return files
+    return dict(files)
+
+
+def published_card(
+    folder: Path, repo_id: str, revision: str | None = None, install: str | None = None, onnx: bool = False
+) -> bytes:
+    """Return a model folder's card with its section "Use" written anew for a repository; the rest stays as it is.
+
+    Args:
+        folder: the model folder.
+        repo_id: the repository that the model is downloaded from.
+        revision: its branch; the main branch if not given.
+        install: what pip takes to install the library; None if it is not published.
+        onnx: whether ``model.onnx`` is published too.
+    """
+    address = f"{repo_id}@{revision}" if revision else repo_id
+    use = use_section(FlowerClassifier.from_pretrained(folder), address, repo_id, revision, install, onnx)
+    return USE.sub(lambda _: use, (folder / "README.md").read_text(encoding="utf-8"), count=1).encode()
+
+
+def onnx_file(folder: Path, new: Path) -> Path:
+    """Return the ONNX file of a model folder if it gives the model's probabilities; otherwise write it to new.
+
+    Raises:
+        NotPublished: ONNX Runtime is not installed, or the file does not give the model's probabilities.
+    """
+    try:
+        from train.onnx import NotTheSame, compare, write_onnx
+    except ImportError as error:
+        raise NotPublished(f"--onnx needs requirements-train.txt installed ({error}).") from error
+    classifier = FlowerClassifier.from_pretrained(folder)
+    if (folder / ONNX).is_file():
+        try:
+            compare(classifier, folder / ONNX)
+            return folder / ONNX
+        except NotTheSame as error:
+            print(f"{error} It is made again.", file=sys.stderr)
+    try:
+        write_onnx(classifier, new)
+    except NotTheSame as error:
+        raise NotPublished(str(error)) from error
+    return new
 
 
 def space_files(project: Path = PROJECT) -> Files:
@@ -76,6 +151,7 @@ def space_files(project: Path = PROJECT) -> Files:
         if not path.exists():
             raise NotPublished(f"There is no {name} in {project}.")
         files |= _files_under(path, project) if path.is_dir() else {name: path}
+    files["requirements.txt"] = CPU_INDEX.encode() + (project / "requirements.txt").read_bytes()
     return files
 
 
@@ -103,6 +179,9 @@ def publish(
     """
     api = HfApi()
     with _hub_errors(repo_id):
+        api.whoami()
+        if tag is not None and tag in _tags(api, repo_id, kind):
+            raise NotPublished(f"{repo_id} has a tag {tag} already. Choose another name.")
         api.create_repo(
             repo_id,
             repo_type=kind,
@@ -112,8 +191,6 @@ def publish(
         )
         if revision is not None:
             api.create_branch(repo_id, branch=revision, repo_type=kind, exist_ok=True)
-        if tag is not None and tag in {existing.name for existing in api.list_repo_refs(repo_id, repo_type=kind).tags}:
-            raise NotPublished(f"{repo_id} has a tag {tag} already. Choose another name.")
         existing = api.list_repo_files(repo_id, repo_type=kind, revision=revision) if kind == "space" else []
         stale = [name for name in existing if name not in files and name.partition("/")[0] in SPACE]
         commit = api.create_commit(
@@ -132,24 +209,45 @@ def publish(
 
 
 def model(
-    folder: tyro.conf.Positional[Path],
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")],
     repo_id: RepoId,
     private: tyro.conf.FlagCreatePairsOff[bool] = False,
     revision: str | None = None,
     tag: str | None = None,
+    onnx: tyro.conf.FlagCreatePairsOff[bool] = False,
+    space: str | None = None,
+    source: str | None = None,
     dry_run: tyro.conf.FlagCreatePairsOff[bool] = False,
 ) -> None:
     """Publish a model folder.
 
     Args:
-        folder: the model folder.
+        name: the model folder, or the name of a shipped model.
         repo_id: the repository, created if it does not exist.
         private: make a new repository private.
         revision: branch to upload to, created if it does not exist.
         tag: tag for the upload, such as v1.
+        onnx: also publish the model as model.onnx, made if the folder holds none that gives its probabilities.
+        space: the Space USER/SPACE of this project, which the card installs the library from.
+        source: instead of a Space, what pip takes to install the library: git+https://..., or the address of a wheel.
         dry_run: list the files without uploading them.
     """
-    _run(model_files(folder), repo_id, "model", dry_run, private=private, revision=revision, tag=tag)
+    _check_repo_id(repo_id)
+    for ref in (revision, tag):
+        _check_ref(ref)
+    install = _install(space, source)
+    try:
+        folder = local_folder(name)
+    except InvalidModel as error:
+        raise NotPublished(str(error)) from error
+    files = model_files(folder)
+    if not dry_run:
+        _check_token()  # before the work of making an ONNX file
+    with tempfile.TemporaryDirectory() as temporary:
+        if onnx:
+            files[ONNX] = onnx_file(folder, Path(temporary) / ONNX)
+        files["README.md"] = published_card(folder, repo_id, revision, install, onnx)
+        _run(files, repo_id, "model", dry_run, private=private, revision=revision, tag=tag)
 
 
 def space(
@@ -164,35 +262,75 @@ def space(
         private: make a new Space private.
         dry_run: list the files without uploading them.
     """
+    _check_repo_id(repo_id)
     _run(space_files(), repo_id, "space", dry_run, private=private)
 
 
 def _run(files: Files, repo_id: str, kind: str, dry_run: bool, **options: object) -> None:
+    if not dry_run:
+        _check_token()
+        print(publish(files, repo_id, kind, **options))  # type: ignore[arg-type]
+        return
+    sizes = {name: len(it) if isinstance(it, bytes) else it.stat().st_size for name, it in files.items()}
+    for name, size in sizes.items():
+        print(f"{size:>12,}  {name}")
+    print(f"{sum(sizes.values()):>12,}  bytes in {len(files)} files would go to {repo_id} in one commit.")
+    _check_token()
+
+
+def _check_token() -> None:
+    if get_token() is None:
+        raise NotPublished(f"There is no token. {LOGIN}")
+
+
+def _check_repo_id(repo_id: str) -> None:
     try:
         validate_repo_id(repo_id)
     except HFValidationError as error:
         raise NotPublished(f"{repo_id} is not the name of a repository, which is written user/name.") from error
-    if not dry_run:
-        print(publish(files, repo_id, kind, **options))  # type: ignore[arg-type]
-        return
-    for name, file in files.items():
-        print(f"{file.stat().st_size:>12,}  {name}")
-    total = sum(file.stat().st_size for file in files.values())
-    print(f"{total:>12,}  bytes in {len(files)} files would go to {repo_id} in one commit.")
+    if "/" not in repo_id:
+        raise NotPublished(f"{repo_id} does not say whose repository it is: write USER/{repo_id}.")
+
+
+def _check_ref(name: str | None) -> None:
+    """Check the name of a branch or tag, more strictly than git does."""
+    if name is not None and not re.fullmatch(r"(?!.*(\.\.|\.lock$|\.$))\w[\w.+-]*(/\w[\w.+-]*)*", name):
+        raise NotPublished(f"{name!r} cannot be the name of a branch or tag. Use letters, digits, '-' and '.'.")
+
+
+def _install(space: str | None, source: str | None) -> str | None:
+    """Return what pip takes to install the library; None if neither is given."""
+    if space is not None and source is not None:
+        raise NotPublished("Give --space or --source, not both: the card has one line that installs the library.")
+    if space is not None:
+        _check_repo_id(space)
+        return f"flower-alexnet @ git+{constants.ENDPOINT}/spaces/{space}"
+    if source is not None and (not source.strip() or re.search(r"[\"`$\\\n]", source)):
+        raise NotPublished(
+            f"--source {source!r} cannot stand in a line of a shell. Give an address such as git+https://..."
+        )
+    return source
+
+
+def _tags(api: HfApi, repo_id: str, kind: str) -> set[str]:
+    """Return the tags of a repository; none if it does not exist."""
+    try:
+        return {tag.name for tag in api.list_repo_refs(repo_id, repo_type=kind).tags}
+    except RepositoryNotFoundError:
+        return set()
 
 
 @contextmanager
 def _hub_errors(repo_id: str) -> Iterator[None]:
     """Turn errors of the Hub client into NotPublished."""
-    login = "Log in with `hf auth login` or set HF_TOKEN to a token that may write."
     try:
         yield
     except LocalTokenNotFoundError as error:
-        raise NotPublished(f"There is no token. {login}") from error
+        raise NotPublished(f"There is no token. {LOGIN}") from error
     except HfHubHTTPError as error:
         if error.response.status_code in (401, 403):
             reason = error.server_message or "the token is missing, or may not do this"
-            raise NotPublished(f"The Hub refused to publish {repo_id}: {reason}. {login}") from error
+            raise NotPublished(f"The Hub refused to publish {repo_id}: {reason}. {LOGIN}") from error
         raise NotPublished(f"The Hub did not publish {repo_id}: {error}. Run the command again.") from error
     except (httpx2.HTTPError, OSError, RuntimeError) as error:
         raise NotPublished(
@@ -201,14 +339,17 @@ def _hub_errors(repo_id: str) -> Iterator[None]:
         ) from error
 
 
-def _files_under(folder: Path, top: Path) -> Files:
-    """Return the files under folder, named relative to top; skip hidden files, caches and temporary files."""
+def _files_under(folder: Path, top: Path) -> dict[str, Path]:
+    """Return the files under folder, named relative to top; skip what is hidden, cached, or left by a stopped run."""
     return {
         file.relative_to(top).as_posix(): file
         for file in sorted(folder.rglob("*"))
         if file.is_file()
-        and not any(part.startswith(".") or part == "__pycache__" for part in file.relative_to(folder).parts)
-        and file.suffix != ".part"
+        and file.name not in (ONNX, CHECKPOINT)
+        and not any(
+            part.startswith(".") or part == "__pycache__" or part.endswith(".part")
+            for part in file.relative_to(folder).parts
+        )
     }
 
 

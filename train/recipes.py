@@ -39,7 +39,7 @@ class Recipe:
         batch_norm: train the variant with batch normalization.
         dropout: dropout probability before each hidden linear layer.
         epochs: passes over the training photos.
-        batch_size: photos per step, over all processes.
+        batch_size: photos per step, over all processes; all photos if there are fewer.
         optimizer: sgd, momentum (SGD with Nesterov momentum 0.9), adagrad, adam, or muon (Muon for convolutions,
             AdamW for all other parameters).
         learning_rate: peak learning rate; None takes the optimizer's default from LEARNING_RATES.
@@ -50,7 +50,7 @@ class Recipe:
             1 - learning rate x weight_decay); biases and normalization layers have none.
         label_smoothing: fraction of the target that is spread evenly over all classes.
         ema_decay: decay per step of the exponential moving average of the weights, which becomes the trained
-            network; 0 keeps no average.
+            network; 0 keeps no average. In a run of few steps it is lowered to 1 - 5 / steps.
         size: height and width in pixels of the training crops and of the network's input.
         initial_size: size in the first epochs, which then grows to size in steps of 32 pixels; None trains at size
             throughout.

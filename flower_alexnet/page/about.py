@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from flower_alexnet import registry
+from flower_alexnet.classifier import load_classifier
 from flower_alexnet.page.translations import flower_name, translate
 from flower_alexnet.registry import Model
 
@@ -15,55 +17,84 @@ HUB = "https://huggingface.co"
 def describe_model(model: Model, language: str) -> str:
     """Return what a model is, how good it is and how it was trained, as Markdown.
 
+    What ``metrics.json`` lacks, or holds in another form than ``train.export`` writes, is left out.
+
     Raises:
         InvalidModel: it cannot be loaded.
     """
     metrics = model.metrics()
-    if metrics is None:
-        parts = [f"## {model.name}\n{translate('not_measured', language)}"]
-    else:
-        parts = [_figures(model, metrics, language), _recall(metrics["test"]["per_class"], language)]
+    parts = [f"## {model.name}", _network(model, language)]
+    lines = [
+        line
+        for about in (_accuracy, _calibration, _drawn, _training)
+        if (line := _or_none(about, metrics, language)) is not None
+    ]
+    parts.append("\n".join(f"- {line}" for line in lines) if lines else translate("not_measured", language))
+    if (recall := _or_none(_recall, metrics, language)) is not None:
+        parts.append(recall)
     parts.append(f"[{translate('card', language)}]({_card(model)})")
     return "\n\n".join(parts)
 
 
-def _figures(model: Model, metrics: dict[str, Any], language: str) -> str:
-    test, training, seeds = metrics["test"], metrics["training"], metrics.get("seeds")
-    drawn, classifier = test["not_flowers"], registry.load(model.name)
+def _or_none(about: Any, metrics: Any, language: str) -> str | None:
+    """Return what there is to say of measurements, or None if they are missing or of another form."""
+    try:
+        return about(metrics, language)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        return None
+
+
+def _network(model: Model, language: str) -> str:
+    classifier = load_classifier(model.name)
     batch_norm, preprocessing = classifier.config.batch_norm, classifier.config.preprocessing
     return translate(
-        "about_text",
+        "about_network",
         language,
-        model=model.name,
         normalization=translate("with_batch_norm" if batch_norm else "without_batch_norm", language),
         parameters=f"{sum(parameter.numel() for parameter in classifier.network.parameters()) / 1e6:.1f}",
         size=preprocessing.crop,
         views=len(preprocessing.views),
-        accuracy=f"{test['accuracy']:.1%}",
-        photos=test["photos"],
-        seeds=_seeds(seeds, language) if seeds else "",
-        calibration=f"{test['calibration_error']:.3f}",
-        chance=f"{test['calibration_error_by_chance']:.3f}",
-        refused=round((1 - drawn["in_distribution"]) * drawn["pictures"]),
-        others=drawn["pictures"],
-        recipe=metrics["recipe"]["name"],
-        epochs=training["epochs"],
-        minutes=round(training["minutes"]),
-        machine=training["machine"],
     )
 
 
-def _seeds(seeds: dict[str, Any], language: str) -> str:
+def _accuracy(metrics: Any, language: str) -> str:
+    test = metrics["test"]
+    seeds = _or_none(_seeds, metrics, language) or ""
+    accuracy = f"{test['accuracy']:.1%}"
+    return translate("about_accuracy", language, accuracy=accuracy, photos=int(test["photos"]), seeds=seeds)
+
+
+def _seeds(metrics: Any, language: str) -> str:
+    seeds = metrics["seeds"]
+    mean, deviation = f"{seeds['mean']:.1%}", f"{seeds['deviation']:.1%}"
+    return translate("about_seeds", language, mean=mean, deviation=deviation, count=int(seeds["runs"]))
+
+
+def _calibration(metrics: Any, language: str) -> str:
+    error, chance = (metrics["test"][name] for name in ("calibration_error", "calibration_error_by_chance"))
+    return translate("about_calibration", language, calibration=f"{error:.3f}", chance=f"{chance:.3f}")
+
+
+def _drawn(metrics: Any, language: str) -> str:
+    drawn = metrics["test"]["not_flowers"]
+    refused = round((1 - drawn["in_distribution"]) * drawn["pictures"])
+    return translate("about_drawn", language, refused=refused, others=int(drawn["pictures"]))
+
+
+def _training(metrics: Any, language: str) -> str:
+    training = metrics["training"]
     return translate(
-        "about_seeds",
+        "about_training",
         language,
-        mean=f"{seeds['mean']:.1%}",
-        deviation=f"{seeds['deviation']:.1%}",
-        count=seeds["runs"],
+        recipe=str(metrics["recipe"]["name"]),
+        epochs=int(training["epochs"]),
+        minutes=round(training["minutes"]),
+        machine=str(training["machine"]),
     )
 
 
-def _recall(per_class: dict[str, Any], language: str) -> str:
+def _recall(metrics: Any, language: str) -> str:
+    per_class = metrics["test"]["per_class"]
     header = " | ".join(flower_name(label, language) for label in per_class)
     values = " | ".join(f"{row['recall']:.1%}" for row in per_class.values())
     return f"**{translate('recall', language)}**\n\n| {header} |\n|{'---|' * len(per_class)}\n| {values} |"
@@ -72,7 +103,10 @@ def _recall(per_class: dict[str, Any], language: str) -> str:
 def _card(model: Model) -> str:
     if model.folder is None:
         repo_id, _, revision = model.name.partition("@")
-        return f"{HUB}/{repo_id}/tree/{revision or 'main'}"
+        return f"{HUB}/{repo_id}/tree/{quote(revision or 'main')}"
     if model.shipped and (space := os.environ.get("SPACE_ID")):
         return f"{HUB}/spaces/{space}/blob/main/weights/{model.name}/README.md"
-    return f"/gradio_api/file={os.path.relpath(model.folder / 'README.md')}"
+    card = (model.folder / "README.md").absolute()
+    if card.is_relative_to(Path.cwd()):  # without the server's folders
+        card = card.relative_to(Path.cwd())
+    return f"{os.environ.get('GRADIO_ROOT_PATH', '').rstrip('/')}/gradio_api/file={quote(card.as_posix())}"

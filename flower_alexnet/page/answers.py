@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import os
+from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from huggingface_hub.constants import HF_HOME, HF_HUB_CACHE
 
-from flower_alexnet import FlowerClassifier, InvalidImage, InvalidModel, Prediction, batch, registry
+from flower_alexnet import LABELS, FlowerClassifier, InvalidImage, InvalidModel, Prediction, batch, registry
 from flower_alexnet import explain as grad_cam
+from flower_alexnet.classifier import load_classifier
 from flower_alexnet.page import compare
 from flower_alexnet.page.translations import describe, flower_name, percent, translate
 from flower_alexnet.registry import Model
 
 MODELS = {model.name: model for model in (*registry.shipped_models(), *registry.added_models())}
 DEFAULT = next((model.name for model in MODELS.values() if model.problem is None), None)
+
+READY: dict[str, FlowerClassifier] = {}
+"""The models that are loaded, by name."""
 
 MAX_PHOTOS = 500
 """Photos that are classified in one request."""
@@ -38,10 +45,20 @@ def model_title(model: Model, language: str) -> str:
     return translate("unmeasured", language, model=model.name) if model.shipped else model.name
 
 
+def label_choices(model: str, language: str) -> list[tuple[str, str]]:
+    """Return name and label of each of a model's classes; the first choice is the model's own answer."""
+    labels: tuple[str, ...] = LABELS
+    if model in MODELS and MODELS[model].problem is None:
+        with suppress(InvalidModel):
+            labels = load_classifier(model).config.labels
+    return [(translate("its_answer", language), ""), *((flower_name(label, language), label) for label in labels)]
+
+
 def in_words(prediction: Prediction, language: str) -> str:
     """Return the answer to a photo in words."""
     if not prediction.in_distribution:
-        return translate("none_of_them", language)
+        five = set(prediction.probabilities) <= set(LABELS)
+        return translate("none_of_the_five" if five else "none_of_the_classes", language)
     key = "sure" if prediction.probability >= SURE else "not_sure"
     name = flower_name(prediction.label, language)
     words = translate(key, language, flower=name, probability=percent(prediction.probability))
@@ -62,28 +79,57 @@ def prediction_fields(prediction: Prediction | None, problem: str | None) -> dic
 
 def predict(photo: Photo, model: str, language: str) -> Prediction:
     """Classify a photo; raise ``gr.Error`` with the problem in words."""
-    path = _path(photo, language)
+    source = _source(photo, language)
     classifier = load(model, language)
     with _photo_problems_in_words(language):
-        return classifier(path)
+        return classifier(source)
 
 
 def explain(photo: Photo, label: str, model: str, language: str) -> grad_cam.Explanation:
     """Compute Grad-CAM for a label, or for the answer if it is empty; raise ``gr.Error`` with the problem in words."""
-    path = _path(photo, language)
+    source = _source(photo, language)
     classifier = load(model, language)
     try:
         with _photo_problems_in_words(language):
-            return grad_cam.explain(classifier, path, label or None)
+            return grad_cam.explain(classifier, source, label or None)
     except ValueError as error:  # no such label
         raise gr.Error(str(error), print_exception=False) from None
 
 
 def compare_models(photo: Photo, language: str) -> list[compare.Answer]:
-    """Classify a photo with every model; raise ``gr.Error`` with the problem in words."""
-    path = _path(photo, language)
+    """Classify a photo with every model; raise ``gr.Error`` with the problem in words.
+
+    A model of the Hub that nobody chose yet is not downloaded for it, and one that failed is not tried again.
+    """
+    source = _source(photo, language)
+    for model in MODELS.values():
+        if model.folder is not None and model.name not in READY and model.problem is None:
+            try_to_load(model.name)
     with _photo_problems_in_words(language):
-        return compare.compare(path, MODELS)
+        found = {answer.model: answer for answer in compare.compare(source, READY)}
+    return [found.get(name) or compare.Answer(name, problem=_why_not(name, language)) for name in MODELS]
+
+
+def try_to_load(name: str) -> None:
+    """Load a model of the list, and note in ``MODELS`` what kept it from being loaded."""
+    try:
+        READY[name] = load_classifier(name)
+    except InvalidModel as error:
+        READY.pop(name, None)
+        MODELS[name] = replace(MODELS[name], problem=without_paths(error))
+    else:
+        MODELS[name] = replace(MODELS[name], problem=None)
+
+
+def load_local_models() -> None:
+    """Load the models that need not be downloaded, the default first, so that no visitor waits for it."""
+    for model in list(MODELS.values()):
+        if model.folder is not None and model.problem is None:
+            try_to_load(model.name)
+
+
+def _why_not(name: str, language: str) -> str:
+    return MODELS[name].problem or translate("not_loaded", language, model=name)
 
 
 def collect(files: list[dict[str, Any]] | None, language: str) -> list[batch.PhotoFile]:
@@ -100,11 +146,12 @@ def collect(files: list[dict[str, Any]] | None, language: str) -> list[batch.Pho
 def load(model: str, language: str) -> FlowerClassifier:
     """Return the classifier of a model in the list; raise ``gr.Error`` with the problem in words."""
     check_known(model, language)
-    try:
-        return registry.load(model)
-    except InvalidModel as error:
+    if model not in READY:
+        try_to_load(model)
+    if model not in READY:
         title = translate("model_unavailable", language, model=model)
-        raise gr.Error(without_paths(error), title=title, print_exception=False) from None
+        raise gr.Error(without_paths(MODELS[model].problem), title=title, print_exception=False)
+    return READY[model]
 
 
 def check_known(model: str, language: str) -> None:
@@ -114,14 +161,23 @@ def check_known(model: str, language: str) -> None:
 
 
 def without_paths(problem: object) -> str:
-    """Return a problem with a model without the folder in which this server keeps its models."""
-    return str(problem or "").replace(f"{registry.WEIGHTS}{os.sep}", "")
+    """Return a problem with a model without the folders in which this server keeps models."""
+    words = str(problem or "")
+    for folder in (registry.WEIGHTS, HF_HUB_CACHE, HF_HOME, Path.cwd()):
+        words = words.replace(f"{folder}{os.sep}", "")
+    return words
 
 
-def _path(photo: Photo, language: str) -> str:
-    if not photo or not photo.get("path"):
-        raise gr.Error(translate("no_photo", language), print_exception=False)
-    return photo["path"]
+def _source(photo: Photo, language: str) -> str | bytes:
+    """Return the path of an uploaded photo, or the contents of a ``data:`` address."""
+    if isinstance(photo, dict):
+        address = photo.get("url")
+        if isinstance(address, str) and address.startswith("data:"):
+            with suppress(ValueError):
+                return b64decode(address.partition(",")[2], validate=True)
+        elif isinstance(photo.get("path"), str):
+            return photo["path"]
+    raise gr.Error(translate("no_photo", language), print_exception=False)
 
 
 @contextmanager

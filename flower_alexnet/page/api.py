@@ -10,14 +10,14 @@ from flower_alexnet.page.answers import DEFAULT, Photo, prediction_fields, witho
 
 
 def classify(image: Photo, model: str = DEFAULT or "") -> dict[str, float]:
-    """Name the flower in a photo: return the probability of daisy, dandelion, roses, sunflowers and tulips.
+    """Name the flower in a photo: return the probability of each label, such as daisy, dandelion, roses or tulips.
 
     Args:
         image: the photo.
         model: name of a model in the list.
 
     Returns:
-        The probability, 0-1, of each of the five flowers.
+        The probability, 0-1, of each of the model's labels.
     """
     return answers.predict(image, model, "en").probabilities
 
@@ -27,7 +27,7 @@ def explain(image: Photo, label: str = "", model: str = DEFAULT or "") -> Any:
 
     Args:
         image: the photo.
-        label: what to look for: daisy, dandelion, roses, sunflowers or tulips; the model's own answer if empty.
+        label: what to look for: one of the model's labels, such as roses; the model's own answer if empty.
         model: name of a model in the list.
 
     Returns:
@@ -43,8 +43,8 @@ def compare(image: Photo) -> list[dict[str, Any]]:
         image: the photo.
 
     Returns:
-        A row for each model: its label, its probability (0-1), whether the photo looks like one of the five flowers,
-        all five probabilities and the milliseconds it took, or the problem that kept it from answering.
+        A row for each model: its label, its probability (0-1), whether the photo looks like one of the known classes,
+        all probabilities and the milliseconds it took, or the problem that kept it from answering.
     """
     return [
         {
@@ -65,7 +65,7 @@ def classify_batch(files: list[dict[str, Any]] | None, model: str = DEFAULT or "
 
     Returns:
         A row for each photo, in order: its name, its label, its probability (0-1), whether it looks like one of the
-        five flowers and all five probabilities, or the problem with it.
+        known classes and all probabilities, or the problem with it.
     """
     photos = answers.collect(files, "en")
     rows = batch.classify(answers.load(model, "en"), photos)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flower_alexnet import images, registry
+from flower_alexnet import images
 from flower_alexnet.classifier import FlowerClassifier, Prediction
-from flower_alexnet.model import InvalidModel
 
 
 @dataclass(frozen=True)
@@ -28,27 +27,22 @@ class Answer:
     problem: str | None = None
 
 
-def compare(photo: images.Source, models: Iterable[str]) -> list[Answer]:
+def compare(photo: images.Source, classifiers: Mapping[str, FlowerClassifier]) -> list[Answer]:
     """Classify a photo with each model in turn.
+
+    Args:
+        photo: as for ``images.load``.
+        classifiers: by the names of their models.
 
     Raises:
         InvalidImage: the photo cannot be used.
     """
-    classifiers: dict[str, FlowerClassifier | InvalidModel] = {}
-    for model in models:
-        try:
-            classifiers[model] = registry.load(model)
-        except InvalidModel as error:
-            classifiers[model] = error
-    sides = [it.shorter_side for it in classifiers.values() if isinstance(it, FlowerClassifier)]
-    image = images.load(photo, shorter_side=max(sides, default=None))
+    shorter_side = max((classifier.shorter_side for classifier in classifiers.values()), default=None)
+    image = images.load(photo, shorter_side=shorter_side)
     return [_predict(model, classifier, image) for model, classifier in classifiers.items()]
 
 
-def _predict(model: str, classifier: FlowerClassifier | InvalidModel, image: images.Source) -> Answer:
-    if isinstance(classifier, InvalidModel):
-        return Answer(model, problem=str(classifier))
-    classifier(image)  # the first pass takes longer: memory is allocated, kernels are chosen
+def _predict(model: str, classifier: FlowerClassifier, image: images.Source) -> Answer:
     started = time.perf_counter()
     prediction = classifier(image)
     return Answer(model, prediction, 1000 * (time.perf_counter() - started))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,12 @@ import gradio as gr
 import pandas as pd
 
 from flower_alexnet import LABELS, InvalidModel, batch, dataset, registry
+from flower_alexnet.classifier import load_classifier
 from flower_alexnet.page import answers
 from flower_alexnet.page.about import describe_model
 from flower_alexnet.page.answers import MODELS, Photo, in_words, prediction_fields, without_paths
-from flower_alexnet.page.translations import flower_name, preferred_language, translate
+from flower_alexnet.page.language import preferred_language
+from flower_alexnet.page.translations import flower_name, translate
 
 PLOTS = ("confusion_matrix", "reliability", "training_curves")
 """Plots of a model folder; the texts of the page have the same keys."""
@@ -35,7 +36,7 @@ def example_photos() -> list[tuple[str, str]]:
         with suppress(dataset.InvalidDataset):
             test = dataset.split(Path(photos))["test"]
             for index, label in enumerate(LABELS):
-                examples += [(str(photo.path), label) for photo in test if photo.label == index][:2]
+                examples += [(str(photo.path), label) for photo in test if photo.target == index][:2]
     return examples
 
 
@@ -48,30 +49,28 @@ def model_choices(language: str = "en") -> list[tuple[str, str]]:
     return [(answers.model_title(model, language), model.name) for model in MODELS.values()]
 
 
-def label_choices(language: str = "en") -> list[tuple[str, str]]:
-    """Return name and label of each flower for the drop-down; the first choice is the model's own answer."""
-    return [(translate("its_answer", language), ""), *((flower_name(label, language), label) for label in LABELS)]
-
-
 def load_page(model: str, request: gr.Request) -> tuple[Any, Any, list[str]]:
     """Return the choices of models and flowers and the names of the examples; ``?model=`` chooses a model."""
     wanted = registry.current_name(request.query_params.get("model") or "")
     chosen = wanted if wanted in MODELS else model
     language = _language(request)
     names = [flower_name(label, language) for _, label in EXAMPLES]
-    return gr.update(choices=model_choices(language), value=chosen), gr.update(choices=label_choices(language)), names
+    labels = gr.update(choices=answers.label_choices(chosen, language), value="")
+    return gr.update(choices=model_choices(language), value=chosen), labels, names
 
 
-def answer(photo: Photo, model: str, request: gr.Request) -> tuple[str, dict[str, float] | None, Any]:
-    """Return the answer in words and each flower's probability; hide the former explanation."""
-    hidden, language = gr.update(visible=False), _language(request)
+def answer(photo: Photo, model: str, request: gr.Request) -> tuple[str, str, dict[str, float] | None, Any]:
+    """Return the key of photo and model, the answer in words, each label's probability, and the model's labels."""
+    key, language = _key(photo, model), _language(request)
+    labels = gr.update(choices=answers.label_choices(model, language), value="")
     if (known := MODELS.get(model)) and known.problem is not None:
-        return f"## {translate('model_unavailable', language, model=model)}\n{known.problem}", None, hidden
+        title = translate("model_unavailable", language, model=model)
+        return key, f"## {title}\n{without_paths(known.problem)}", None, labels
     if not photo:
-        return translate("hint", language), None, hidden
+        return key, translate("hint", language), None, labels
     prediction = answers.predict(photo, model, language)
     named = {flower_name(label, language): value for label, value in prediction.probabilities.items()}
-    return f"## {in_words(prediction, language)}", named, hidden
+    return key, f"## {in_words(prediction, language)}", named, labels
 
 
 def choose_model(model: str, request: gr.Request, progress: gr.Progress = gr.Progress(track_tqdm=True)) -> Any:
@@ -79,25 +78,20 @@ def choose_model(model: str, request: gr.Request, progress: gr.Progress = gr.Pro
     language = _language(request)
     answers.check_known(model, language)
     progress(None, desc=translate("loading", language, model=model))
-    try:
-        registry.load(model)
-    except InvalidModel as error:
-        MODELS[model] = replace(MODELS[model], problem=without_paths(error))
-    else:
-        MODELS[model] = replace(MODELS[model], problem=None)
+    answers.try_to_load(model)
     return gr.update(choices=model_choices(language))
 
 
 def show_explanation(photo: Photo, model: str, label: str, request: gr.Request) -> tuple[Any, Any]:
-    """Return the photo, and the photo under its Grad-CAM heat."""
+    """Return the key of photo and model, and the photo without and with its Grad-CAM heat."""
     explanation = answers.explain(photo, label, model, _language(request))
-    return gr.update(visible=True), (explanation.image, explanation.overlay)
+    return _key(photo, model), (explanation.image, explanation.overlay)
 
 
-def show_all_models(photo: Photo, request: gr.Request) -> tuple[Any, Any]:
-    """Return the answers of all models as a chart and as a table."""
+def show_all_models(photo: Photo, request: gr.Request) -> tuple[str, Any, Any]:
+    """Return the key of the photo, and the answers of all models as a chart and as a table."""
     if not photo:
-        return None, None
+        return "", None, None
     language = _language(request)
     all_answers = answers.compare_models(photo, language)
     bars = [
@@ -113,7 +107,7 @@ def show_all_models(photo: Photo, request: gr.Request) -> tuple[Any, Any]:
         for answer in all_answers
     ]
     columns = [translate(key, language) for key in ("model", "answer", "milliseconds")]
-    return pd.DataFrame(bars), pd.DataFrame(rows, columns=columns)
+    return _key(photo), pd.DataFrame(bars), pd.DataFrame(rows, columns=columns)
 
 
 def show_many(
@@ -133,7 +127,7 @@ def show_many(
             gallery.append((row.thumbnail, f"{words} · {Path(row.name).name}"))
         probability = round(100 * row.prediction.probability, 1) if row.prediction else None
         table.append([row.name, words, probability])
-        lines.append(_csv_line(row))
+        lines.append(_csv_line(row, classifier.config.labels))
         progress((len(lines), len(photos)))
         if len(lines) % batch.BATCH_SIZE == 0:
             so_far = translate("done", language, done=len(lines), all=len(photos))
@@ -164,12 +158,17 @@ def show_model(model: str, request: gr.Request) -> list[Any]:
     if (known := MODELS.get(model)) is None:
         return ["", *nothing]
     try:
-        network = str(registry.load(model).network)
+        network = str(load_classifier(model).network)
     except InvalidModel as error:
         return [without_paths(error), *nothing]
     files = [known.folder / f"{plot}.png" if known.folder else None for plot in PLOTS]
     plots = [str(file) if file and file.is_file() else None for file in files]
     return [describe_model(known, _language(request)), *plots, network]
+
+
+def _key(photo: Photo, model: str = "") -> str:
+    """Return what an answer belongs to, as app.py's SHOW_CURRENT computes it."""
+    return f"{model} {(photo or {}).get('path') or ''}"
 
 
 def _language(request: gr.Request) -> str:
@@ -180,8 +179,8 @@ def _table(rows: list[list[Any]], language: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[translate(key, language) for key in COLUMNS])
 
 
-def _csv_line(row: batch.Row) -> dict[str, Any]:
-    line = {"photo": row.name, **dict.fromkeys(("label", "probability", "in_distribution", *LABELS, "problem"))}
+def _csv_line(row: batch.Row, labels: Sequence[str]) -> dict[str, Any]:
+    line = {"photo": row.name, **dict.fromkeys(("label", "probability", "in_distribution", *labels, "problem"))}
     if row.prediction is None:
         return line | {"problem": row.problem}
     fields = prediction_fields(row.prediction, None)

@@ -44,18 +44,24 @@ class Guard:
     def __init__(self, app: ASGIApp, endpoints: Iterable[str]) -> None:
         self.app = app
         self.endpoint = re.compile(
-            rf"/gradio_api/call/({'|'.join(map(re.escape, endpoints))})/?([^/]+)?", re.IGNORECASE
+            rf"/gradio_api/call/(v2/)?({'|'.join(map(re.escape, endpoints))})/?([^/]+)?", re.IGNORECASE
         )
         self.upload = RequestBodyLimitMiddleware(app, MAX_UPLOAD)
         self.request = RequestBodyLimitMiddleware(app, MAX_REQUEST)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on."""
-        if scope["type"] != "http":
+        path = _route(scope) if scope["type"] == "http" else None
+        if path is None:
             await self.app(scope, receive, send)
-        elif not (REACHABLE.fullmatch(scope["path"]) or self.endpoint.fullmatch(scope["path"])):
+        elif not (REACHABLE.fullmatch(path) or self.endpoint.fullmatch(path)):
             await PlainTextResponse("Not found", 404)(scope, receive, send)
-        elif scope["path"] == "/gradio_api/upload":
+        elif path == "/gradio_api/upload":
             await self.upload(scope, receive, send)
         else:
             await self.request(scope, receive, send)
+
+
+def _route(scope: Scope) -> str:
+    """Return the path of a request without the prefix that a proxy puts before it, ``$GRADIO_ROOT_PATH``."""
+    return "/" + scope["path"].removeprefix(scope.get("root_path", "")).removeprefix("/")

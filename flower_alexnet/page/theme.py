@@ -23,6 +23,8 @@ THEME = gr.themes.Soft(
 )
 
 CSS = """
+#answer.stale > * { visibility: hidden; }
+#explanation.stale, #comparison.stale { display: none; }
 .dark { --color-accent: var(--primary-400); }
 #gallery .fixed-height { min-height: 0; }
 @media (max-width: 640px) { #examples .gallery-item { --size-20: 52px; } }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flower_alexnet.config import LABELS, english_name
+from flower_alexnet.images import MAX_PIXELS
 
 DISPLAY_NAMES = {
     "en": {label: english_name(label) for label in LABELS},
@@ -19,7 +20,8 @@ ENGLISH = {
     "unavailable": "{model} (unavailable)",
     "sure": "{flower}, {probability}",
     "not_sure": "Not sure: maybe a {flower} ({probability})",
-    "none_of_them": "This does not look like one of the five flowers",
+    "none_of_the_five": "This does not look like one of the five flowers",
+    "none_of_the_classes": "This does not look like any of the known classes",
     "heading": "# Flower AlexNet\nNames the flower in a photo: daisy, dandelion, rose, sunflower or tulip.",
     "photo": "Photo",
     "model": "Model",
@@ -46,16 +48,17 @@ ENGLISH = {
     "name": "Photo",
     "download": "Download as CSV",
     "about": "About the model",
-    "about_text": (
-        "## {model}\n"
-        "AlexNet at half width, {normalization}: {parameters} million parameters, a picture of {size}×{size} pixels, "
-        "{views} views of each photo.\n\n"
-        "- **Test accuracy:** {accuracy} of {photos} photos that it never saw in training{seeds}\n"
-        "- **Calibration error:** {calibration}: so far, on average, its probabilities are from the truth; "
-        "chance alone makes {chance}\n"
-        "- **Pictures of no flower:** {refused} of {others} are told from flowers\n"
-        "- **Training:** recipe `{recipe}`, {epochs} epochs in {minutes} minutes on {machine}"
+    "about_network": (
+        "AlexNet at half width, {normalization}: {parameters} million parameters, a picture of {size}×{size} "
+        "pixels, {views} views of each photo."
     ),
+    "about_accuracy": "**Test accuracy:** {accuracy} of {photos} photos that it never saw in training{seeds}",
+    "about_calibration": (
+        "**Calibration error:** {calibration}: so far, on average, its probabilities are from the truth; "
+        "chance alone makes {chance}"
+    ),
+    "about_drawn": "**Pictures of no flower:** {refused} of {others} are told from flowers",
+    "about_training": "**Training:** recipe `{recipe}`, {epochs} epochs in {minutes} minutes on {machine}",
     "about_seeds": "; {mean} ± {deviation} over {count} seeds",
     "with_batch_norm": "with batch normalisation",
     "without_batch_norm": "without batch normalisation",
@@ -73,6 +76,7 @@ ENGLISH = {
     "no_photo": "Choose a photo first.",
     "no_files": "Choose photos first.",
     "no_such_model": "Choose a model from the list.",
+    "not_loaded": "{model} was not loaded yet: choose it in the list first.",
     "loading": "Loading {model}",
     "model_unavailable": "{model} is unavailable",
     "bad_photo": "This photo cannot be used",
@@ -87,7 +91,8 @@ CHINESE = {
     "unavailable": "{model}（不可用）",
     "sure": "{flower}，{probability}",
     "not_sure": "不确定：可能是{flower}（{probability}）",
-    "none_of_them": "这看起来不像这五种花中的任何一种",
+    "none_of_the_five": "这看起来不像这五种花中的任何一种",
+    "none_of_the_classes": "这看起来不属于任何已知类别",
     "heading": "# Flower AlexNet\n认出照片里的花：雏菊、蒲公英、玫瑰、向日葵或郁金香。",
     "photo": "照片",
     "model": "模型",
@@ -114,15 +119,13 @@ CHINESE = {
     "name": "照片",
     "download": "下载 CSV",
     "about": "关于模型",
-    "about_text": (
-        "## {model}\n"
-        "半宽 AlexNet，{normalization}：{parameters} 百万个参数，输入 {size}×{size} 像素，"
-        "每张照片取 {views} 个视图。\n\n"
-        "- **测试准确率：** {accuracy}（{photos} 张训练中从未见过的照片）{seeds}\n"
-        "- **校准误差：** {calibration}，即概率与真实情况的平均偏差；仅由偶然造成的偏差为 {chance}\n"
-        "- **不是花的图片：** {others} 张中的 {refused} 被识别出来\n"
-        "- **训练：** 配方 `{recipe}`，{epochs} 轮，{minutes} 分钟，{machine}"
+    "about_network": (
+        "半宽 AlexNet，{normalization}：{parameters} 百万个参数，输入 {size}×{size} 像素，每张照片取 {views} 个视图。"
     ),
+    "about_accuracy": "**测试准确率：** {accuracy}（{photos} 张训练中从未见过的照片）{seeds}",
+    "about_calibration": "**校准误差：** {calibration}，即概率与真实情况的平均偏差；仅由偶然造成的偏差为 {chance}",
+    "about_drawn": "**不是花的图片：** {others} 张中的 {refused} 被识别出来",
+    "about_training": "**训练：** 配方 `{recipe}`，{epochs} 轮，{minutes} 分钟，{machine}",
     "about_seeds": "；{count} 个随机种子的平均值为 {mean} ± {deviation}",
     "with_batch_norm": "带批归一化",
     "without_batch_norm": "不带批归一化",
@@ -137,13 +140,14 @@ CHINESE = {
     "no_photo": "请先选择一张照片。",
     "no_files": "请先选择照片。",
     "no_such_model": "请从列表中选择模型。",
+    "not_loaded": "{model} 尚未加载：请先在列表中选择它。",
     "loading": "正在加载 {model}",
     "model_unavailable": "{model} 不可用",
     "bad_photo": "无法使用这张照片",
     "EmptyImage": "文件是空的。请换一份。",
     "UnreadableImage": "这不是能识别的图片。请使用 JPEG、PNG 或 WebP。",
     "TruncatedImage": "图片不完整或已损坏。请换一份。",
-    "ImageTooLarge": "图片太大，最多一亿像素。请先缩小。",
+    "ImageTooLarge": "图片太大，最多 {millions} 百万像素。请先缩小。",
     "too_many": "照片超过 {limit} 张。请分批发送。",
 }
 
@@ -154,7 +158,8 @@ SPANISH = {
     "unavailable": "{model} (no disponible)",
     "sure": "{flower}, {probability}",
     "not_sure": "No es seguro: quizá {flower} ({probability})",
-    "none_of_them": "No parece ninguna de las cinco flores",
+    "none_of_the_five": "No parece ninguna de las cinco flores",
+    "none_of_the_classes": "No parece de ninguna de las clases conocidas",
     "heading": "# Flower AlexNet\nDice qué flor hay en una foto: margarita, diente de león, rosa, girasol o tulipán.",
     "photo": "Foto",
     "model": "Modelo",
@@ -182,16 +187,17 @@ SPANISH = {
     "name": "Foto",
     "download": "Descargar como CSV",
     "about": "Sobre el modelo",
-    "about_text": (
-        "## {model}\n"
-        "AlexNet con la mitad de canales, {normalization}: {parameters} millones de parámetros, una imagen de "
-        "{size}×{size} píxeles, {views} vistas de cada foto.\n\n"
-        "- **Aciertos en la prueba:** {accuracy} de {photos} fotos que no vio al entrenar{seeds}\n"
-        "- **Error de calibración:** {calibration}: lo que sus probabilidades se apartan, de media, de la verdad; "
-        "el azar solo ya da {chance}\n"
-        "- **Imágenes sin flor:** distingue {refused} de {others}\n"
-        "- **Entrenamiento:** receta `{recipe}`, {epochs} épocas en {minutes} minutos en {machine}"
+    "about_network": (
+        "AlexNet con la mitad de canales, {normalization}: {parameters} millones de parámetros, una imagen de"
+        " {size}×{size} píxeles, {views} vistas de cada foto."
     ),
+    "about_accuracy": "**Aciertos en la prueba:** {accuracy} de {photos} fotos que no vio al entrenar{seeds}",
+    "about_calibration": (
+        "**Error de calibración:** {calibration}: lo que sus probabilidades se apartan, de media, de la "
+        "verdad; el azar solo ya da {chance}"
+    ),
+    "about_drawn": "**Imágenes sin flor:** distingue {refused} de {others}",
+    "about_training": "**Entrenamiento:** receta `{recipe}`, {epochs} épocas en {minutes} minutos en {machine}",
     "about_seeds": "; {mean} ± {deviation} con {count} semillas",
     "with_batch_norm": "con normalización por lotes",
     "without_batch_norm": "sin normalización por lotes",
@@ -207,13 +213,14 @@ SPANISH = {
     "no_photo": "Elige antes una foto.",
     "no_files": "Elige antes las fotos.",
     "no_such_model": "Elige un modelo de la lista.",
+    "not_loaded": "{model} aún no está cargado: elígelo antes en la lista.",
     "loading": "Cargando {model}",
     "model_unavailable": "{model} no está disponible",
     "bad_photo": "Esta foto no se puede usar",
     "EmptyImage": "El archivo está vacío. Prueba con otra copia.",
     "UnreadableImage": "No es una imagen de un tipo conocido. Usa JPEG, PNG o WebP.",
     "TruncatedImage": "La imagen está cortada o dañada. Prueba con otra copia.",
-    "ImageTooLarge": "La imagen es demasiado grande: como máximo, 100 millones de píxeles. Redúcela antes.",
+    "ImageTooLarge": "La imagen es demasiado grande: como máximo, {millions} millones de píxeles. Redúcela antes.",
     "too_many": "Son más de {limit} fotos. Envíalas por partes.",
 }
 
@@ -224,7 +231,8 @@ GERMAN = {
     "unavailable": "{model} (nicht verfügbar)",
     "sure": "{flower}, {probability}",
     "not_sure": "Nicht sicher, vielleicht: {flower} ({probability})",
-    "none_of_them": "Das sieht nach keiner der fünf Blumen aus",
+    "none_of_the_five": "Das sieht nach keiner der fünf Blumen aus",
+    "none_of_the_classes": "Das sieht nach keiner der bekannten Klassen aus",
     "heading": "# Flower AlexNet\nNennt die Blume auf einem Foto: Gänseblümchen, Löwenzahn, Rose, Sonnenblume oder "
     "Tulpe.",
     "photo": "Foto",
@@ -253,16 +261,17 @@ GERMAN = {
     "name": "Foto",
     "download": "Als CSV herunterladen",
     "about": "Über das Modell",
-    "about_text": (
-        "## {model}\n"
-        "AlexNet in halber Breite, {normalization}: {parameters} Millionen Parameter, ein Bild von {size}×{size} "
-        "Pixeln, {views} Ausschnitte je Foto.\n\n"
-        "- **Testgenauigkeit:** {accuracy} von {photos} Fotos, die es beim Training nie sah{seeds}\n"
-        "- **Kalibrierungsfehler:** {calibration}: so weit liegen seine Wahrscheinlichkeiten im Mittel neben der "
-        "Wahrheit; schon der Zufall macht {chance}\n"
-        "- **Bilder ohne Blume:** {refused} von {others} erkennt es als solche\n"
-        "- **Training:** Rezept `{recipe}`, {epochs} Epochen in {minutes} Minuten auf {machine}"
+    "about_network": (
+        "AlexNet in halber Breite, {normalization}: {parameters} Millionen Parameter, ein Bild von "
+        "{size}×{size} Pixeln, {views} Ausschnitte je Foto."
     ),
+    "about_accuracy": "**Testgenauigkeit:** {accuracy} von {photos} Fotos, die es beim Training nie sah{seeds}",
+    "about_calibration": (
+        "**Kalibrierungsfehler:** {calibration}: so weit liegen seine Wahrscheinlichkeiten im Mittel neben "
+        "der Wahrheit; schon der Zufall macht {chance}"
+    ),
+    "about_drawn": "**Bilder ohne Blume:** {refused} von {others} erkennt es als solche",
+    "about_training": "**Training:** Rezept `{recipe}`, {epochs} Epochen in {minutes} Minuten auf {machine}",
     "about_seeds": "; {mean} ± {deviation} über {count} Startwerte",
     "with_batch_norm": "mit Batch-Normalisierung",
     "without_batch_norm": "ohne Batch-Normalisierung",
@@ -278,13 +287,14 @@ GERMAN = {
     "no_photo": "Erst ein Foto wählen.",
     "no_files": "Erst Fotos wählen.",
     "no_such_model": "Bitte ein Modell aus der Liste wählen.",
+    "not_loaded": "{model} ist noch nicht geladen: erst in der Liste wählen.",
     "loading": "{model} wird geladen",
     "model_unavailable": "{model} ist nicht verfügbar",
     "bad_photo": "Dieses Foto lässt sich nicht verwenden",
     "EmptyImage": "Die Datei ist leer. Bitte eine andere Kopie versuchen.",
     "UnreadableImage": "Das ist kein Bild einer bekannten Art. Bitte JPEG, PNG oder WebP verwenden.",
     "TruncatedImage": "Das Bild ist abgeschnitten oder beschädigt. Bitte eine andere Kopie versuchen.",
-    "ImageTooLarge": "Das Bild ist zu groß: höchstens 100 Millionen Pixel. Bitte erst verkleinern.",
+    "ImageTooLarge": "Das Bild ist zu groß: höchstens {millions} Millionen Pixel. Bitte erst verkleinern.",
     "too_many": "Das sind mehr als {limit} Fotos. Bitte in Teilen senden.",
 }
 
@@ -309,20 +319,5 @@ def percent(probability: float) -> str:
 
 def describe(error: Exception, language: str) -> str:
     """Return an error's own message in English, else the text for its kind, if the language has one."""
-    return TEXTS[language].get(type(error).__name__, str(error))
-
-
-def preferred_language(accept_language: str | None) -> str:
-    """Return the language of ``LANGUAGES`` that a browser's Accept-Language header prefers; else English."""
-    wishes = []
-    for part in (accept_language or "").split(","):
-        tag, _, quality = part.strip().partition(";q=")
-        try:
-            wishes.append((float(quality or 1), tag.partition("-")[0].lower()))
-        except ValueError:
-            continue
-    by_primary_tag = {language.partition("-")[0]: language for language in LANGUAGES}
-    for _, tag in sorted(wishes, key=lambda wish: -wish[0]):  # stable: equals stay in their order
-        if tag in by_primary_tag:
-            return by_primary_tag[tag]
-    return "en"
+    text = TEXTS[language].get(type(error).__name__)
+    return str(error) if text is None else text.format(millions=MAX_PIXELS // 1_000_000)

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
 import shutil
+import subprocess
+import sys
+from copy import deepcopy
 from pathlib import Path
+from textwrap import indent
 
 import numpy as np
 import pytest
@@ -25,7 +31,7 @@ from flower_alexnet import (
     images,
 )
 from flower_alexnet.classifier import BATCH_SIZE, FEATURE_BANK, in_distribution_score
-from tests.support.photos import drawn_flower
+from tests.support.photos import PROJECT, drawn_flower
 
 
 def test_prediction_of_one_photo_in_every_form(random_model: Path, tmp_path: Path) -> None:
@@ -112,7 +118,7 @@ def test_threshold_needs_a_feature_bank(random_model: Path, tmp_path: Path) -> N
 
 
 def test_missing_folder_and_files(random_model: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelNotFound, match="neither a folder here nor"):
+    with pytest.raises(ModelNotFound, match="There is no folder"):
         FlowerClassifier.from_pretrained(tmp_path / "nowhere")
     with pytest.raises(ModelNotFound, match=r"no config\.json"):
         FlowerClassifier.from_pretrained(tmp_path)
@@ -145,9 +151,45 @@ def test_contradictory_config_names_its_field(
 ) -> None:
     shutil.copytree(random_model, tmp_path, dirs_exist_ok=True)
     config = json.loads((random_model / "config.json").read_text())
+    if isinstance(value, dict):
+        value = config[field] | value
     (tmp_path / "config.json").write_text(json.dumps({**config, field: value}))
     with pytest.raises(InvalidConfig, match=message):
         FlowerClassifier.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("dropout", "0.5"), ("num_classes", 5.0), ("batch_norm", 0), ("labels", "daisy"), ("extra", 1)]
+)
+def test_config_of_other_types_or_unknown_fields_is_refused(
+    random_model: Path, tmp_path: Path, field: str, value: object
+) -> None:
+    shutil.copytree(random_model, tmp_path, dirs_exist_ok=True)
+    config = json.loads((random_model / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, field: value}))
+    for load in (FlowerClassifier.from_pretrained, AlexNet.from_pretrained):  # one parse serves both
+        with pytest.raises(InvalidConfig, match=field):
+            load(tmp_path)
+
+
+def test_config_with_missing_fields_is_refused(random_model: Path, tmp_path: Path) -> None:
+    shutil.copytree(random_model, tmp_path, dirs_exist_ok=True)
+    config = json.loads((random_model / "config.json").read_text())
+    for field in config:
+        without = {name: value for name, value in config.items() if name != field}
+        (tmp_path / "config.json").write_text(json.dumps(without))
+        with pytest.raises(InvalidConfig, match=f"lacks {field}"):
+            FlowerClassifier.from_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InvalidConfig, match="lacks labels, num_classes"):
+        AlexNet.from_pretrained(tmp_path)
+
+
+def test_config_with_a_byte_order_mark_is_read(random_model: Path, tmp_path: Path) -> None:
+    shutil.copytree(random_model, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "config.json").write_text((random_model / "config.json").read_text(), encoding="utf-8-sig")
+    for load in (FlowerClassifier.from_pretrained, AlexNet.from_pretrained):
+        load(tmp_path)
 
 
 def test_config_that_is_not_json(random_model: Path, tmp_path: Path) -> None:
@@ -156,3 +198,79 @@ def test_config_that_is_not_json(random_model: Path, tmp_path: Path) -> None:
         (tmp_path / "config.json").write_text(text)
         with pytest.raises(InvalidConfig, match=r"config\.json"):
             FlowerClassifier.from_pretrained(tmp_path)
+
+
+PROCESSES = """
+import multiprocessing, pickle, sys
+from copy import deepcopy
+from torch.utils.data import DataLoader
+from flower_alexnet import FlowerClassifier
+
+name, photo = sys.argv[1:]
+classifier = FlowerClassifier.from_pretrained(name)
+expected = classifier(photo).probabilities  # the forward thread runs before any fork
+
+
+def classify(_):
+    return classifier(photo).probabilities
+
+
+class Photos:
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        return classifier(photo).probabilities
+
+
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    assert pool.map(classify, range(4)) == [expected] * 4
+for batch in DataLoader(Photos(), batch_size=2, num_workers=2, multiprocessing_context="fork", collate_fn=list):
+    assert batch == [expected] * 2
+with multiprocessing.get_context("spawn").Pool(1) as pool:  # the classifier itself is sent
+    assert pool.map(classifier, [photo])[0].probabilities == expected
+assert deepcopy(classifier)(photo).probabilities == expected
+assert len(pickle.dumps(classifier)) < 10_000
+print("same")
+"""
+
+
+def test_classifier_survives_fork_and_travels_to_other_processes(random_model: Path, tmp_path: Path) -> None:
+    drawn_flower("roses").save(tmp_path / "rose.png")
+    (tmp_path / "processes.py").write_text(f"if __name__ == '__main__':\n{indent(PROCESSES, '    ')}")
+    done = subprocess.run(
+        [sys.executable, "processes.py", str(random_model), "rose.png"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout == "same\n", done.stderr
+
+
+def test_copy_of_a_classifier_that_was_made_by_hand_answers_alike() -> None:
+    classifier = FlowerClassifier(AlexNet(), Config())
+    copies = (deepcopy(classifier), pickle.loads(pickle.dumps(classifier)))
+    photo = drawn_flower("tulips")
+    for copy in copies:
+        assert copy.network is not classifier.network
+        assert copy(photo).probabilities == pytest.approx(classifier(photo).probabilities, abs=1e-6)
+
+
+def test_device(random_model: Path) -> None:
+    photo = drawn_flower("roses")
+    there = FlowerClassifier.from_pretrained(random_model, device="cpu")(photo)
+    assert there == FlowerClassifier.from_pretrained(random_model)(photo)
+    for device in ("cuda:99", "toaster"):
+        with pytest.raises(ValueError, match=f"no device {device} here"):
+            FlowerClassifier.from_pretrained(random_model, device=device)
+
+
+@pytest.mark.skipif(not torch.accelerator.is_available(), reason="needs an accelerator")
+def test_accelerator_answers_as_the_cpu_does(random_model: Path) -> None:
+    device, photo = torch.accelerator.current_accelerator(), drawn_flower("roses")
+    there = FlowerClassifier.from_pretrained(random_model, device=device)(photo)
+    assert there.probabilities == pytest.approx(
+        FlowerClassifier.from_pretrained(random_model)(photo).probabilities, abs=1e-3
+    )

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from zipfile import ZipFile
 
 import pytest
 
+from flower_alexnet import __version__
 from flower_alexnet.__main__ import main
 from tests.support.photos import drawn_flower
 
@@ -60,3 +65,64 @@ def test_wrong_count(capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit, match="2"):
             main(["classify", "x.jpg", "--top", count])
         assert "invalid positive whole number value" in capsys.readouterr().err
+
+
+def names(output: str) -> list[str]:
+    return [row["photo"] for row in json.loads(output)]
+
+
+def test_folders_zips_and_patterns(tmp_path: Path, random_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "photos"
+    (folder / "inner").mkdir(parents=True)
+    drawn_flower("roses").save(folder / "b.png")
+    drawn_flower("daisy").save(folder / "inner" / "a.jpg")
+    (folder / "inner" / "without suffix").write_bytes((folder / "b.png").read_bytes())
+    (folder / "LICENSE.txt").write_text("no picture")
+    (folder / ".hidden.png").write_bytes((folder / "b.png").read_bytes())
+    with ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.write(folder / "b.png", "in the zip.png")
+    model = ["--model", str(random_model), "--json"]
+    assert main(["classify", str(folder), *model]) == 0
+    output = capsys.readouterr()
+    expected = [str(folder / name) for name in ("b.png", "inner/a.jpg", "inner/without suffix")]
+    assert names(output.out) == expected
+    assert output.err == "Passed over 1 file that is no picture.\n"
+    assert (
+        main(["classify", str(tmp_path / "*.zip"), str(folder / "**" / "*.jpg"), *model]) == 0
+    )  # as Windows leaves it
+    assert names(capsys.readouterr().out) == [f"{tmp_path / 'photos.zip'}/in the zip.png", str(folder / "inner/a.jpg")]
+    assert main(["classify", str(tmp_path / "*.gif"), *model]) == 2
+    assert "No file matches" in capsys.readouterr().err
+
+
+def test_addresses(tmp_path: Path, random_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn_flower("roses").save(tmp_path / "rose.png")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        command = ["classify", f"{url}/rose.png", f"{url}/none.png", "--model", str(random_model), "--json"]
+        assert main(command) == 2
+        server.shutdown()
+    output = capsys.readouterr()
+    assert names(output.out) == [f"{url}/rose.png"]
+    assert f"{url}/none.png cannot be downloaded: 404" in output.err
+    assert main(["classify", f"{url}/rose.png", "--model", str(random_model)]) == 2  # nobody answers any more
+    assert "cannot be downloaded" in capsys.readouterr().err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"flower-alexnet {__version__}\n"
+
+
+def test_unknown_model_is_told_at_once_with_those_there_are(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["classify", photo, "--model", "alexnet-xl"]) == 2
+    assert "alexnet-bn, alexnet, alexnet-baseline" in capsys.readouterr().err
+
+
+def test_unknown_device(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["classify", photo, "--device", "toaster"])
+    assert "no device toaster" in capsys.readouterr().err

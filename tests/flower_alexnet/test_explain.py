@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from flower_alexnet import LABELS, Config, FlowerClassifier, Preprocessing, View, images, registry
+from flower_alexnet.classifier import load_classifier
 from flower_alexnet.explain import MAX_SIDE, explain
 from tests.support.photos import PROJECT
 
@@ -21,7 +22,7 @@ def test_heat_is_where_the_flower_is(left: int) -> None:
     """A sunflower on one side of a wide picture of blurred leaves draws the heat to its side."""
     leaves = FLOWER.crop((0, 200, 60, 300)).resize((900, 300)).filter(ImageFilter.GaussianBlur(30))
     leaves.paste(FLOWER, (left, 0))
-    explained = explain(registry.load(), leaves, "sunflowers")
+    explained = explain(load_classifier(), leaves, "sunflowers")
     assert explained.heat.shape == (300, 900)
     assert explained.heat.min() >= 0
     assert explained.heat.max() == pytest.approx(1)
@@ -31,7 +32,7 @@ def test_heat_is_where_the_flower_is(left: int) -> None:
 
 
 def test_explaining_changes_neither_predictions_nor_network() -> None:
-    classifier = registry.load()
+    classifier = load_classifier()
     before = classifier(FLOWER).probabilities
     assert explain(classifier, FLOWER).label == max(before, key=lambda label: before[label])
     assert classifier(FLOWER).probabilities == before
@@ -40,7 +41,7 @@ def test_explaining_changes_neither_predictions_nor_network() -> None:
 
 
 def test_every_model_every_label_any_shape(random_model: Path) -> None:
-    classifiers = [registry.load(model.name) for model in registry.shipped_models()]
+    classifiers = [load_classifier(model.name) for model in registry.shipped_models()]
     views = (View(), View(0.875, x=1, y=1, flip=True), View(2.5, x=1, y=1))
     network = FlowerClassifier.from_pretrained(random_model).network
     classifiers.append(FlowerClassifier(network, Config(preprocessing=Preprocessing(views=views))))
@@ -54,7 +55,7 @@ def test_every_model_every_label_any_shape(random_model: Path) -> None:
 
 def test_unknown_label_is_refused() -> None:
     with pytest.raises(ValueError, match="no label orchid; there are daisy"):
-        explain(registry.load(), FLOWER, "orchid")
+        explain(load_classifier(), FLOWER, "orchid")
 
 
 @pytest.mark.parametrize("model", [model.name for model in registry.shipped_models()])

@@ -17,8 +17,8 @@ from flower_alexnet import (
     UnreadableImage,
     View,
     images,
-    registry,
 )
+from flower_alexnet.classifier import load_classifier
 from tests.support.photos import PROJECT, encoded
 
 
@@ -146,7 +146,7 @@ def test_large_jpeg_is_decoded_no_larger_than_needed(tmp_path: Path) -> None:
     flower.resize((500, 333)).save(tmp_path / "small.jpg")
     assert images.load(tmp_path / "small.jpg", shorter_side=512).size == (500, 333)
 
-    classifier = registry.load()
+    classifier = load_classifier()
     whole = classifier(images.load(tmp_path / "large.jpg")).probabilities
     assert classifier(tmp_path / "large.jpg").probabilities == pytest.approx(whole, abs=0.01)
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from flower_alexnet import AlexNet, dataset, images, registry
+from flower_alexnet.classifier import load_classifier
 from flower_alexnet.inference import SharedPass, prepare
 from tests.support.photos import drawn_flower
 
@@ -33,7 +34,7 @@ def test_prepared_network_gives_the_same_logits(batch_norm: bool) -> None:
 def test_probabilities_are_those_of_the_plain_network(real_photos: Path) -> None:
     photos = [photo.path for photo in dataset.split(real_photos)["validation"][::10]]
     for model in registry.shipped_models():
-        classifier = registry.load(model.name)
+        classifier = load_classifier(model.name)
         for photo, prediction in zip(photos, classifier(photos), strict=True):
             with torch.inference_mode():
                 logits = classifier.network(images.to_tensor(images.load(photo), classifier.config.preprocessing))
@@ -70,7 +71,7 @@ def test_error_of_a_pass_is_raised_in_every_thread_that_shares_it() -> None:
 
 
 def test_each_of_many_threads_gets_the_prediction_of_its_photo(random_model: Path) -> None:
-    classifier = registry.load(str(random_model))
+    classifier = load_classifier(str(random_model))
     photos = [drawn_flower("roses", number) for number in range(24)]
     with ThreadPoolExecutor(12) as pool:
         together = list(pool.map(classifier, photos))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from flower_alexnet import AlexNet, Config, InvalidWeights, ModelNotFound
+from flower_alexnet.model import check_weights
 
 BLOG_POST = """\
 AlexNet(
@@ -121,15 +121,26 @@ def test_cut_file_is_refused(random_model: Path, tmp_path: Path) -> None:
         (tmp_path / "model.safetensors").write_bytes(weights[:length])
         with pytest.raises(InvalidWeights, match="damaged"):
             AlexNet.from_pretrained(tmp_path)
+        with pytest.raises(InvalidWeights, match="damaged"):
+            check_weights(tmp_path, Config())
 
 
-def test_pickle_is_never_opened(tmp_path: Path) -> None:
+def test_lfs_pointer_is_told_with_the_command_that_fetches_the_file(random_model: Path, tmp_path: Path) -> None:
+    shutil.copytree(random_model, tmp_path, dirs_exist_ok=True)
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 29186098\n"
+    (tmp_path / "model.safetensors").write_text(pointer)
+    for check in (AlexNet.from_pretrained, lambda folder: check_weights(folder, Config())):
+        with pytest.raises(InvalidWeights, match=r"Git LFS pointer.*git lfs pull"):
+            check(tmp_path)
+
+
+def test_pickle_is_never_opened(random_model: Path, tmp_path: Path) -> None:
     class Bomb:
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return Path.touch, (tmp_path / "exploded",)  # type: ignore[return-value]
 
     torch.save({"features.0.weight": Bomb()}, tmp_path / "pytorch_model.bin")
-    (tmp_path / "config.json").write_text(json.dumps({"num_classes": 5}))
+    shutil.copy(random_model / "config.json", tmp_path)
     with pytest.raises(ModelNotFound, match=r"no model\.safetensors"):
         AlexNet.from_pretrained(tmp_path)
     assert not (tmp_path / "exploded").exists()

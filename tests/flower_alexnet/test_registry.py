@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from flower_alexnet import ModelNotFound, registry
+from flower_alexnet import FlowerClassifier, ModelNotFound, registry
+from flower_alexnet.classifier import load_classifier
+from flower_alexnet.config import read_config
 
 
 @pytest.fixture
@@ -31,20 +33,49 @@ def test_best_first_and_unusable_last(weights: Path) -> None:
     assert "damaged" in str(models[-1].problem)
 
 
-def test_model_is_loaded_once_and_the_best_is_the_default(weights: Path) -> None:
-    assert registry.load("good", weights) is registry.load("good", weights)
-    assert registry.load(weights=weights) is registry.load("good", weights)
-    assert registry.load("fair", weights) is not registry.load("good", weights)
-
-
-def test_folder_by_path(weights: Path) -> None:
-    assert registry.load(str(weights / "fair"), weights).config.num_classes == 5
+def test_best_is_the_default_and_folders_are_found_by_name_and_path(weights: Path) -> None:
+    assert registry.find(weights=weights) == weights / "good"
+    assert registry.find("fair", weights=weights) == weights / "fair"
+    assert registry.find(weights / "fair", weights=weights) == weights / "fair"
 
 
 def test_no_model_at_all(tmp_path: Path) -> None:
     assert registry.shipped_models(tmp_path) == []
     with pytest.raises(ModelNotFound, match="no usable model"):
-        registry.load(weights=tmp_path)
+        registry.find(weights=tmp_path)
+
+
+def test_model_is_loaded_once() -> None:
+    assert load_classifier("alexnet") is load_classifier("alexnet")
+    assert load_classifier("alexnet") is not load_classifier("alexnet-bn")
+
+
+def test_shipped_names_work_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert {model.name for model in registry.shipped_models()} == set(registry.SHIPPED)
+    for name in registry.SHIPPED:
+        assert FlowerClassifier.from_pretrained(name).config == read_config(registry.WEIGHTS / name)
+    assert registry.find() == registry.WEIGHTS / registry.SHIPPED[0]  # the one that an installed package holds
+
+
+@pytest.mark.parametrize("name", ["alexnet-xl", "runs", "./runs/x", "../alexnet", "/no/such/folder", ""])
+def test_unknown_name_is_refused_without_asking_the_hub(
+    name: str, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(*_: object) -> None:
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr("socket.socket.connect", connect)
+    with pytest.raises(ModelNotFound) as raised:
+        registry.find(name, weights=weights)
+    if "/" not in name:
+        assert "good, fair, broken" in str(raised.value)  # those that are there
+
+
+def test_shipped_name_that_an_installation_lacks_says_how_to_get_it(weights: Path) -> None:
+    for name in ("alexnet-baseline", "alexnet-seed"):
+        with pytest.raises(ModelNotFound, match=r"not part of this installation.*weights/alexnet-baseline"):
+            registry.find(name, weights=weights)
 
 
 def test_accuracy_that_was_not_measured(random_model: Path, tmp_path: Path) -> None:
@@ -56,7 +87,7 @@ def test_accuracy_that_was_not_measured(random_model: Path, tmp_path: Path) -> N
 
 def test_old_name_finds_the_baseline() -> None:
     """Links and programs made before the model was renamed go on working."""
-    old, new = registry.load("alexnet-seed"), registry.load("alexnet-baseline")
+    old, new = load_classifier("alexnet-seed"), load_classifier("alexnet-baseline")
     assert old.config == new.config
     weights, expected = old.network.state_dict(), new.network.state_dict()
     assert weights.keys() == expected.keys()

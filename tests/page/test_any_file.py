@@ -12,8 +12,9 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import Image, ImageCms
 
-from flower_alexnet import InvalidImage, images, registry
+from flower_alexnet import InvalidImage, images
 from flower_alexnet.__main__ import main
+from flower_alexnet.classifier import load_classifier
 from tests.support.photos import PROJECT, encoded
 from tests.support.server import Server
 
@@ -87,7 +88,7 @@ def expected(folder: Path) -> Results:
     results: Results = {}
     for file in folder.iterdir():
         try:
-            results[file.name] = registry.load()(file).probabilities
+            results[file.name] = load_classifier()(file).probabilities
         except InvalidImage as error:
             results[file.name] = str(error)
     assert sum(isinstance(answer, dict) for answer in results.values()) == GOOD, results

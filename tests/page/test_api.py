@@ -23,6 +23,7 @@ from PIL import Image
 
 import app
 from flower_alexnet import LABELS, dataset, registry
+from flower_alexnet.classifier import load_classifier
 from flower_alexnet.page import uploads
 from tests.support.photos import PROJECT, drawn_flower
 from tests.support.server import Server, serve
@@ -47,17 +48,17 @@ def probabilities(answer: dict) -> dict[str, float]:
 
 
 def test_classify_returns_the_probabilities_of_the_library(client: Client, photo: Path) -> None:
-    expected = registry.load()(photo).probabilities
+    expected = load_classifier()(photo).probabilities
     answer = client.predict(image=handle_file(str(photo)), api_name="/classify")
     assert probabilities(answer) == pytest.approx(expected, abs=1e-6)
     for model in registry.shipped_models():
         answer = client.predict(image=handle_file(str(photo)), model=model.name, api_name="/classify")
-        assert probabilities(answer) == pytest.approx(registry.load(model.name)(photo).probabilities, abs=1e-6)
+        assert probabilities(answer) == pytest.approx(load_classifier(model.name)(photo).probabilities, abs=1e-6)
 
 
 def test_classify_a_photo_of_each_class(client: Client, real_photos: Path) -> None:
     for label in range(len(LABELS)):
-        photo = next(photo for photo in dataset.split(real_photos)["test"] if photo.label == label)
+        photo = next(photo for photo in dataset.split(real_photos)["test"] if photo.target == label)
         answer = client.predict(image=handle_file(str(photo.path)), api_name="/classify")
         assert set(probabilities(answer)) == set(LABELS)
         assert sum(probabilities(answer).values()) == pytest.approx(1)
@@ -99,7 +100,7 @@ def test_compare_runs_every_model(client: Client) -> None:
     rows = client.predict(image=handle_file(str(EXAMPLE)), api_name="/compare")
     assert [row["model"] for row in rows] == [model.name for model in registry.shipped_models()]
     for row in rows:
-        assert row["probabilities"] == pytest.approx(registry.load(row["model"])(EXAMPLE).probabilities, abs=1e-6)
+        assert row["probabilities"] == pytest.approx(load_classifier(row["model"])(EXAMPLE).probabilities, abs=1e-6)
         assert row["milliseconds"] > 0
 
 
@@ -116,7 +117,7 @@ def test_classify_batch_has_a_row_for_each_file(client: Client, tmp_path: Path, 
         "more.zip/folder/one.webp",
         "more.zip/folder/two.jpg",
     ]
-    assert rows[0]["probabilities"] == pytest.approx(registry.load()(photo).probabilities, abs=1e-6)
+    assert rows[0]["probabilities"] == pytest.approx(load_classifier()(photo).probabilities, abs=1e-6)
     assert "not a picture" in rows[1]["problem"]
     assert rows[2]["label"] == "sunflowers"
     assert "two.jpg" in rows[3]["problem"]
@@ -180,6 +181,7 @@ def test_photos_are_deleted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert sum(uploads.DELETE_CACHE) <= 3600
     monkeypatch.setattr(uploads, "DELETE_CACHE", (1, 2))
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    monkeypatch.setattr(app, "UPLOADS", tmp_path / "uploads")
     monkeypatch.setattr("gradio.mcp.DEFAULT_TEMP_DIR", str(tmp_path / "uploads"))
     page = app.launch(prevent_thread_lock=True, quiet=True)
     try:

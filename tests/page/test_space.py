@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("space")
     for name, file in space_files().items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, folder / name)
+        (folder / name).write_bytes(file if isinstance(file, bytes) else file.read_bytes())
     return folder
 
 

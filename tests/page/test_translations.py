@@ -7,7 +7,7 @@ import string
 import pytest
 
 from flower_alexnet import LABELS, InvalidImage, images
-from flower_alexnet.page.translations import DISPLAY_NAMES, TEXTS, describe, percent, preferred_language
+from flower_alexnet.page.translations import DISPLAY_NAMES, TEXTS, describe, percent
 
 KINDS = {kind.__name__ for kind in InvalidImage.__subclasses__()}
 
@@ -24,22 +24,6 @@ def test_every_text_is_there_in_every_language() -> None:
         for key in english:
             assert fields(texts[key]) == fields(english[key]), (language, key)
         assert set(DISPLAY_NAMES[language]) == set(LABELS)
-
-
-@pytest.mark.parametrize(
-    ("header", "language"),
-    [
-        (None, "en"),
-        ("", "en"),
-        ("fr-FR,fr;q=0.9", "en"),
-        ("de-AT,de;q=0.9,en;q=0.8", "de"),
-        ("en;q=0.5, es;q=0.8", "es"),
-        ("zh-TW,zh;q=0.9", "zh-CN"),
-        ("fr,zh;q=oops,*;q=0.1", "en"),
-    ],
-)
-def test_language_is_what_the_browser_prefers(header: str | None, language: str) -> None:
-    assert preferred_language(header) == language
 
 
 def test_uncertain_probability_is_never_100_percent() -> None:

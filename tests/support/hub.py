@@ -1,7 +1,8 @@
 """A local Hub: the part of the Hugging Face Hub's HTTP API that the installed huggingface_hub calls.
 
-It keeps everything in memory. It checks tokens: only its owner may write to a repository, a private repository is
-hidden from everyone else, and a gated one refuses everyone else's downloads.
+It keeps everything in memory but the git repositories that Spaces are cloned from. It checks tokens: only its owner may
+write to a repository, a private repository is hidden from everyone else, and a gated one refuses everyone else's
+downloads.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import base64
 import hashlib
 import json
 import socket
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import uvicorn
@@ -98,6 +101,7 @@ class Hub:
         uploads: SHA-256 of each large file, in the order of the uploads.
         downloads: path and byte range of each file, in the order of the downloads.
         cuts: for each of the next large transfers, the bytes after which its connection is cut.
+        folder: where Spaces that are cloned lie as git repositories; None until the server runs.
     """
 
     def __init__(self) -> None:
@@ -108,6 +112,7 @@ class Hub:
         self.uploads: list[str] = []
         self.downloads: list[tuple[str, str]] = []
         self.cuts: list[int] = []
+        self.folder: Path | None = None
 
     def user(self, request: Request) -> str | None:
         """Return the user whose token a request carries; None without a token. Refuse an unknown token."""
@@ -328,6 +333,18 @@ def application(hub: Hub) -> FastAPI:
     def space_file(request: Request, owner: str, name: str, revision: str, path: str) -> Response:
         return resolve(request, "space", f"{owner}/{name}", revision, path)
 
+    @app.get("/spaces/{owner}/{name}/{path:path}")
+    def git(request: Request, owner: str, name: str, path: str) -> Response:
+        repo = hub.readable(request, "space", f"{owner}/{name}")
+        assert hub.folder is not None
+        folder = hub.folder / repo.branches["main"]
+        if not folder.exists():
+            _write_git_repository(repo, folder)
+        file = folder / ".git" / path
+        if not file.is_file():
+            raise Refused(404, f"There is no {path}")
+        return Response(file.read_bytes())
+
     @app.api_route("/{owner}/{name}/resolve/{revision}/{path:path}", methods=["GET", "HEAD"])
     def model_file(request: Request, owner: str, name: str, revision: str, path: str) -> Response:
         return resolve(request, "model", f"{owner}/{name}", revision, path)
@@ -339,7 +356,8 @@ def application(hub: Hub) -> FastAPI:
 def serve_hub() -> Iterator[Hub]:
     """Serve an empty Hub on a free port until the context ends."""
     hub = Hub()
-    with socket.socket() as listener:
+    with socket.socket() as listener, tempfile.TemporaryDirectory() as folder:
+        hub.folder = Path(folder)
         listener.bind(("127.0.0.1", 0))
         hub.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         server = uvicorn.Server(uvicorn.Config(application(hub), log_level="critical"))
@@ -370,6 +388,22 @@ def _content(hub: Hub, request: Request, name: str, content: bytes, headers: dic
 
     length = {"Content-Length": str(len(content) - start)}
     return StreamingResponse(blocks(), 206 if start else 200, headers | length, "application/octet-stream")
+
+
+def _write_git_repository(repo: Repo, folder: Path) -> None:
+    """Write the main branch as a git repository that can be cloned as static files; large ones are LFS pointers."""
+    for path, file in repo.commits[repo.branches["main"]].items():
+        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{file.sha256}\nsize {len(file.content)}\n"
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(pointer.encode() if file.large else file.content)
+    identity = ["-c", "user.name=hub", "-c", "user.email=hub@localhost"]
+    for command in (
+        ["init", "-b", "main"],
+        ["add", "-Af"],
+        [*identity, "commit", "-m", "main"],
+        ["update-server-info"],
+    ):
+        subprocess.run(["git", "-C", str(folder), *command], check=True, capture_output=True)
 
 
 def _is_large(path: str, size: int) -> bool:

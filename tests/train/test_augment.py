@@ -87,13 +87,21 @@ def test_soft_targets_are_the_shares_of_the_mixed_images() -> None:
     torch.manual_seed(0)
     targets = torch.arange(5)
     images = torch.arange(5.0).reshape(5, 1, 1, 1).expand(5, 3, 64, 64).clone()  # each pixel has its target's value
-    same, soft_targets = mix(images, targets, 0.0)
+    same, soft_targets = mix(images, targets, 0.0, 5)
     assert torch.equal(same, images)
     assert torch.equal(soft_targets, torch.eye(5))
     for _ in range(30):
-        mixed, soft_targets = mix(images.clone(), targets, 1.0)
+        mixed, soft_targets = mix(images.clone(), targets, 1.0, 5)
         assert torch.allclose(soft_targets.sum(1), torch.ones(5))
         assert torch.allclose(mixed.mean((1, 2, 3)), soft_targets @ torch.arange(5.0), atol=1e-4)
+
+
+def test_a_batch_of_one_is_mixed_with_itself() -> None:
+    torch.manual_seed(0)
+    for _ in range(10):
+        mixed, soft_targets = mix(torch.full((1, 3, 64, 64), 7.0), torch.tensor([2]), 1.0, 3)
+        assert torch.allclose(mixed, torch.full((1, 3, 64, 64), 7.0))
+        assert torch.allclose(soft_targets, torch.tensor([[0.0, 0.0, 1.0]]))
 
 
 def test_resize_mix_shrinks_one_onto_another() -> None:

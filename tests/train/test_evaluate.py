@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor
 
-from flower_alexnet import LABELS, Config, FlowerClassifier, dataset
+from flower_alexnet import LABELS, Config, FlowerClassifier, InvalidModel, dataset
 from flower_alexnet.dataset import Photo
 from tests.support.photos import PROJECT
 from train import evaluate
@@ -21,7 +22,7 @@ from train import evaluate
 @pytest.fixture
 def unprepared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run networks unprepared, so that any module can stand in for one."""
-    monkeypatch.setattr("flower_alexnet.classifier.prepare", lambda network: network)
+    monkeypatch.setattr("flower_alexnet.classifier.prepare", lambda network, device: network)
 
 
 class RedIsSure(torch.nn.Module):
@@ -115,6 +116,64 @@ def test_temperature_is_the_one_the_logits_were_scaled_by() -> None:
     assert evaluate.fit_temperature(logits * 3, labels) == pytest.approx(3, rel=0.05)
 
 
+@pytest.mark.parametrize("scale", [0.0, 0.1, 30.0, 1e4, 1e38])
+@pytest.mark.parametrize("targets", [[0], [1], [0, 1, 2], [1, 2, 0], [0, 0, 1]])
+def test_temperature_stays_in_its_range(targets: list[int], scale: float) -> None:
+    """All photos right, all wrong, and logits of any size: a handful of photos gives no absurd temperature."""
+    logits = torch.eye(3)[: len(targets)] * scale
+    temperature = evaluate.fit_temperature(logits, torch.tensor(targets))
+    low, high = evaluate.TEMPERATURES
+    assert low * 0.999 <= temperature <= high * 1.001
+    assert torch.isfinite(torch.softmax(logits.double() / temperature, 1)).all()
+    if scale == 30 and targets in ([0], [0, 1, 2]):
+        assert temperature == pytest.approx(low)
+    if scale == 30 and targets in ([1], [1, 2, 0]):
+        assert temperature == pytest.approx(high)
+
+
+def test_labels_without_a_photo_have_finite_numbers(tmp_path: Path, unprepared: None) -> None:
+    Image.new("RGB", (70, 70), "red").save(tmp_path / "red.png")
+    metrics = evaluate.evaluate(
+        FlowerClassifier(RedIsSure(), Config()),  # type: ignore[arg-type]
+        [Photo(tmp_path / "red.png", 2)],
+    )
+    assert metrics["per_class"]["daisy"] == {"precision": 0, "recall": 0, "count": 0}
+    json.dumps(metrics, allow_nan=False)
+    assert "of 1 photo\n" in evaluate.report(metrics)
+
+
+def test_labels_are_those_of_the_photos(tmp_path: Path, unprepared: None) -> None:
+    Image.new("RGB", (70, 70), "red").save(tmp_path / "red.png")
+    labels = ("a", "b", "c", "d", "e")
+    classifier = FlowerClassifier(RedIsSure(), Config(labels))  # type: ignore[arg-type]
+    photos = [Photo(tmp_path / "red.png", 2)]
+    assert list(evaluate.evaluate(classifier, photos, labels)["per_class"]) == list(labels)
+    for others in (LABELS, labels[::-1]):
+        with pytest.raises(InvalidModel, match=f"The model knows a, b, c, d, e, but the photos show {others[0]}, "):
+            evaluate.evaluate(classifier, photos, others)
+
+
+@pytest.mark.parametrize("classes", [2, 9, 40, 200])
+def test_plots_and_report_of_any_number_of_labels(classes: int, tmp_path: Path) -> None:
+    labels = [f"$label {number} of a_long^name {{x}}" * 2 for number in range(classes)]
+    metrics = {
+        "accuracy": 1.0,
+        "photos": classes,
+        "per_class": {label: {"precision": 1.0, "recall": 1.0, "count": 1} for label in labels},
+        "confusion_matrix": torch.eye(classes, dtype=torch.int64).tolist(),
+        "calibration_error": 0.0,
+        "calibration_error_by_chance": 0.0,
+        "in_distribution": 1.0,
+        "not_flowers": {"in_distribution": 0.0, "pictures": 245},
+    }
+    matplotlib.use("Agg")
+    evaluate.plot_confusion_matrix(metrics, tmp_path / "plot.png")
+    assert 500 < max(Image.open(tmp_path / "plot.png").size) < 3000
+    rows = evaluate.report(metrics).splitlines()[3:]
+    assert len(rows) == 1 + classes
+    assert len({len(row) for row in rows}) == 1
+
+
 def evaluate_command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "train.evaluate", *arguments], cwd=PROJECT, capture_output=True, text=True
@@ -128,14 +187,14 @@ def test_command(flowers: Path, random_model: Path) -> None:
     assert metrics["photos"] == 100
     assert metrics["not_flowers"]["pictures"] == 245
     predictions = FlowerClassifier.from_pretrained(random_model)([photo.path for photo in dataset.all_photos(flowers)])
-    right = [p.label == LABELS[photo.label] for p, photo in zip(predictions, dataset.all_photos(flowers), strict=True)]
+    right = [p.label == LABELS[photo.target] for p, photo in zip(predictions, dataset.all_photos(flowers), strict=True)]
     assert metrics["accuracy"] == pytest.approx(sum(right) / 100)
 
 
 def test_command_on_wrong_input(flowers: Path, random_model: Path, tmp_path: Path) -> None:
     for model, folder, message in (
-        (str(random_model), str(tmp_path), "lacks the folder daisy"),
-        ("./nowhere", str(flowers), "neither a folder here nor"),
+        (str(random_model), str(tmp_path), "holds no class folders"),
+        ("./nowhere", str(flowers), "There is no folder ./nowhere"),
     ):
         result = evaluate_command("--model", model, "--data", folder)
         assert result.returncode == 2

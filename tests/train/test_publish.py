@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 import torch
 from huggingface_hub import HfApi, ModelCard
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from flower_alexnet import FlowerClassifier
 from tests.support.hub import LARGE, File, Hub, Repo, serve_hub
 from tests.support.photos import PROJECT, drawn_flower
+from train.publish import model_files, space_files
 
 TOKENS = {"hf_ann": "ann", "hf_bob": "bob"}
 SHIPPED = PROJECT / "weights" / "alexnet-baseline"
@@ -129,15 +134,75 @@ def test_user_without_write_access_is_refused(hub: Hub, environment: dict[str, s
 
 
 def test_dry_run_lists_and_touches_nothing(hub: Hub, environment: dict[str, str]) -> None:
-    result = publish(environment, "model", str(SHIPPED), "someone/flower-alexnet", "--dry-run", HF_TOKEN="")
+    offline = {"HF_ENDPOINT": "http://127.0.0.1:9"}
+    result = publish(environment, "model", str(SHIPPED), "someone/flower-alexnet", "--dry-run", **offline)
     assert result.returncode == 0, result.stderr
     for file in SHIPPED.iterdir():
-        assert f"{file.stat().st_size:,}  {file.name}" in result.stdout
-    result = publish(environment, "space", "someone/flowers", "--dry-run", HF_TOKEN="")
+        if file.name not in ("README.md", "model.onnx"):
+            assert f"{file.stat().st_size:,}  {file.name}" in result.stdout
+    assert "  README.md" in result.stdout
+    assert "model.onnx" not in result.stdout
+    result = publish(environment, "space", "someone/flowers", "--dry-run", HF_TOKEN="", **offline)
     listed = {line.split()[-1] for line in result.stdout.splitlines()[:-1]}
-    assert {"app.py", "README.md", "requirements.txt", "flower_alexnet/model.py"} <= listed
-    assert not any(name.startswith(("tests/", "train/", ".")) or "__pycache__" in name for name in listed)
+    assert {"app.py", "README.md", "requirements.txt", "flower_alexnet/model.py", "pyproject.toml"} <= listed
+    assert not any(name.startswith(".") or "__pycache__" in name or name.endswith(".onnx") for name in listed)
+    assert result.returncode == 2  # as without --dry-run
+    assert "There is no token" in result.stderr
+    assert_no_traceback_nor_token(result)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tulips"], "write USER/tulips"),
+        (["ann/tulips/v1"], "is written user/name"),
+        (["ann/tulips", "--tag", "v 1"], "'v 1' cannot be the name of a branch or tag"),
+        (["ann/tulips", "--revision", "a..b"], "cannot be the name of a branch or tag"),
+        (["ann/tulips", "--space", "space"], "write USER/space"),
+        (["ann/tulips", "--space", "ann/space", "--source", "https://x/y.whl"], "not both"),
+        (["ann/tulips", "--source", 'a" b'], "cannot stand in a line of a shell"),
+    ],
+)
+@pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])
+def test_wrong_name_is_refused_before_anything_is_made(
+    arguments: list[str], message: str, dry_run: list[str], hub: Hub, environment: dict[str, str]
+) -> None:
+    result = publish(environment, "model", "alexnet-baseline", *arguments, *dry_run)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
     assert hub.repos == {}
+
+
+def test_existing_tag_is_refused_before_a_branch_is_made(hub: Hub, environment: dict[str, str], folder: Path) -> None:
+    assert publish(environment, "model", str(folder), "ann/flowers", "--tag", "v1").returncode == 0
+    result = publish(environment, "model", str(folder), "ann/flowers", "--tag", "v1", "--revision", "trial")
+    assert result.returncode == 2
+    assert "has a tag v1 already" in result.stderr
+    assert list(hub.repos["model", "ann/flowers"].branches) == ["main"]
+
+
+def test_shipped_name_is_found_from_any_folder(environment: dict[str, str], tmp_path: Path) -> None:
+    def dry_run(name: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "train.publish", "model", name, "ann/flowers", "--dry-run"]
+        variables = {**environment, "PYTHONPATH": str(PROJECT), "HF_ENDPOINT": "http://127.0.0.1:9"}
+        return subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
+
+    assert "model.safetensors" in dry_run("alexnet-baseline").stdout
+    for name, message in (("alexnet-b", "There is no model alexnet-b."), ("runs/x", "There is no folder runs/x.")):
+        result = dry_run(name)
+        assert result.returncode == 2
+        assert message in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_what_a_stopped_run_left_is_not_published(folder: Path) -> None:
+    names = set(model_files(folder))
+    (folder / "model.part").mkdir()
+    (folder / ".lock").touch()
+    for name in ("model.part/README.md", "checkpoint.safetensors", "checkpoint.safetensors.part", "model.onnx"):
+        (folder / name).write_text("left over")
+    assert set(model_files(folder)) == names
 
 
 def test_incomplete_folder_is_refused(hub: Hub, environment: dict[str, str], folder: Path) -> None:
@@ -202,11 +267,41 @@ def test_space_holds_what_it_needs(hub: Hub, environment: dict[str, str]) -> Non
     for name in ("app.py", "flower_alexnet/__init__.py", "weights/alexnet-baseline/config.json"):
         assert files[name].content == (PROJECT / name).read_bytes()
     assert files["weights/alexnet-baseline/model.safetensors"].large
+    assert dead_links({name: file.content for name, file in files.items()}) == []
 
     old = File(b"{}", large=False)
     repo.commit({**files, "weights/old/config.json": old, "notes.md": old}, "main")
     assert publish(environment, "space", "ann/flowers").returncode == 0
     assert set(repo.commits[repo.branches["main"]]) == {*files, "notes.md"}
+
+
+def dead_links(files: dict[str, bytes]) -> list[str]:
+    """Follow the relative links of README.md, and of the pages that it links to; return those that lead nowhere."""
+    folders = {str(parent) for name in files for parent in PurePosixPath(name).parents}
+    pages, dead = ["README.md"], []
+    for page in pages:  # grows
+        links = re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", files[page].decode())
+        for link in links:
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(page), link))
+            if target not in files and target not in folders:
+                dead.append(f"{page}: {link}")
+            elif target.endswith(".md") and target not in pages:
+                pages.append(target)
+    assert len(pages) > 5
+    return dead
+
+
+def test_space_installs_torch_for_the_cpu() -> None:
+    requirements = space_files()["requirements.txt"]
+    assert isinstance(requirements, bytes)
+    first, *rest = requirements.decode().splitlines()
+    assert first == "--extra-index-url https://download.pytorch.org/whl/cpu"
+    assert rest == (PROJECT / "requirements.txt").read_text().splitlines()
+    torch = Requirement(next(line for line in rest if line.startswith("torch")))
+    (pinned,) = torch.specifier
+    both = [pinned.version, f"{pinned.version}+cpu"]
+    assert list(torch.specifier.filter(both)) == both
+    assert max(both, key=Version) == f"{pinned.version}+cpu"  # pip takes the highest
 
 
 def test_failed_download_says_why(

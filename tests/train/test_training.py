@@ -15,7 +15,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from flower_alexnet import FlowerClassifier, dataset, registry
+from flower_alexnet import FlowerClassifier, dataset
+from flower_alexnet.classifier import load_classifier
 from tests.support.photos import PROJECT
 from train import checkpoint, engine, evaluate
 from train.recipes import RECIPES, InvalidRecipe, Recipe, check
@@ -90,7 +91,7 @@ def test_its_metrics_are_those_of_the_files_it_wrote(whole_run: Path, flowers: P
 def test_its_model_is_loaded_as_a_shipped_one_is(whole_run: Path, flowers: Path) -> None:
     photo = flowers / "roses" / "1.jpg"
     assert FlowerClassifier.from_pretrained(whole_run)(photo).label == "roses"
-    assert registry.load(str(whole_run))(photo).label == "roses"
+    assert load_classifier(str(whole_run))(photo).label == "roses"
 
 
 @pytest.mark.parametrize("begun", [checkpoint.NAME, f"{checkpoint.NAME}.part", "model.part/model.safetensors"])
@@ -150,7 +151,7 @@ def test_network_learns_from_its_teacher(
     assert not torch.equal(*weights)
     result = run(command(flowers, tmp_path / "none", "--teacher", "./nowhere"), environment)
     assert result.returncode == 2
-    assert "nowhere is neither a folder here nor" in result.stderr
+    assert "There is no folder ./nowhere" in result.stderr
 
 
 def test_teacher_gives_its_probabilities(random_model: Path) -> None:
@@ -170,7 +171,7 @@ def test_card_summarizes_runs_of_several_seeds(
         summary = json.loads((folder / "metrics.json").read_text())
         summary["recipe"]["seed"], summary["test"]["accuracy"] = seed, accuracy
         (folder / "metrics.json").write_text(json.dumps(summary))
-    export = [sys.executable, "-m", "train.export", str(first), "--data", str(flowers), "--seeds"]
+    export = [sys.executable, "-m", "train.export", "measure", str(first), "--data", str(flowers), "--seeds"]
     result = run([*export, str(second)], environment)
     assert result.returncode == 0, result.stderr
     assert "over 2 seeds | 90.0 ± 14.1 %" in (first / "README.md").read_text()
@@ -241,6 +242,22 @@ def test_learning_rate_rises_then_falls_along_a_cosine() -> None:
     rates = [engine.schedule(recipe, epoch) for epoch in (0, 1, 2, 7, 12)]
     assert rates == pytest.approx([0, 0.5, 1, 0.5, 0])
     assert engine.schedule(Recipe(), 14.9) == 1
+
+
+def test_batch_is_no_larger_than_the_photos() -> None:
+    recipe = Recipe(batch_size=64)
+    assert [engine.batch_size_for(recipe, photos, 1) for photos in (2936, 64, 63, 1)] == [64, 64, 63, 1]
+    assert [engine.batch_size_for(recipe, photos, 4) for photos in (2936, 63, 5)] == [64, 60, 4]
+    with pytest.raises(InvalidRecipe, match="3 photos to train on cannot go to 4 processes"):
+        engine.batch_size_for(recipe, 3, 4)
+
+
+def test_average_reaches_back_over_a_fifth_of_a_short_run() -> None:
+    recipe = RECIPES["alexnet-bn"]
+    assert engine.ema_decay_for(recipe, 100 * (2936 // 64)) == recipe.ema_decay == 0.998
+    assert engine.ema_decay_for(recipe, 100) == 0.95
+    assert engine.ema_decay_for(recipe, 2) == 0
+    assert engine.ema_decay_for(Recipe(), 100) == 0
 
 
 def test_recipes_are_runnable_and_documented() -> None:

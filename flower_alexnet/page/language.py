@@ -1,0 +1,68 @@
+"""The language of a visitor: negotiated once, for the texts of the page, Gradio's own and the answers."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from webob.acceptparse import create_accept_language_header
+
+from flower_alexnet.page.translations import LANGUAGES
+
+TAGS = {language.partition("-")[0]: language for language in LANGUAGES}
+"""Primary language tag -> language: every kind of Chinese is answered in the one that there is."""
+
+SCRIPT = """<script>
+document.documentElement.lang = "{language}";
+Object.defineProperty(navigator, "language", {{value: "{language}"}});
+Object.defineProperty(navigator, "languages", {{value: ["{language}"]}});
+</script>"""
+"""For the head of the page: Gradio chooses its texts by ``navigator.language``."""
+
+
+def preferred_language(accept_language: str | None) -> str:
+    """Return the language of ``LANGUAGES`` that an Accept-Language header prefers (RFC 4647, lookup); else English."""
+    header = create_accept_language_header(accept_language)
+    return TAGS[header.lookup(language_tags=tuple(TAGS), default_tag="en") or "en"]
+
+
+class Localize:
+    """Middleware that tells HTML pages the visitor's language.
+
+    Args:
+        app: the application that answers.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and change the response if it is a page."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        language = preferred_language(Headers(scope=scope).get("accept-language"))
+        start: Message | None = None
+        body = b""
+
+        async def localize(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start" and _is_page(message):
+                start = message
+            elif message["type"] == "http.response.body" and start is not None:
+                body += message.get("body", b"")
+                if not message.get("more_body", False):
+                    body = body.replace(b"<head>", b"<head>" + SCRIPT.format(language=language).encode(), 1)
+                    headers = MutableHeaders(raw=start["headers"])
+                    headers["Content-Length"] = str(len(body))
+                    headers["Content-Language"] = language
+                    headers.add_vary_header("Accept-Language")
+                    await send(start)
+                    await send({"type": "http.response.body", "body": body})
+            else:
+                await send(message)
+
+        await self.app(scope, receive, localize)
+
+
+def _is_page(message: Message) -> bool:
+    return Headers(raw=message["headers"]).get("content-type", "").startswith("text/html")

@@ -1,0 +1,63 @@
+"""The package is what the requirements files install, and holds what an installation needs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from zipfile import ZipFile
+
+from packaging.requirements import Requirement
+
+from flower_alexnet import __version__, registry
+from tests.support.photos import PROJECT
+
+PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+EXTRAS = PYPROJECT["optional-dependencies"]
+
+
+def required(name: str) -> dict[str, Requirement]:
+    """Return the requirements of a file, without those of the files that it includes."""
+    lines = (PROJECT / name).read_text().splitlines()
+    return by_name([line for line in lines if re.match(r"\w", line)])
+
+
+def by_name(requirements: list[str]) -> dict[str, Requirement]:
+    return {it.name: it for it in map(Requirement, requirements)}
+
+
+def test_requirements_files_list_what_the_package_needs() -> None:
+    page, package = required("requirements.txt"), by_name(PYPROJECT["dependencies"] + EXTRAS["page"])
+    torch, range_of_torch = page.pop("torch"), package.pop("torch")
+    assert {str(it) for it in page.values()} == {str(it) for it in package.values()}
+    (pinned,) = torch.specifier
+    assert pinned.version in range_of_torch.specifier
+    assert {str(it) for it in required("requirements-scale.txt").values()} == {
+        str(it) for it in by_name(EXTRAS["scale"]).values()
+    }
+    assert str(required("requirements-benchmarks.txt")["onnxruntime"]) == str(by_name(EXTRAS["onnx"])["onnxruntime"])
+
+
+def test_wheel_holds_the_library_and_the_default_model(tmp_path: Path) -> None:
+    """``.ci/run`` installs it into an empty environment and classifies a photo."""
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", str(tmp_path), str(PROJECT)]
+    subprocess.run(command, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name == f"flower_alexnet-{__version__}-py3-none-any.whl"
+    names = ZipFile(wheel).namelist()
+    folders = {name.partition("/")[0] for name in names}
+    assert folders == {"flower_alexnet", f"flower_alexnet-{__version__}.dist-info"}  # no tests, train, app.py
+    modules = {str(file.relative_to(PROJECT)) for file in (PROJECT / "flower_alexnet").rglob("*.py")}
+    assert modules <= set(names)
+    for name in ("config.json", "model.safetensors"):
+        assert f"flower_alexnet/weights/{registry.SHIPPED[0]}/{name}" in names
+    with ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    code = "from flower_alexnet import registry as r; print(r.find(), [model.name for model in r.shipped_models()])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path / "installed", capture_output=True, text=True, check=True
+    )
+    default = tmp_path / "installed" / "flower_alexnet" / "weights" / registry.SHIPPED[0]
+    assert done.stdout.split() == [str(default), f"['{registry.SHIPPED[0]}']"]
