@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import threading
 from types import SimpleNamespace
 from typing import Any
 
 # Before Gradio and torch are imported, which read them.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")  # threads that wait for a layer to be done leave the core to others
+# The page's requests to itself do not go through a proxy.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(
+    [*filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY")]), "localhost", "127.0.0.1", "::1"]
+)
 from flower_alexnet.page import uploads
 
 UPLOADS = uploads.make_folder()
@@ -18,6 +23,7 @@ from starlette.middleware import Middleware
 
 from flower_alexnet.page import answers, api, events
 from flower_alexnet.page.answers import DEFAULT, MODELS
+from flower_alexnet.page.arguments import Arguments
 from flower_alexnet.page.guard import MAX_FILE, Guard
 from flower_alexnet.page.language import Localize
 from flower_alexnet.page.theme import CSS, THEME
@@ -275,7 +281,7 @@ def endpoints() -> None:
     with gr.Row(visible=False):
         image = gr.Image(label="image", buttons=[])
         files = gr.File(label="files", file_count="multiple")
-        label = gr.Textbox("", label="label")
+        label = gr.Dropdown(["", *answers.all_labels()], value="", label="label")
         model = gr.Dropdown(list(MODELS), value=DEFAULT, label="model")
         probabilities = gr.Label(label="probabilities")
         overlay = gr.Image(label="overlay", format="jpeg", buttons=["download"])
@@ -304,8 +310,13 @@ def launch(**options: Any) -> gr.Blocks:
     """Serve the page."""
     page = build()
     uploads.start_sweeping(page, UPLOADS)
+    threading.Thread(target=answers.load_local_models, daemon=True).start()  # while the page is already served
     cards = [str(model.folder / "README.md") for model in MODELS.values() if model.folder]
-    public = [event.api_name for event in page.fns.values() if event.api_visibility == "public"]
+    middleware = [
+        Middleware(Guard, endpoints=[endpoint.__name__ for endpoint in api.ENDPOINTS]),
+        Middleware(Arguments, endpoints=api.ENDPOINTS),
+        Middleware(Localize),
+    ]
     page.queue(max_size=MAX_QUEUE)
     page.launch(
         theme=THEME,
@@ -315,7 +326,7 @@ def launch(**options: Any) -> gr.Blocks:
         allowed_paths=cards,
         max_file_size=MAX_FILE,
         head=TYPE_FILES,
-        app_kwargs={"middleware": [Middleware(Guard, endpoints=public), Middleware(Localize)]},
+        app_kwargs={"middleware": middleware},
         enable_monitoring=False,
         run_history=False,  # which would keep visitors' photos in their browsers
         **options,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx2
 from huggingface_hub import hf_hub_download
-from huggingface_hub.constants import CONFIG_NAME, SAFETENSORS_SINGLE_FILE
+from huggingface_hub.constants import CONFIG_NAME, HF_HUB_CACHE, SAFETENSORS_SINGLE_FILE
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -34,6 +34,8 @@ def download(repo_id: str, revision: str | None = None) -> Path:
         ModelNotFound: the repository, the revision or a file is missing or cannot be reached.
         InvalidConfig: its ``config.json`` is damaged.
     """
+    if HF_HUB_CACHE.startswith("~"):  # neither $HOME nor an entry in the list of users
+        raise ModelNotFound(f"There is no home folder to keep {repo_id} in. Set HF_HOME to a folder for downloads.")
     at = f"{repo_id} at {revision}" if revision else repo_id
     try:
         config = hf_hub_download(repo_id, CONFIG_NAME, revision=revision)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import gradio as gr
@@ -16,8 +17,10 @@ from huggingface_hub.constants import HF_HOME, HF_HUB_CACHE
 from flower_alexnet import LABELS, FlowerClassifier, InvalidImage, InvalidModel, Prediction, batch, registry
 from flower_alexnet import explain as grad_cam
 from flower_alexnet.classifier import load_classifier
+from flower_alexnet.config import read_config
 from flower_alexnet.page import compare
 from flower_alexnet.page.translations import describe, flower_name, percent, translate
+from flower_alexnet.page.uploads import is_upload
 from flower_alexnet.registry import Model
 
 MODELS = {model.name: model for model in (*registry.shipped_models(), *registry.added_models())}
@@ -26,11 +29,15 @@ DEFAULT = next((model.name for model in MODELS.values() if model.problem is None
 READY: dict[str, FlowerClassifier] = {}
 """The models that are loaded, by name."""
 
+LOADING = {name: Lock() for name in MODELS}
+"""Held while a model is loaded, so that visitors who ask for it at the same time load it once."""
+
 MAX_PHOTOS = 500
 """Photos that are classified in one request."""
 
 SURE = 0.5
 """Probability from which on an answer is given without reserve."""
+
 
 Photo = dict[str, Any] | None
 """An uploaded file as the page sends it; Gradio checked that it is an upload, ``images.load`` checks its contents."""
@@ -45,12 +52,22 @@ def model_title(model: Model, language: str) -> str:
     return translate("unmeasured", language, model=model.name) if model.shipped else model.name
 
 
+def all_labels() -> list[str]:
+    """Return the labels of all models that are here."""
+    labels: dict[str, None] = {}
+    for model in MODELS.values():
+        if model.folder is not None and model.problem is None:
+            labels |= dict.fromkeys(read_config(model.folder).labels)
+    return list(labels)
+
+
 def label_choices(model: str, language: str) -> list[tuple[str, str]]:
     """Return name and label of each of a model's classes; the first choice is the model's own answer."""
     labels: tuple[str, ...] = LABELS
-    if model in MODELS and MODELS[model].problem is None:
-        with suppress(InvalidModel):
-            labels = load_classifier(model).config.labels
+    if model in READY:
+        labels = READY[model].config.labels
+    elif model in MODELS and MODELS[model].problem is None and (folder := MODELS[model].folder) is not None:
+        labels = read_config(folder).labels
     return [(translate("its_answer", language), ""), *((flower_name(label, language), label) for label in labels)]
 
 
@@ -112,13 +129,14 @@ def compare_models(photo: Photo, language: str) -> list[compare.Answer]:
 
 def try_to_load(name: str) -> None:
     """Load a model of the list, and note in ``MODELS`` what kept it from being loaded."""
-    try:
-        READY[name] = load_classifier(name)
-    except InvalidModel as error:
-        READY.pop(name, None)
-        MODELS[name] = replace(MODELS[name], problem=without_paths(error))
-    else:
-        MODELS[name] = replace(MODELS[name], problem=None)
+    with LOADING[name]:
+        try:
+            READY[name] = load_classifier(name)
+        except InvalidModel as error:
+            READY.pop(name, None)
+            MODELS[name] = replace(MODELS[name], problem=without_paths(error))
+        else:
+            MODELS[name] = replace(MODELS[name], problem=None)
 
 
 def load_local_models() -> None:
@@ -132,11 +150,15 @@ def _why_not(name: str, language: str) -> str:
     return MODELS[name].problem or translate("not_loaded", language, model=name)
 
 
-def collect(files: list[dict[str, Any]] | None, language: str) -> list[batch.PhotoFile]:
+def collect(files: object, language: str) -> list[batch.PhotoFile]:
     """List the photos among uploaded files and inside zips; raise ``gr.Error`` if there are none or too many."""
-    if not files:
+    if not files or not isinstance(files, list):
         raise gr.Error(translate("no_files", language), print_exception=False)
-    named_files = [(file.get("orig_name") or Path(file["path"]).name, Path(file["path"])) for file in files]
+    named_files = []
+    for file in files:
+        source = _source(file, language)
+        if isinstance(source, Path):
+            named_files.append((file.get("orig_name") or source.name, source))
     try:
         return batch.collect(named_files, MAX_PHOTOS)
     except batch.TooManyPhotos:
@@ -168,15 +190,15 @@ def without_paths(problem: object) -> str:
     return words
 
 
-def _source(photo: Photo, language: str) -> str | bytes:
+def _source(photo: object, language: str) -> Path | bytes:
     """Return the path of an uploaded photo, or the contents of a ``data:`` address."""
     if isinstance(photo, dict):
-        address = photo.get("url")
+        address, path = photo.get("url"), photo.get("path")
         if isinstance(address, str) and address.startswith("data:"):
             with suppress(ValueError):
                 return b64decode(address.partition(",")[2], validate=True)
-        elif isinstance(photo.get("path"), str):
-            return photo["path"]
+        elif isinstance(path, str) and is_upload(Path(path)):
+            return Path(path)
     raise gr.Error(translate("no_photo", language), print_exception=False)
 
 

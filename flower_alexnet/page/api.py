@@ -60,7 +60,7 @@ def classify_batch(files: list[dict[str, Any]] | None, model: str = DEFAULT or "
     """Name the flower in each of many photos. A photo that cannot be used gets a row that says why.
 
     Args:
-        files: photos, and zips of photos; at most 500 in all.
+        files: photos, and zips of photos.
         model: name of a model in the list.
 
     Returns:
@@ -70,3 +70,7 @@ def classify_batch(files: list[dict[str, Any]] | None, model: str = DEFAULT or "
     photos = answers.collect(files, "en")
     rows = batch.classify(answers.load(model, "en"), photos)
     return [{"photo": row.name, **prediction_fields(row.prediction, row.problem)} for row in rows]
+
+
+ENDPOINTS = (classify, explain, compare, classify_batch)
+"""The functions behind the endpoints, which are called by their names."""

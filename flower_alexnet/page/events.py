@@ -24,6 +24,9 @@ from flower_alexnet.page.translations import flower_name, translate
 PLOTS = ("confusion_matrix", "reliability", "training_curves")
 """Plots of a model folder; the texts of the page have the same keys."""
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a text begins with that a spreadsheet takes for a formula (OWASP, CSV injection)."""
+
 COLUMNS = ("name", "answer", "percent")
 """Columns of the table of many photos."""
 
@@ -61,16 +64,18 @@ def load_page(model: str, request: gr.Request) -> tuple[Any, Any, list[str]]:
 
 def answer(photo: Photo, model: str, request: gr.Request) -> tuple[str, str, dict[str, float] | None, Any]:
     """Return the key of photo and model, the answer in words, each label's probability, and the model's labels."""
-    key, language = _key(photo, model), _language(request)
-    labels = gr.update(choices=answers.label_choices(model, language), value="")
+    language, probabilities = _language(request), None
     if (known := MODELS.get(model)) and known.problem is not None:
         title = translate("model_unavailable", language, model=model)
-        return key, f"## {title}\n{without_paths(known.problem)}", None, labels
-    if not photo:
-        return key, translate("hint", language), None, labels
-    prediction = answers.predict(photo, model, language)
-    named = {flower_name(label, language): value for label, value in prediction.probabilities.items()}
-    return key, f"## {in_words(prediction, language)}", named, labels
+        words = f"## {title}\n{without_paths(known.problem)}"
+    elif not photo:
+        words = translate("hint", language)
+    else:
+        prediction = answers.predict(photo, model, language)
+        words = f"## {in_words(prediction, language)}"
+        probabilities = {flower_name(label, language): value for label, value in prediction.probabilities.items()}
+    labels = gr.update(choices=answers.label_choices(model, language), value="")
+    return _key(photo, model), words, probabilities, labels
 
 
 def choose_model(model: str, request: gr.Request, progress: gr.Progress = gr.Progress(track_tqdm=True)) -> Any:
@@ -135,10 +140,11 @@ def show_many(
     done = translate("done", language, done=len(lines), all=len(photos))
     with tempfile.TemporaryDirectory() as folder:  # Gradio copies the file
         file = Path(folder) / "flowers.csv"
-        with file.open("w", newline="", encoding="utf-8") as output:
-            writer = csv.DictWriter(output, lines[0])
-            writer.writeheader()
-            writer.writerows(lines)
+        # With a byte order mark, by which Excel knows UTF-8; a file's name may hold what is no Unicode.
+        with file.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace") as output:
+            writer = csv.writer(output)
+            writer.writerow(map(_cell, lines[0]))
+            writer.writerows(map(_cell, line.values()) for line in lines)
         yield (
             done,
             gr.update(value=gallery, visible=bool(gallery)),
@@ -177,6 +183,11 @@ def _language(request: gr.Request) -> str:
 
 def _table(rows: list[list[Any]], language: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[translate(key, language) for key in COLUMNS])
+
+
+def _cell(value: object) -> object:
+    """Return a value for a CSV file: a text that a spreadsheet would take for a formula begins with an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def _csv_line(row: batch.Row, labels: Sequence[str]) -> dict[str, Any]:

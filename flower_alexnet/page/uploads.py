@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -52,9 +53,14 @@ def make_folder() -> Path:
     return folder
 
 
+def is_upload(path: Path) -> bool:
+    """Return whether a file is in the folder of uploads: no other file of the server is read for a visitor."""
+    return path.resolve().is_relative_to(Path(os.environ["GRADIO_TEMP_DIR"]).resolve())
+
+
 def delete_on_termination() -> None:
-    """End on SIGTERM, as ``docker stop`` sends it, in the way of Ctrl-C: uploads are deleted."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """End on SIGTERM, as ``docker stop`` sends it, in such a way that uploads are deleted."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def start_sweeping(page: gr.Blocks, folder: Path) -> None:

@@ -1,0 +1,190 @@
+"""Models on the page: loaded once, never by surprise, and what is wrong with one affects no other."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from playwright.sync_api import Page, expect
+
+from flower_alexnet import images, registry
+from flower_alexnet.page.about import describe_model
+from flower_alexnet.page.translations import LANGUAGES, TEXTS, describe
+from flower_alexnet.registry import Model
+from tests.support.hub import File, Hub, Repo, serve_hub
+from tests.support.photos import PROJECT
+from tests.support.server import Server, serve
+
+PHOTO = PROJECT / "examples" / "tulips.webp"
+METRICS = json.loads((PROJECT / "weights" / "alexnet" / "metrics.json").read_text())
+
+
+def project(folder: Path) -> Path:
+    """Copy what the page needs of the project, and return the copy's weights."""
+    for name in ("flower_alexnet", "examples", "weights"):
+        shutil.copytree(PROJECT / name, folder / name)
+    shutil.copy(PROJECT / "app.py", folder)
+    return folder / "weights"
+
+
+def partial_metrics() -> Iterator[tuple[str, Any]]:
+    """Yield measurements that lack something, or hold something else in its place."""
+    yield from {"nothing": {}, "list": [], "text": "x", "null": None}.items()
+    for name in METRICS:
+        yield f"without {name}", {key: value for key, value in METRICS.items() if key != name}
+        other: Any
+        for other in (None, [], "x", {}):
+            yield f"{name} {other!r}", {**METRICS, name: other}
+    for name in METRICS["test"]:
+        yield f"test without {name}", {**METRICS, "test": {k: v for k, v in METRICS["test"].items() if k != name}}
+
+
+@pytest.mark.parametrize(
+    ("name", "metrics"), partial_metrics(), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_model_is_described_by_the_measurements_there_are(
+    name: str, metrics: Any, random_model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(random_model, folder)
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    for language in LANGUAGES:
+        text = describe_model(Model(str(folder), shipped=False), language)
+        assert "AlexNet" in text
+        assert TEXTS[language]["card"] in text
+    if name == "without test":
+        assert "Training" in describe_model(Model(str(folder), shipped=False), "en")
+
+
+def test_card_is_linked_whatever_the_folder_is_called(random_model: Path, tmp_path: Path, browser_page: Page) -> None:
+    folders = [tmp_path / name for name in ("with space", "50%", "a#b", "a(b)", "ü?")]
+    for folder in folders:
+        shutil.copytree(random_model, folder)
+        (folder / "README.md").write_text(f"card of {folder.name}", encoding="utf-8")
+    with serve("app.py", environment={**os.environ, "FLOWER_ALEXNET_MODELS": ",".join(map(str, folders))}) as server:
+        page = browser_page
+        page.goto(server.url)
+        page.get_by_role("tab", name="About the model").click()
+        for folder in folders:
+            page.get_by_label("Model").click()
+            page.get_by_role("option", name=str(folder)).click()
+            expect(page.get_by_role("heading", name=str(folder))).to_be_visible()
+            href = page.get_by_role("link", name="Its card").get_attribute("href")
+            assert page.request.get(server.url + str(href)).text() == f"card of {folder.name}"
+
+
+def test_broken_model_by_a_link_is_told_without_the_servers_folders(tmp_path: Path, browser_page: Page) -> None:
+    weights = project(tmp_path / "project")
+    (weights / "alexnet" / "config.json").write_text("{}")
+    (weights / "alexnet-baseline" / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\n")
+    with serve("app.py", project=tmp_path / "project") as server:
+        for model, problem in {"alexnet": "lacks labels", "alexnet-baseline": "git lfs pull"}.items():
+            browser_page.goto(f"{server.url}/?model={model}")
+            browser_page.locator("#photo input[type=file]").set_input_files(str(PHOTO))
+            expect(browser_page.get_by_text(problem).first).to_be_visible()
+            assert str(tmp_path) not in browser_page.content()
+        answer = Client(server.url, verbose=False).predict(image=handle_file(str(PHOTO)), api_name="/classify")
+        assert answer["label"] == "tulips"
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    """Serve a Hub with a good model, ann/good, and one with damaged weights, ann/bad."""
+    shipped = PROJECT / "weights" / "alexnet-baseline"
+    with serve_hub() as served:
+        for name in ("ann/good", "ann/bad"):
+            files = {
+                file.name: File(file.read_bytes(), large=file.suffix == ".safetensors") for file in shipped.iterdir()
+            }
+            if name == "ann/bad":
+                files["config.json"] = File(b'{"labels": 5}', large=False)
+            repo = Repo("ann")
+            repo.commit(files, "main")
+            served.repos["model", name] = repo
+        yield served
+
+
+def test_comparison_downloads_nothing_and_remembers_what_failed(hub: Hub, tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "FLOWER_ALEXNET_MODELS": "ann/good,ann/bad",
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(tmp_path / "hf"),
+    }
+    with serve("app.py", environment=environment) as server:
+        client, photo = Client(server.url, verbose=False), handle_file(str(PHOTO))
+
+        def compared() -> dict[str, Any]:
+            rows = client.predict(image=photo, api_name="/compare")
+            return {row["model"]: row.get("label") or row["problem"] for row in rows}
+
+        first = compared()
+        assert first["alexnet-bn"] == "tulips"
+        assert "choose it in the list first" in first["ann/good"]
+        assert hub.downloads == []
+        client.predict(image=photo, model="ann/good", api_name="/classify")
+        with pytest.raises(Exception, match="labels"):
+            client.predict(image=photo, model="ann/bad", api_name="/classify")
+        downloads = list(hub.downloads)
+        second = compared()
+        assert second["ann/good"] in ("tulips", "roses", "daisy", "dandelion", "sunflowers")
+        assert "labels" in second["ann/bad"]
+        assert str(tmp_path) not in second["ann/bad"]
+        assert hub.downloads == downloads  # what failed is not tried again
+        assert "Traceback" not in server.log.read_text()
+
+
+COUNTED = """
+import app
+from flower_alexnet import classifier
+from flower_alexnet.inference import SharedPass
+
+loads, passes = [], []
+load, run = classifier.FlowerClassifier._from_folder.__func__, SharedPass.__call__
+
+def counted_load(cls, folder, device=None):
+    print("LOADED", folder.name, flush=True)
+    return load(cls, folder, device)
+
+def counted_run(self, inputs):
+    print("PASS", flush=True)
+    return run(self, inputs)
+
+classifier.FlowerClassifier._from_folder = classmethod(counted_load)
+SharedPass.__call__ = counted_run
+app.launch()
+"""
+
+
+def test_each_model_is_loaded_once_and_asked_once() -> None:
+    with serve("-c", COUNTED) as server:
+        client = Client(server.url, verbose=False)
+        client.predict(image=handle_file(str(PHOTO)), api_name="/compare")  # all models are loaded then
+        before = server.log.read_text()
+        loaded = re.findall(r"LOADED (\S+)", before)
+        assert len(loaded) == len(set(loaded))
+        client.predict(image=handle_file(str(PHOTO)), api_name="/compare")
+        after = server.log.read_text()[len(before) :]
+        assert after.count("PASS") == len(registry.shipped_models())
+        assert "LOADED" not in after
+
+
+def test_no_limit_is_written_twice() -> None:
+    with pytest.raises(images.ImageTooLarge) as raised:
+        raise images._too_large("photo.webp", "9000x6000 pixels")
+    for language in LANGUAGES:
+        text = describe(raised.value, language)
+        assert re.findall(r"\d+", text.replace("9000x6000", "")) == [str(images.MAX_PIXELS // 1_000_000)]
+
+
+def test_pages_config_names_no_folder_of_the_server(server: Server) -> None:
+    config = httpx.get(f"{server.url}/config").text
+    assert str(PROJECT) not in config

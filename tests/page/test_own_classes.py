@@ -1,0 +1,116 @@
+"""Classes of one's own: trained, evaluated, published, chosen on the page and on the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gradio_client import Client, handle_file
+from playwright.sync_api import Page, expect
+
+from tests.support.hub import Hub, serve_hub
+from tests.support.photos import PROJECT, SHAPES, drawn_dataset, drawn_shape
+from tests.support.server import Server, serve
+
+MODEL = "ann/shapes"
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[Hub]:
+    """Serve an empty Hub on which Ann may write."""
+    with serve_hub() as served:
+        served.tokens["token-of-ann"] = "ann"
+        yield served
+
+
+@pytest.fixture(scope="module")
+def environment(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return {
+        **os.environ,
+        "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")),
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(tmp_path_factory.mktemp("hf")),
+        "HF_TOKEN": "token-of-ann",
+        "HF_HUB_DISABLE_XET": "1",
+        "FLOWER_ALEXNET_MODELS": MODEL,
+    }
+
+
+@pytest.fixture(scope="module")
+def published(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train three drawn classes of 20 photos for two epochs, evaluate and publish; return the model folder."""
+    folder = tmp_path_factory.mktemp("own")
+    data, model = drawn_dataset(folder / "shapes", 20), folder / "model"
+    small = ["--epochs", "2", "--size", "64", "--resize", "72", "--batch-size", "16"]
+    commands = [
+        ["train", "alexnet-baseline", "--data", str(data), "--output", str(model), *small],
+        ["train.evaluate", "--model", str(model), "--data", str(data)],
+        ["train.publish", "model", str(model), MODEL],
+    ]
+    for command in commands:
+        done = subprocess.run(
+            [sys.executable, "-m", *command], cwd=PROJECT, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    return model
+
+
+@pytest.fixture(scope="module")
+def server(environment: dict[str, str], published: Path) -> Iterator[Server]:
+    with serve("app.py", environment=environment) as served:
+        yield served
+
+
+def test_on_the_command_line(environment: dict[str, str], published: Path, tmp_path: Path) -> None:
+    drawn_shape(SHAPES[0]).save(tmp_path / "shape.png")
+    command = [sys.executable, "-m", "flower_alexnet", "classify", str(tmp_path / "shape.png"), "--json", "--model"]
+    for model in (MODEL, str(published)):
+        done = subprocess.run(
+            [*command, model], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
+        )
+        assert {entry["label"] for entry in json.loads(done.stdout)[0]["top"]} == set(SHAPES)
+
+
+def test_by_the_endpoints(server: Server, tmp_path: Path) -> None:
+    drawn_shape(SHAPES[0]).save(tmp_path / "shape.png")
+    photo, client = handle_file(str(tmp_path / "shape.png")), Client(server.url, verbose=False)
+    answer = client.predict(image=photo, model=MODEL, api_name="/classify")
+    assert {entry["label"] for entry in answer["confidences"]} == set(SHAPES)
+    assert client.predict(image=photo, label=SHAPES[1], model=MODEL, api_name="/explain")
+    (row,) = client.predict(files=[photo], model=MODEL, api_name="/classify_batch")
+    assert set(row["probabilities"]) == set(SHAPES)
+    rows = {row["model"]: row for row in client.predict(image=photo, api_name="/compare")}
+    assert set(rows[MODEL]["probabilities"]) == set(SHAPES)
+    assert set(rows["alexnet-bn"]["probabilities"]) == {"daisy", "dandelion", "roses", "sunflowers", "tulips"}
+
+
+def test_on_the_page(server: Server, browser_page: Page, tmp_path: Path) -> None:
+    page = browser_page
+    drawn_shape(SHAPES[0], size=(400, 300)).save(tmp_path / "shape.png")
+    page.goto(server.url)
+    page.locator("#photo input[type=file]").set_input_files(str(tmp_path / "shape.png"))
+    bars = page.locator("[data-testid$='-confidence-set']")
+    expect(bars).to_have_count(5)
+    page.get_by_label("Model").click()
+    page.get_by_role("option", name=MODEL).click()
+    expect(bars).to_have_count(len(SHAPES))
+    for label in SHAPES:
+        expect(bars.filter(has_text=label)).to_have_count(1)
+    page.get_by_role("button", name="Where did it look?").click()
+    page.get_by_label("What speaks for").click()
+    expect(page.get_by_role("option")).to_have_count(1 + len(SHAPES))
+    page.get_by_role("option", name=SHAPES[1]).click()
+    page.get_by_role("tab", name="All models").click()
+    expect(page.get_by_role("gridcell", name=MODEL, exact=True)).to_be_visible()
+    page.get_by_role("tab", name="Many photos").click()
+    page.locator("input[type=file][multiple]").set_input_files(str(tmp_path / "shape.png"))
+    page.get_by_role("button", name="Classify all").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as CSV").click()
+    header = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()[0]
+    assert header.split(",") == ["photo", "label", "probability", "in_distribution", *SHAPES, "problem"]
