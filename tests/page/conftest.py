@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -20,6 +20,13 @@ def server() -> Iterator[Server]:
     environment = {key: value for key, value in os.environ.items() if key != "FLOWER_PHOTOS"}
     with serve("app.py", environment=environment) as served:
         yield served
+
+
+@pytest.fixture
+def new_log(server: Server) -> Callable[[], str]:
+    """Return a function that reads what the server logged in this test: other tests log, too."""
+    start = server.log.stat().st_size
+    return lambda: server.log.read_bytes()[start:].decode(errors="replace")
 
 
 @pytest.fixture(scope="module")

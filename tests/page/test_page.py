@@ -34,7 +34,7 @@ PASTE = """async ([bytes, target]) => {
 
 
 @pytest.fixture
-def visit(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
+def visit(browser: Browser, server: Server, new_log: Callable[[], str]) -> Iterator[Callable[..., Page]]:
     """Return a function that opens the page; fail if the page logs an error or sends a request to another host."""
     problems: list[str] = []
     pages: list[Page] = []
@@ -63,7 +63,7 @@ def visit(browser: Browser, server: Server) -> Iterator[Callable[..., Page]]:
     for page in pages:
         page.context.close()
     assert problems == []
-    assert "Traceback" not in server.log.read_text()
+    assert "Traceback" not in new_log()
 
 
 def bars(page: Page) -> Locator:

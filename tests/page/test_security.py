@@ -133,7 +133,7 @@ def test_uploaded_photo_can_be_classified(server: Server) -> None:
 @pytest.mark.parametrize("path", [*SECRETS, str(PROJECT / "docs" / "laptop.webp"), "../../etc/passwd"])
 def test_no_file_of_the_server_can_be_classified(server: Server, path: str) -> None:
     text = ask(server, {"path": path})
-    assert "error" in text
+    assert "image: a file is" in text  # nothing was read
     assert "confidence" not in text
     assert str(PROJECT) not in text.replace(path, "")
 
