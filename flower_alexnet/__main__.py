@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import locale
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from flower_alexnet import LABELS, InvalidModel, Prediction, __version__, batch, registry
 from flower_alexnet.classifier import find_device, load_classifier
@@ -27,29 +30,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options)
     except InvalidModel as error:
-        print(error, file=sys.stderr)
+        _print(error, sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
+        continues = " The same command continues where it stopped." if options.run is label else ""
+        print(f"Stopped.{continues}", file=sys.stderr)
         return 130
 
 
 def classify(options: argparse.Namespace) -> int:
     """Classify the photos that can be read; report the others on stderr."""
     classifier = load_classifier(options.model, options.device)
-    photos = batch.find_photos(options.photos)
+    photos = batch.find_photos(options.photos, _language())
     rows = []
     for row in batch.classify(classifier, photos.found):
         rows.append(row)
         if row.prediction is None:
-            print(row.problem, file=sys.stderr)
+            _print(row.problem, sys.stderr)
         elif not options.json:
-            print(_table(row.name, row.prediction, options.top))
+            _print(row.name)
+            print(_table(row.prediction, options.top))
     if options.json:
         print(json.dumps([_row(row.name, row.prediction, options.top) for row in rows if row.prediction], indent=2))
-    if photos.skipped:
-        are = "is no picture" if photos.skipped == 1 else "are no pictures"
-        print(f"Passed over {_count(photos.skipped, 'file')} that {are}.", file=sys.stderr)
+    _print_skipped(photos.skipped)
     if not rows:
         print("There is no picture to classify.", file=sys.stderr)
     return 2 if not rows or any(row.problem for row in rows) else 0
@@ -76,14 +79,35 @@ def label(options: argparse.Namespace) -> int:
         )
         return 2
     try:
-        problems = collection.label_collection(options.source, options.output, options.model, options.ray)
+        labelled = collection.label_collection(options.source, options.output, options.model, options.ray)
     except collection.InvalidCollection as error:
-        print(error, file=sys.stderr)
+        _print(error, sys.stderr)
         return 2
-    print(options.output)
-    if problems:
-        print(f"{_count(problems, 'photo')} could not be labelled; see the column problem.", file=sys.stderr)
-    return 2 if problems else 0
+    _print(options.output)
+    _print_skipped(labelled.skipped)
+    if labelled.problems:
+        problems = _count(labelled.problems, "photo")
+        print(f"{problems} could not be labelled; see the column problem.", file=sys.stderr)
+    return 2 if labelled.problems else 0
+
+
+def _language() -> str:
+    try:
+        return locale.getlocale()[0] or "en"
+    except ValueError:  # a name that Python does not know
+        return "en"
+
+
+def _print(line: object, file: TextIO | None = None) -> None:
+    """Print a name, or a line with a name in it, of which control characters are written ``\\x1b``."""
+    text = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", batch.printable(str(line)))
+    print(text, file=file)
+
+
+def _print_skipped(skipped: int) -> None:
+    if skipped:
+        are = "is no picture" if skipped == 1 else "are no pictures"
+        print(f"Passed over {_count(skipped, 'file')} that {are}.", file=sys.stderr)
 
 
 def _count(number: int, noun: str) -> str:
@@ -113,7 +137,7 @@ def _answer(prediction: Prediction) -> str:
 
 def _row(photo: str, prediction: Prediction, k: int) -> dict[str, object]:
     return {
-        "photo": photo,
+        "photo": batch.printable(photo),
         "label": prediction.label,
         "probability": prediction.probability,
         "in_distribution": prediction.in_distribution,
@@ -121,14 +145,14 @@ def _row(photo: str, prediction: Prediction, k: int) -> dict[str, object]:
     }
 
 
-def _table(photo: str, prediction: Prediction, k: int) -> str:
+def _table(prediction: Prediction, k: int) -> str:
     width = max(len(label) for label in prediction.probabilities)
     block = _block()
     bars = [
         f"  {label:<{width}} {probability:>6.1%}  {block * round(BAR * probability)}".rstrip()
         for label, probability in prediction.top(k)
     ]
-    return "\n".join([photo, f"  {_answer(prediction)}", *bars])
+    return "\n".join([f"  {_answer(prediction)}", *bars])
 
 
 def _block() -> str:
@@ -164,7 +188,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("source", help="folder, file or pattern, local or at an address such as s3://bucket/photos")
     command.add_argument("--output", type=Path, required=True, metavar="FILE", help="Parquet file to write")
     _add_model(command)
-    command.add_argument("--ray", metavar="ADDRESS", help="Ray cluster to run on; local starts one on this machine")
+    command.add_argument(
+        "--ray", metavar="ADDRESS", help="Ray cluster to run on, as host:port or auto; local starts one on this machine"
+    )
     command.set_defaults(run=label)
 
     command = commands.add_parser("models", help="list the shipped models, best first")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from glob import glob, has_magic
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Protocol
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import BadZipFile, ZipInfo
 
 import httpx2
 from PIL import Image
@@ -17,9 +18,13 @@ from PIL import Image
 from flower_alexnet import images
 from flower_alexnet.classifier import BATCH_SIZE, FlowerClassifier, Prediction
 from flower_alexnet.images import InvalidImage, UnreadableImage
+from flower_alexnet.zips import DirectoryTooLarge, PhotoZip
 
 MAX_MEMBER = 50_000_000
 """Bytes of the largest file that is read from a zip."""
+
+ENTRY_BYTES = 2_000
+"""Bytes of zips' directories that are read for each photo that is accepted, so that folders and hidden files fit in."""
 
 TIMEOUT = 30
 """Seconds that a server may stay silent."""
@@ -58,7 +63,7 @@ class PhotoFile:
 
     name: str
     path: Path
-    archive: ZipFile | None = None
+    archive: PhotoZip | None = None
     member: ZipInfo | None = None
     problem: str | None = None
 
@@ -135,47 +140,62 @@ class FoundPhotos:
     skipped: int = 0
 
 
-def find_photos(sources: Iterable[str]) -> FoundPhotos:
+def find_photos(sources: Iterable[str], language: str = "en") -> FoundPhotos:
     """List the photos of files, folders, zips, patterns such as ``*.jpg``, and http(s) addresses.
 
     A file that does not exist is listed as well, so that its row says so.
+
+    Args:
+        sources: what to list.
+        language: as for ``collect``.
     """
     photos = FoundPhotos([])
     for source in sources:
         if source.startswith(("http://", "https://")):
             photos.found.append(RemotePhoto(source))
         elif Path(source).is_dir():
-            _add_folder(photos, Path(source))
+            _add_folder(photos, Path(source), language)
         elif Path(source).exists() or not has_magic(source):
-            photos.found += _photos_in(source, Path(source))
+            photos.found += _photos_in(source, Path(source), language)
         else:
             matches = sorted(glob(source, recursive=True))  # noqa: PTH207  (a pattern may be absolute)
             for match in matches:
                 if Path(match).is_dir():
-                    _add_folder(photos, Path(match))
+                    _add_folder(photos, Path(match), language)
                 else:
-                    photos.found += _photos_in(match, Path(match))
+                    photos.found += _photos_in(match, Path(match), language)
             if not matches:
                 photos.found.append(PhotoFile(source, Path(source), problem=f"No file matches {source}."))
     return photos
 
 
-def _add_folder(photos: FoundPhotos, folder: Path) -> None:
+def _add_folder(photos: FoundPhotos, folder: Path, language: str) -> None:
     for file in sorted(folder.rglob("*")):
         if not file.is_file() or any(part.startswith(".") for part in file.relative_to(folder).parts):
             continue
-        if is_zip(file.name) or images.has_image_suffix(file.name) or _has_image_header(file):
-            photos.found += _photos_in(str(file), file)
+        if is_zip(file.name) or is_picture(file):
+            photos.found += _photos_in(str(file), file, language)
         else:
             photos.skipped += 1
 
 
-def _has_image_header(file: Path) -> bool:
+def is_picture(file: Path) -> bool:
+    """Return whether a file is an image by its name or content, or cannot be read, which its row says then."""
+    if images.has_image_suffix(file.name):
+        return True
     try:
         with file.open("rb") as opened:
             return images.has_image_header(opened)
     except OSError:
-        return True  # its row says why it cannot be read
+        return True
+
+
+def printable(text: str) -> str:
+    """Return a name, or a text with a name in it, as Unicode: bytes of it that are no UTF-8 are written ``\\xe9``."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a UTF-16 pair, as names may have on Windows
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 def is_zip(name: str) -> bool:
@@ -183,26 +203,37 @@ def is_zip(name: str) -> bool:
     return name.lower().endswith(".zip")
 
 
-def _photos_in(name: str, file: Path) -> list[PhotoFile]:
-    return _members(name, file) if is_zip(name) else [PhotoFile(name, file)]
-
-
-def collect(files: Iterable[tuple[str, Path]], limit: int) -> list[PhotoFile]:
+def collect(files: Iterable[tuple[str, Path]], limit: int, language: str = "en") -> list[PhotoFile]:
     """List the photos among files and inside zips, which are not unpacked.
 
     Args:
         files: name and path of each.
         limit: most photos that are accepted.
+        language: of the one who is shown the names: decides between encodings that fit the names in a zip equally well.
 
     Raises:
-        TooManyPhotos: there are more.
+        TooManyPhotos: there are more. It is raised before more than ``ENTRY_BYTES`` a photo are read of directories.
     """
     photos: list[PhotoFile] = []
+    directories = ENTRY_BYTES * limit
     for name, path in files:
-        photos += _photos_in(name, path)
+        try:
+            found = _photos_in(printable(name), path, language, directories)
+        except DirectoryTooLarge as error:
+            raise _too_many(limit) from error
+        photos += found
         if len(photos) > limit:
-            raise TooManyPhotos(f"These are more than {limit} photos. Send them in parts.")
+            raise _too_many(limit)
+        directories -= sum(archive.directory_size for archive in {photo.archive for photo in found} if archive)
     return photos
+
+
+def _too_many(limit: int) -> TooManyPhotos:
+    return TooManyPhotos(f"These are more than {limit} photos. Send them in parts.")
+
+
+def _photos_in(name: str, file: Path, language: str, most: int | None = None) -> list[PhotoFile]:
+    return _members(name, file, language, most) if is_zip(name) else [PhotoFile(name, file)]
 
 
 def classify(classifier: FlowerClassifier, photos: Iterable[Loadable], thumbnails: bool = False) -> Iterator[Row]:
@@ -239,18 +270,20 @@ def _classify_batch(classifier: FlowerClassifier, photos: Iterable[Loadable], th
     return [row if row.problem else Row(row.name, next(predictions), row.thumbnail) for row in rows]
 
 
-def _members(name: str, path: Path) -> list[PhotoFile]:
+def _members(name: str, path: Path, language: str, most: int | None) -> list[PhotoFile]:
     try:
-        archive = ZipFile(path)
-    except (BadZipFile, OSError, EOFError, ValueError, NotImplementedError):
+        archive = PhotoZip(path, most)
+    except DirectoryTooLarge:
+        raise
+    except (BadZipFile, OSError, EOFError, ValueError, NotImplementedError, struct.error):
         return [PhotoFile(name, path, problem=f"{name} is not a zip, or is damaged. Make it again.")]
     photos = []
-    for member in archive.infolist():
-        path_inside = PurePosixPath(member.filename)
-        if member.is_dir() or path_inside.name.startswith(".") or "__MACOSX" in path_inside.parts:
+    for member_name, member in archive.named_members(language):
+        path_inside = PurePosixPath(member_name)
+        if path_inside.name.startswith(".") or "__MACOSX" in path_inside.parts:
             continue
         nested = None
         if is_zip(path_inside.name):
             nested = f"{path_inside.name} is a zip inside a zip. Send it by itself."
-        photos.append(PhotoFile(f"{name}/{member.filename}", path, archive, member, nested))
-    return photos or [PhotoFile(name, path, problem=f"There is no file in {name}.")]
+        photos.append(PhotoFile(f"{name}/{member_name}", path, archive, member, nested))
+    return photos or [PhotoFile(name, path, archive, problem=f"There is no file in {name}.")]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import struct
 import threading
 import warnings
-from contextlib import nullcontext
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Annotated, BinaryIO
@@ -14,9 +18,10 @@ from typing import Annotated, BinaryIO
 import numpy as np
 import pillow_heif
 import torch
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 from PIL.IcnsImagePlugin import IcnsImageFile
 from PIL.IcoImagePlugin import IcoImageFile
+from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from pydantic import ConfigDict, Field, with_config
 from torch import Tensor
@@ -41,10 +46,28 @@ LARGE_LOCK = threading.Lock()
 MAX_SCANS = 100
 """Most scans of a progressive JPEG: each decodes all pixels once more. Encoders write about ten."""
 
+MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+"""A marker of a JPEG that begins a segment or ends the image: not an escaped byte, TEM, a restart, or filling."""
+
+EOI, SOS, APP0, APP1, APP2, APP14, APP15, COM = 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
+"""Second bytes of JPEG markers (ITU-T T.81, table B.1)."""
+
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation -> what turns such an image upright."""
+
 SRGB = ImageCms.createProfile("sRGB")
 
 pillow_heif.register_heif_opener(thumbnails=False)  # the format of iPhones
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # MAX_PIXELS is the limit here
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # about metadata that is not used
 
 
 class InvalidImage(ValueError):
@@ -106,10 +129,11 @@ class Preprocessing:
 def load(source: Source, name: str = "the photo", shorter_side: int | None = None) -> Image.Image:
     """Read a photo and return it upright (by its EXIF orientation), in sRGB, on white where it is transparent.
 
-    Of a file with several images, such as an animation, the first is read.
+    Of a file with several images, such as an animation, the first is read. Metadata that are broken or very large are
+    ignored.
 
     Args:
-        source: the photo.
+        source: the photo. It is not changed: a PIL image that was opened but not read is read from its file anew.
         name: name used in error messages if the source is not a path.
         shorter_side: pixels of the shorter side that suffice: a JPEG is then decoded at a half, a quarter or an
             eighth of its size, which takes a fraction of the time, but not below this.
@@ -121,31 +145,16 @@ def load(source: Source, name: str = "the photo", shorter_side: int | None = Non
     if isinstance(source, np.ndarray):
         return _to_rgb(_from_array(source))
     if isinstance(source, Image.Image):
-        image = source
-    elif isinstance(source, bytes):
-        image = _open(name, source)
-    elif isinstance(source, (str, os.PathLike)):
-        name = Path(source).name
-        image = _open(name, _read(Path(source)))
-    else:
-        raise TypeError(f"a photo must be a path, bytes, a PIL image or a uint8 array, not {type(source).__name__}")
-
-    try:
-        if shorter_side is not None and isinstance(image, JpegImageFile):
-            image.draft(None, (shorter_side, shorter_side))
-        width, height = _decoded_size(image)
-        if width * height > MAX_PIXELS:
-            raise _too_large(name, f"{width}x{height} pixels")
-        with LARGE_LOCK if width * height > LARGE_PIXELS else nullcontext():
-            image.load()
-            if image is source:
-                return _to_rgb(ImageOps.exif_transpose(image))
-            ImageOps.exif_transpose(image, in_place=True)
-            return _to_rgb(image)
-    except InvalidImage:
-        raise
-    except Exception as error:  # a decoder may raise anything on a damaged file
-        raise TruncatedImage(f"{name} is cut short or damaged ({error}). Try another copy of it.") from error
+        if (content := _unread_content(source, name)) is None:
+            with _problems_in_words(name):
+                upright = _upright(source, name, source.size)
+                return upright.copy() if upright is source else upright
+        return _from_content(content, name, shorter_side, source.tell())
+    if isinstance(source, bytes):
+        return _from_content(source, name, shorter_side)
+    if isinstance(source, (str, os.PathLike)):
+        return _from_content(_read(Path(source)), Path(source).name, shorter_side)
+    raise TypeError(f"a photo must be a path, bytes, a PIL image or a uint8 array, not {type(source).__name__}")
 
 
 def has_image_suffix(name: str) -> bool:
@@ -212,10 +221,57 @@ def _read(path: Path) -> bytes:
         raise UnreadableImage(f"{path} cannot be read: {error.strerror}.") from error
 
 
+def _unread_content(image: Image.Image, name: str) -> bytes | None:
+    """Return the file of an image that was opened but not read, whose position stays the same; None for any other."""
+    if not isinstance(image, ImageFile) or (image._im is not None and not image.tile):
+        return None
+    try:
+        if (file := image.fp) is None:
+            raise ValueError("it has no open file")
+        position = file.tell()
+        file.seek(0)
+        try:
+            return file.read()
+        finally:
+            file.seek(position)
+    except (OSError, ValueError) as error:
+        raise UnreadableImage(f"{name} was closed before it was read ({error}). Open it again.") from error
+
+
+def _from_content(content: bytes, name: str, shorter_side: int | None, frame: int = 0) -> Image.Image:
+    """Decode a file; if that fails, without its metadata: they never decide over intact pixels."""
+    problem: InvalidImage | None = None
+    for variant in _variants(content):
+        try:
+            with _problems_in_words(name):
+                image = _open(name, variant)
+                if frame:
+                    image.seek(frame)
+                if shorter_side is not None and isinstance(image, JpegImageFile):
+                    image.draft(None, (shorter_side, shorter_side))
+                return _upright(image, name, _decoded_size(image))
+        except (UnreadableImage, TruncatedImage) as error:
+            problem = problem or error
+            for it in (error, error.__cause__):  # so that no image is kept in memory by its frames
+                if it is not None:
+                    it.__traceback__ = None
+    raise problem or EmptyImage(f"{name} is empty. Try another copy of it.")
+
+
+@contextmanager
+def _problems_in_words(name: str) -> Iterator[None]:
+    try:
+        yield
+    except InvalidImage:
+        raise
+    except Exception as error:  # a decoder may raise anything on a damaged file
+        raise TruncatedImage(f"{name} is cut short or damaged ({error}). Try another copy of it.") from error
+
+
 def _open(name: str, content: bytes) -> Image.Image:
     if not content:
         raise EmptyImage(f"{name} is empty. Try another copy of it.")
-    if content.startswith(b"\xff\xd8") and content.count(b"\xff\xda") > MAX_SCANS:
+    if _has_too_many_scans(content):
         raise UnreadableImage(f"{name} is a JPEG of more than {MAX_SCANS} scans. Save it again.")
     try:
         image = Image.open(io.BytesIO(content))
@@ -223,11 +279,124 @@ def _open(name: str, content: bytes) -> Image.Image:
         raise _too_large(name, "very many pixels") from error
     except UnidentifiedImageError as error:
         raise UnreadableImage(f"{name} is not a picture of a known format. Use a JPEG, PNG or WebP.") from error
-    except Exception as error:  # a decoder may raise anything on a damaged file
-        raise TruncatedImage(f"{name} is cut short or damaged ({error}). Try another copy of it.") from error
     if image.format == "EPS":  # Pillow would run Ghostscript on it
         raise UnreadableImage(f"{name} is a PostScript program, not a picture. Use a JPEG, PNG or WebP.")
     return image
+
+
+def _upright(image: Image.Image, name: str, size: tuple[int, int]) -> Image.Image:
+    """Return an image's pixels, of the size that is decoded, upright and in sRGB; the image itself if they are."""
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise _too_large(name, f"{width}x{height} pixels")
+    with LARGE_LOCK if width * height > LARGE_PIXELS else nullcontext():
+        image.load()
+        method = UPRIGHT.get(_orientation(image))
+        if method is not None:
+            image = image.transpose(method)
+        return _to_rgb(image)
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1-8; 1 if there is none or the metadata are broken."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # Pillow raises anything on broken metadata
+        return 1
+    return orientation if isinstance(orientation, int) and orientation in UPRIGHT else 1
+
+
+def _has_too_many_scans(content: bytes) -> bool:
+    """Return whether a file is a JPEG of more than ``MAX_SCANS`` scans; what follows its end is not looked at."""
+    if not content.startswith(b"\xff\xd8") or content.count(bytes([0xFF, SOS])) <= MAX_SCANS:
+        return False
+    scans = 0
+    for marker, _, _ in _jpeg_segments(content):
+        scans += marker == SOS
+        if scans > MAX_SCANS:
+            return True
+    return False
+
+
+def _jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield marker, start and end of each segment of a JPEG up to the end of its (first) image."""
+    end = 2
+    while found := MARKER.search(content, end):
+        start = found.start()
+        if (marker := content[start + 1]) == EOI:
+            return
+        end = start + 2 + max(2, int.from_bytes(content[start + 2 : start + 4], "big"))
+        yield marker, start, end
+
+
+def _variants(content: bytes) -> Iterator[bytes]:
+    """Yield a file as it is, then with fewer and fewer metadata."""
+    yield content
+    previous = content
+    if content.startswith(b"\xff\xd8"):
+        others = _jpegs_without_metadata(content)
+    elif content.startswith(b"\x89PNG\r\n\x1a\n"):
+        others = _pngs_without_metadata(content)
+    elif content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        others = iter([_webp_without_metadata(content)])
+    elif content[4:8] == b"ftyp":  # HEIC and AVIF: their EXIF data become an item of an unknown type
+        others = iter([re.sub(rb"(infe[\x02\x03].{3}.{4,6}?)Exif", rb"\1none", content, flags=re.DOTALL)])
+    else:
+        return
+    for variant in others:
+        if variant != previous:
+            yield variant
+        previous = variant
+
+
+def _jpegs_without_metadata(content: bytes) -> Iterator[bytes]:
+    """Yield a JPEG whose applications' segments are JFIF, EXIF, ICC and Adobe, then Adobe's alone, then none."""
+    segments, rest = [], 2
+    for marker, start, end in _jpeg_segments(content):
+        rest = start
+        if marker == SOS:
+            break
+        segments.append((marker, content[start:end]))
+        rest = end
+    for kept in (APP0, APP1, APP2, APP14), (APP14,), ():
+        head = [it for marker, it in segments if marker in kept or not (APP0 <= marker <= APP15 or marker == COM)]
+        if APP2 in kept:
+            head = [it for it in head if it[1] != APP2 or it[4:].startswith(b"ICC_PROFILE\0")]
+        yield b"".join([content[:2], *head, content[rest:]])
+
+
+def _pngs_without_metadata(content: bytes) -> Iterator[bytes]:
+    """Yield a PNG without chunks other than transparency, profile and EXIF, then with the first, then with none."""
+    chunks: list[tuple[bytes, bytes]] = []
+    position = 8
+    while position + 12 <= len(content):
+        length, kind = struct.unpack_from(">I4s", content, position)
+        end = position + 12 + length
+        if kind[:1].isupper() or (kind in (b"tRNS", b"iCCP", b"eXIf") and _has_valid_crc(content[position:end])):
+            chunks.append((kind, content[position:end]))
+        position = end
+    for kept in (b"tRNS", b"iCCP", b"eXIf"), (b"tRNS",), ():
+        yield content[:8] + b"".join(chunk for kind, chunk in chunks if kind[:1].isupper() or kind in kept)
+
+
+def _has_valid_crc(chunk: bytes) -> bool:
+    return zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
+
+
+def _webp_without_metadata(content: bytes) -> bytes:
+    """Return a WebP without EXIF, XMP and unknown chunks."""
+    chunks, position = [], 12
+    while position + 8 <= len(content):
+        kind, length = struct.unpack_from("<4sI", content, position)
+        end = position + 8 + length + length % 2
+        chunk = content[position:end]
+        if kind == b"VP8X" and length >= 10:
+            chunk = chunk[:8] + bytes([chunk[8] & ~0x0C]) + chunk[9:]  # no EXIF, no XMP
+        if kind in (b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ICCP", b"ANIM", b"ANMF"):
+            chunks.append(chunk)
+        position = end
+    body = b"WEBP" + b"".join(chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def _decoded_size(image: Image.Image) -> tuple[int, int]:
@@ -293,7 +462,7 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
             return image.convert("RGB")
         converted = ImageCms.profileToProfile(image, source, SRGB, outputMode="RGB")
         return image.convert("RGB") if converted is None else converted
-    except (ImageCms.PyCMSError, OSError, ValueError):
+    except Exception:  # the profile may hold, or info be, anything
         return image.convert("RGB")
 
 

@@ -45,8 +45,9 @@ def train(name: str, recipe: Recipe, output: Path, folder: Path | None, resume: 
     with processes.local_main_process_first():  # the other processes reuse its decoded photos
         folder = folder or data.find_or_download()
         splits, labels = split(folder), find_classes(folder)
+        dataset = data.describe(folder, labels, splits)
         if resume:
-            checkpoint.check(output, recipe, labels)
+            checkpoint.check(output, recipe, labels, dataset["photos"])
         if recipe.teacher:
             engine.Teacher(recipe.teacher, labels)
         data.check(splits, labels)
@@ -54,11 +55,11 @@ def train(name: str, recipe: Recipe, output: Path, folder: Path | None, resume: 
         photos = DecodedPhotos(splits["train"], recipe.resize)
     validation = load_tensors(splits["validation"], recipe.preprocessing)
     if not processes.is_main_process:
-        engine.fit(recipe, photos, validation, output, resume, labels)
+        engine.fit(recipe, photos, validation, output, resume, labels, dataset["photos"])
         return
     with _locked(output):
-        network, history = engine.fit(recipe, photos, validation, output, resume, labels)
-        summary = export.summarize(name, recipe, history, len(photos)) | {"dataset": data.describe(folder, labels)}
+        network, history = engine.fit(recipe, photos, validation, output, resume, labels, dataset["photos"])
+        summary = export.summarize(name, recipe, history, len(photos), processes.num_processes) | {"dataset": dataset}
         _finish(summary, recipe, network, splits, output)
 
 

@@ -90,19 +90,20 @@ def collate(samples: Sequence[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
 
 
 def paste(image: Tensor, background: Tensor, scale: tuple[float, float] = (0.3, 0.8)) -> Tensor:
-    """Paste a shrunk image at a random position onto a background of the same size, in place.
+    """Paste a shrunk image at a random position onto a background of the same size.
 
     Args:
         image: uint8 (3, S, S).
-        background: uint8 (3, S, S).
+        background: uint8 (3, S, S); not changed: a crop that needs no resizing is a view of a decoded photo.
         scale: range of the pasted side as a fraction of S.
 
     Returns:
-        The background, uint8 (3, S, S).
+        The new image, uint8 (3, S, S).
     """
     side, top, left = _random_square(image.shape[-1], scale)
-    background[..., top : top + side, left : left + side] = v2.functional.resize(image, [side, side])
-    return background
+    pasted = background.clone()
+    pasted[..., top : top + side, left : left + side] = v2.functional.resize(image, [side, side])
+    return pasted
 
 
 def mix(images: Tensor, targets: Tensor, probability: float, num_classes: int) -> tuple[Tensor, Tensor]:

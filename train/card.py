@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,18 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from flower_alexnet import LABELS, FlowerClassifier, registry
-from flower_alexnet.config import ModelNotFound, english_name
+from flower_alexnet.config import InvalidModel, ModelNotFound, english_name
 from flower_alexnet.images import Preprocessing, View
+from train.recipes import ALIASES, RECIPES, Recipe
 
 ONNX = "model.onnx"
 """File of a model folder for ONNX Runtime; made by ``python -m train.export onnx``."""
+
+UNFINISHED = "model.part"
+"""Folder inside a model folder in which its new files are written; it is left only by a killed process."""
+
+FLOWER_PHOTOS = "23f4abbd6b7667afde37f374f4109426b8178a1123bc9e99ea202806096917a4"
+"""The ``data.fingerprint`` of flower_photos."""
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -41,11 +49,13 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         folder: the model folder, whose name is the model's.
     """
     labels, test, name = classifier.config.labels, summary["test"], folder.resolve().name
-    flowers, dataset = labels == LABELS, summary.get("dataset", {}).get("name", "flower_photos")
+    dataset = {"name": "flower_photos", "photos": FLOWER_PHOTOS, "split_by": "names"} | summary.get("dataset", {})
+    flowers = labels == LABELS
+    own_photos = (*labels, dataset["name"], dataset["photos"]) != (*LABELS, "flower_photos", FLOWER_PHOTOS)
     result = EvalResult(
         task_type="image-classification",
-        dataset_type="flower_photos" if flowers else "imagefolder",
-        dataset_name=dataset,
+        dataset_type="imagefolder" if own_photos else "flower_photos",
+        dataset_name=dataset["name"],
         dataset_split="test",
         metric_type="accuracy",
         metric_name="test accuracy",
@@ -57,11 +67,11 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         library_name="flower_alexnet",
         pipeline_tag="image-classification",
         tags=["alexnet", *(["flowers"] if flowers else []), "image-classification", "pytorch"],
-        datasets=["flower_photos"] if flowers else None,
+        datasets=None if own_photos else ["flower_photos"],
         metrics=["accuracy"],
         eval_results=[result],
     )
-    recipe = {field: value for field, value in summary["recipe"].items() if field != "name"}
+    recipe_name, recipe = _recipe(summary)
     text = TEMPLATES.get_template("model_card.md").render(
         card_data=card_data.to_yaml(),
         name=name,
@@ -71,18 +81,25 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
             else "AlexNet at half width, layer for layer the network of the blog post."
         ),
         flowers=flowers,
+        own_photos=own_photos,
         dataset=dataset,
-        data_option=shlex.quote(dataset),
+        changes=_changes(recipe_name, recipe),
+        command=_command(recipe_name, recipe, dataset["name"] if own_photos else None),
+        counted=counted,
         known="the five flowers" if flowers else f"the {len(labels)} classes",
         answers=_one_of(labels),
-        recipe_name=summary["recipe"]["name"],
+        recipe_name=recipe_name,
         recipe=recipe,
+        teacher=recipe.get("teacher"),
+        processes=summary["training"].get("processes", 1),
+        duration=_duration(summary["training"]["minutes"]),
         training=summary["training"],
         validation=summary["validation"],
         test=test,
         seeds=summary.get("seeds"),
         parameters=sum(parameter.numel() for parameter in classifier.network.parameters()),
-        preprocessing=classifier.config.preprocessing,
+        crops=_described(classifier.config.preprocessing),
+        resize=classifier.config.preprocessing.resize,
         use=use_section(classifier, address_of(folder), onnx=(folder / ONNX).is_file()),
     )
     return ModelCard(text)
@@ -115,19 +132,26 @@ def use_section(
         onnx=onnx,
         num_classes=config.num_classes,
         batch_norm=config.batch_norm,
-        temperature=config.temperature,
+        temperature=f"{config.temperature:.3g}",
         shorter_side=classifier.shorter_side,
         crops=[_crop(config.preprocessing, view) for view in config.preprocessing.views],
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n\n"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: "1 photo", "2 photos"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def local_folder(name: str) -> Path:
     """Return the model folder of a path, or of a shipped model's name from any working directory; never ask the Hub.
 
     Raises:
-        ModelNotFound: there is none.
+        ModelNotFound: there is none, or it is an ``UNFINISHED`` one.
     """
+    if Path(name).name == UNFINISHED:
+        raise ModelNotFound(f"{name} was left by a stopped run and is no model. Give the folder that it is in.")
     if Path(name).name != name and not Path(name).is_dir():
         raise ModelNotFound(f"There is no folder {name}. Check its path.")
     return registry.find(name)
@@ -139,6 +163,67 @@ def address_of(folder: Path) -> str:
         return folder.resolve().relative_to(Path.cwd()).as_posix()
     except ValueError:
         return folder.resolve().name
+
+
+def _recipe(summary: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the name of a run's recipe, and its fields.
+
+    Raises:
+        InvalidModel: there is no such recipe.
+    """
+    recipe = {field: value for field, value in summary["recipe"].items() if field != "name"}
+    given = summary["recipe"].get("name")
+    name = ALIASES.get(given, given)
+    if name not in RECIPES:
+        raise InvalidModel(f"metrics.json names the recipe {name}; there are {', '.join(RECIPES)}. Train again.")
+    return name, recipe
+
+
+def _command(name: str, recipe: dict[str, Any], data: str | None) -> str:
+    """Return the line that runs a recipe again.
+
+    Args:
+        name: of the recipe.
+        recipe: its fields; one that an earlier version of the recipe did not have has its default.
+        data: folder of the photos; None for flower_photos.
+    """
+    options = ["python", "-m", "train", name]
+    if data is not None:
+        options += _option("--data", data)
+    return shlex.join([*options, "--output", f"runs/{name}", *_changes(name, recipe)])
+
+
+def _changes(name: str, recipe: dict[str, Any]) -> list[str]:
+    """Return the options of the fields that differ from the recipe's defaults."""
+    options: list[str] = []
+    for field in fields(Recipe):
+        default = getattr(RECIPES[name], field.name)
+        value, option = recipe.get(field.name, default), field.name.replace("_", "-")
+        if value == default:
+            continue
+        options += [f"--{'' if value else 'no-'}{option}"] if isinstance(value, bool) else _option(f"--{option}", value)
+    return options
+
+
+def _option(name: str, value: Any) -> list[str]:
+    return [f"{name}={value}"] if str(value).startswith("-") else [name, str(value)]
+
+
+def _duration(minutes: float) -> str:
+    return counted(round(minutes), "minute") if minutes >= 1 else "less than a minute"
+
+
+def _described(preprocessing: Preprocessing) -> str:
+    """Return how the crops are taken, in words."""
+    size, views = f"{preprocessing.crop}×{preprocessing.crop}", preprocessing.views
+    if len(views) > 1:
+        return f"logits averaged over {len(views)} views of {size}"
+    (view,) = views
+    if (view.x, view.y, view.flip) != (0.5, 0.5, False):
+        return f"one view of {size}"
+    if preprocessing.crop / preprocessing.resize / view.zoom >= 1:
+        return f"the central square, as {size}"
+    return f"center crop of {size}" + ("" if view.zoom == 1 else f" at a zoom of {view.zoom:g}")
 
 
 def _one_of(labels: tuple[str, ...]) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -24,9 +25,38 @@ NAME = "checkpoint.safetensors"
 History = list[dict[str, float]]
 """One row of measurements per epoch."""
 
+AGAIN = "Start again in another folder."
+
+MEASUREMENTS = {
+    *("epoch", "learning_rate", "seconds"),
+    *("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"),
+}
+"""The measurements of a row."""
+
+ADAM, MOMENTUM = {"step", "exp_avg", "exp_avg_sq"}, {"momentum_buffer"}
+STATES = {"sgd": set[str](), "momentum": MOMENTUM, "adagrad": {"step", "sum"}, "adam": ADAM, "muon": ADAM}
+"""Tensors that each optimizer keeps of a parameter; of convolutions, muon keeps ``MOMENTUM``."""
+
 
 class InvalidCheckpoint(ValueError):
     """A run cannot start in, or resume from, its output folder; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a checkpoint says of its run, stored as JSON.
+
+    Args:
+        recipe: its fields.
+        history: a row for each completed epoch.
+        labels: of the photos.
+        photos: what ``data.fingerprint`` returns.
+    """
+
+    recipe: dict[str, Any]
+    history: History
+    labels: list[str]
+    photos: str
 
 
 def save(
@@ -36,6 +66,7 @@ def save(
     recipe: Recipe,
     history: History,
     labels: Sequence[str] = LABELS,
+    photos: str = "",
 ) -> None:
     """Write the state after ``len(history)`` epochs; replace the file atomically.
 
@@ -43,9 +74,7 @@ def save(
         folder: the run's output folder.
         modules: modules whose state is saved, by name.
         optimizer: its tensors are saved; hyperparameters come from the recipe.
-        recipe: stored as JSON metadata.
-        history: stored as JSON metadata.
-        labels: of the photos; stored as JSON metadata.
+        recipe, history, labels, photos: stored as ``Metadata``.
 
     Raises:
         OSError, SafetensorError: the file cannot be written; an earlier checkpoint is kept.
@@ -57,7 +86,7 @@ def save(
         tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items() if isinstance(value, Tensor)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     temporary = folder / f"{NAME}.part"
-    metadata = {"recipe": asdict(recipe), "history": history, "labels": list(labels)}
+    metadata = asdict(Metadata(asdict(recipe), history, list(labels), photos))
     try:
         save_file(tensors, temporary, metadata={name: json.dumps(value) for name, value in metadata.items()})
         replace_atomically(temporary, folder / NAME)
@@ -72,6 +101,7 @@ def restore(
     optimizer: Optimizer,
     recipe: Recipe,
     labels: Sequence[str] = LABELS,
+    photos: str = "",
 ) -> History:
     """Load the checkpoint's state into the modules and the optimizer.
 
@@ -79,13 +109,14 @@ def restore(
         The history of the completed epochs.
 
     Raises:
-        InvalidCheckpoint: the file is damaged, or was written by a run of another recipe or of other labels.
+        InvalidCheckpoint: the file is damaged, or was written by a run of another recipe, other labels or other photos.
     """
-    metadata = check(folder, recipe, labels)
+    metadata = check(folder, recipe, labels, photos)
     tensors = load_file(folder / NAME)
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    _check_tensors(folder / NAME, tensors, _expected(modules, optimizer, recipe))
     for prefix, module in modules.items():
         module.load_state_dict({name: tensors[f"{prefix}.{name}"] for name in module.state_dict()})
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer."):
@@ -95,30 +126,70 @@ def restore(
                 tensor = torch.empty_like(parameter).copy_(tensor)
             state.setdefault(int(index), {})[entry] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
-    return metadata["history"]
+    return metadata.history
 
 
-def check(folder: Path, recipe: Recipe, labels: Sequence[str] = LABELS) -> dict[str, Any]:
-    """Return the metadata of a checkpoint that a run of this recipe on these labels can resume from.
+def check(folder: Path, recipe: Recipe, labels: Sequence[str] = LABELS, photos: str = "") -> Metadata:
+    """Return the metadata of a checkpoint that a run of this recipe on these photos can resume from.
 
     Raises:
-        InvalidCheckpoint: the file is damaged, or was written by a run of another recipe or of other labels.
+        InvalidCheckpoint: the file is damaged, or was written by a run of another recipe, other labels or other photos.
     """
+    file = folder / NAME
     try:
-        with safe_open(folder / NAME, framework="pt") as file:
-            metadata: dict[str, Any] = {key: json.loads(value) for key, value in file.metadata().items()}
+        with safe_open(file, framework="pt") as opened:
+            entries = {key: json.loads(value) for key, value in (opened.metadata() or {}).items()}
     except (SafetensorError, OSError, ValueError) as error:
-        raise InvalidCheckpoint(f"{folder / NAME} cannot be read ({error}). Start again in another folder.") from error
+        raise InvalidCheckpoint(f"{file} cannot be read ({error}). {AGAIN}") from error
+    try:
+        metadata = TypeAdapter(Metadata).validate_python(entries)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors()[:3])
+        raise InvalidCheckpoint(f"{file} does not say which run it is of ({problems}). {AGAIN}") from error
 
-    given, saved = json.loads(json.dumps(asdict(recipe))), metadata["recipe"]
-    if different := [name for name in given if given[name] != saved.get(name)]:
-        listed = "; ".join(f"{name} was {saved.get(name)}, now {given[name]}" for name in different)
+    given = json.loads(json.dumps(asdict(recipe)))
+    if different := [name for name in given if given[name] != metadata.recipe.get(name)]:
+        listed = "; ".join(f"{name} was {metadata.recipe.get(name)}, now {given[name]}" for name in different)
         raise InvalidCheckpoint(
             f"{folder} holds a run of another recipe ({listed}). Resume it as it was started, or choose another folder."
         )
-    if (trained := metadata.get("labels", list(LABELS))) != list(labels):
+    if metadata.labels != list(labels):
         raise InvalidCheckpoint(
-            f"{folder} holds a run of the classes {', '.join(trained)}, but the data have {', '.join(labels)}. "
+            f"{folder} holds a run of the classes {', '.join(metadata.labels)}, but the data have {', '.join(labels)}. "
             "Resume it with the data it was started with, or choose another folder."
         )
+    if metadata.photos != photos:
+        raise InvalidCheckpoint(
+            f"{folder} holds a run on other photos than those given: the names or sizes of the files to train and "
+            "validate on differ. Resume it with the data it was started with, or choose another folder."
+        )
+    epochs = [row.get("epoch") for row in metadata.history]
+    complete = all(row.keys() >= MEASUREMENTS for row in metadata.history)
+    if not complete or epochs != list(range(1, len(epochs) + 1)) or not 1 <= len(epochs) <= recipe.epochs:
+        raise InvalidCheckpoint(f"{file} has no complete history of its epochs. {AGAIN}")
     return metadata
+
+
+def _expected(modules: dict[str, nn.Module], optimizer: Optimizer, recipe: Recipe) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape of the tensors in a checkpoint."""
+    shapes = {
+        f"{prefix}.{name}": tuple(tensor.shape)
+        for prefix, module in modules.items()
+        for name, tensor in module.state_dict().items()
+    }
+    groups = [(group, parameter) for group in optimizer.param_groups for parameter in group["params"]]
+    for index, (group, parameter) in enumerate(groups):
+        for entry in MOMENTUM if group.get("muon") else STATES[recipe.optimizer]:
+            shapes[f"optimizer.{index}.{entry}"] = () if entry == "step" else tuple(parameter.shape)
+    return shapes
+
+
+def _check_tensors(file: Path, tensors: dict[str, Tensor], expected: dict[str, tuple[int, ...]]) -> None:
+    if different := sorted(tensors.keys() ^ expected.keys()):
+        verb = "lacks" if different[0] in expected else "holds"
+        raise InvalidCheckpoint(f"{file} {verb} {different[0]}, unlike a checkpoint of this run. {AGAIN}")
+    for name, shape in expected.items():
+        if tuple(tensors[name].shape) != shape:
+            raise InvalidCheckpoint(
+                f"{file}: {name} has the shape {tuple(tensors[name].shape)}, not {shape} as in this run. {AGAIN}"
+            )

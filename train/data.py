@@ -6,15 +6,18 @@ import hashlib
 import json
 import logging
 import os
+import shutil
+import sys
 import tarfile
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import torch
+from filelock import FileLock
 from PIL import Image
 from platformdirs import user_cache_path
 from safetensors import safe_open
@@ -24,14 +27,21 @@ from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as F
 from tqdm import tqdm
 
-from flower_alexnet import LABELS, images
-from flower_alexnet.dataset import InvalidDataset, Photo, all_photos
+from flower_alexnet import images
+from flower_alexnet.dataset import SPLIT_FOLDERS, SPLITS, InvalidDataset, Photo, all_photos
 from flower_alexnet.files import replace_atomically
 from flower_alexnet.images import Preprocessing
+from train.card import FLOWER_PHOTOS
+
+if sys.platform != "win32":
+    import fcntl
 
 URL = "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
 CACHE = user_cache_path("flower_alexnet")
 """Folder of the downloaded dataset and of decoded photos."""
+
+CACHE_LIMIT = 2_000_000_000
+"""Bytes of decoded photos that are kept in the cache: three times those of flower_photos."""
 
 log = logging.getLogger(__name__)
 
@@ -49,22 +59,46 @@ def find_or_download(url: str = URL, cache: Path = CACHE) -> Path:
     """
     if given := os.environ.get("FLOWER_PHOTOS"):
         return Path(given)
-    folder = cache / "flower_photos"
-    if not folder.is_dir():
-        cache.mkdir(parents=True, exist_ok=True)
-        archive = _download(url, cache / "flower_photos.tgz")
-        _unpack(archive, folder)
-        archive.unlink()
+    folder, archive = cache / "flower_photos", cache / "flower_photos.tgz"
+    if folder.is_dir() and not archive.exists():
+        return folder
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / ".download.lock"):  # another process may be downloading it
+        if not folder.is_dir():
+            if not archive.is_file():
+                _download(url, archive)
+            _unpack(archive, folder)
+        archive.unlink(missing_ok=True)
     return folder
 
 
-def describe(folder: Path, labels: Sequence[str]) -> dict[str, Any]:
-    """Return what metrics.json says of a dataset: its name and its labels.
+def describe(folder: Path, labels: Sequence[str], splits: Mapping[str, Sequence[Photo]]) -> dict[str, Any]:
+    """Return what metrics.json says of a dataset.
 
-    The five classes of flower_photos are called so wherever they lie; other datasets are called as their folder.
+    Returns:
+        name: ``flower_photos`` for those photos, wherever they lie; otherwise the folder's name.
+        labels: of its classes.
+        photos: its ``fingerprint``.
+        split_by: ``names`` if the photos are split by their names, ``folders`` if the folder came split.
     """
-    name = "flower_photos" if tuple(labels) == LABELS else folder.resolve().name
-    return {"name": name, "labels": list(labels)}
+    photos = fingerprint(splits, labels)
+    folders = {photo.path.relative_to(folder).parts[0].lower() for group in splits.values() for photo in group}
+    return {
+        "name": "flower_photos" if photos == FLOWER_PHOTOS else folder.resolve().name,
+        "labels": list(labels),
+        "photos": photos,
+        "split_by": "folders" if {SPLIT_FOLDERS.get(name) for name in folders} == set(SPLITS) else "names",
+    }
+
+
+def fingerprint(splits: Mapping[str, Sequence[Photo]], labels: Sequence[str]) -> str:
+    """Return a SHA-256, in hexadecimal, over class, name and bytes of each file to train and to validate on."""
+    rows = sorted(
+        (part, labels[photo.target], photo.path.name, _size(photo.path))
+        for part in ("train", "validation")
+        for photo in splits[part]
+    )
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def check(splits: Mapping[str, Sequence[Photo]], labels: Sequence[str]) -> None:
@@ -111,6 +145,9 @@ def load_tensors(photos: Sequence[Photo], preprocessing: Preprocessing) -> tuple
 class DecodedPhotos(Dataset[tuple[Tensor, int]]):
     """Photos as uint8 (3, H, W) with class indices, decoded once into a memory-mapped file in the cache.
 
+    A file that was not there is decoded by one process; the others wait for it. Then those that were used least lately
+    are deleted until ``CACHE_LIMIT`` is kept, but none that a process uses.
+
     Args:
         photos: photos to decode; an unreadable one is logged and skipped.
         short_side: length in pixels that a photo's shorter side is resized down to; smaller photos stay as they are.
@@ -124,9 +161,13 @@ class DecodedPhotos(Dataset[tuple[Tensor, int]]):
         described = json.dumps([(str(photo.path.resolve()), _modified(photo.path), photo.target) for photo in photos])
         key = hashlib.sha256(f"{short_side} {described}".encode()).hexdigest()[:16]
         self.file = cache / f"decoded-{key}.safetensors"
-        if not self.file.is_file():
-            _decode(photos, short_side, self.file)
-        self._open()
+        while not self._open():
+            cache.mkdir(parents=True, exist_ok=True)
+            with FileLock(cache / ".decode.lock"):
+                _delete_unfinished(cache)
+                if not self.file.is_file():
+                    _decode(photos, short_side, self.file)
+                    _delete_unused(cache, keep=self.file)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -141,16 +182,52 @@ class DecodedPhotos(Dataset[tuple[Tensor, int]]):
 
     def __setstate__(self, state: dict[str, Path]) -> None:
         self.file = state["file"]
-        self._open()
+        if not self._open():
+            raise FileNotFoundError(f"{self.file} was deleted")
 
-    def _open(self) -> None:
+    def _open(self) -> bool:
+        """Map the file and protect it from ``_delete_unused`` as long as this object lives; return if it is there."""
+        try:
+            self._opened = self.file.open("rb")
+        except FileNotFoundError:
+            return False
+        if sys.platform != "win32":  # where a file that is mapped cannot be deleted anyway
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(self._opened, fcntl.LOCK_SH)
+        if not self.file.exists():
+            return False
+        with suppress(OSError):
+            os.utime(self.file)
         with safe_open(self.file, framework="pt") as tensors:
             self.pixels = tensors.get_tensor("pixels")
             self.places = tensors.get_tensor("places")
             self.labels = tensors.get_tensor("labels")
+        return True
 
 
-def _download(url: str, archive: Path) -> Path:
+def _delete_unfinished(cache: Path) -> None:
+    """Delete what killed processes left of files that they were writing; call while no other process decodes."""
+    for file in cache.glob("decoded-*"):
+        if file.suffix != ".safetensors":
+            file.unlink(missing_ok=True)
+
+
+def _delete_unused(cache: Path, keep: Path) -> None:
+    """Delete decoded photos, those used least lately first, until ``CACHE_LIMIT`` is kept; none that is used."""
+    files = {file: file.stat() for file in cache.glob("decoded-*.safetensors") if file != keep}
+    kept = _size(keep)
+    for file, stat in sorted(files.items(), key=lambda item: -item[1].st_mtime):
+        kept += stat.st_size
+        if kept <= CACHE_LIMIT:
+            continue
+        with suppress(OSError), file.open("rb") as opened:  # it is used, or gone
+            if sys.platform != "win32":
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.unlink()
+            kept -= stat.st_size
+
+
+def _download(url: str, archive: Path) -> None:
     """Download to archive, resuming from ``<archive>.part`` of an earlier attempt."""
     part = archive.with_name(archive.name + ".part")
     done = part.stat().st_size if part.is_file() else 0
@@ -158,7 +235,8 @@ def _download(url: str, archive: Path) -> Path:
         headers = {"Range": f"bytes={done}-"}
         with httpx.stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as response:
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and done:
-                return part.rename(archive)  # it was complete already
+                part.rename(archive)  # it was complete already
+                return
             response.raise_for_status()
             if response.status_code != httpx.codes.PARTIAL_CONTENT:
                 done = 0  # the server ignores the range and sends the whole archive
@@ -175,23 +253,24 @@ def _download(url: str, archive: Path) -> Path:
             f"{url} could not be downloaded ({error}). Run the command again to go on where it stopped, "
             "or give your own folder with --data."
         ) from error
-    return part.rename(archive)
+    part.rename(archive)
 
 
 def _unpack(archive: Path, folder: Path) -> None:
     """Unpack flower_photos from an archive to folder, completely or not at all; delete a damaged archive."""
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        try:
-            with tarfile.open(archive) as members:
-                members.extractall(temporary, filter="data")  # refuses devices, and members or links outside
-        except (tarfile.TarError, OSError, EOFError) as error:
-            archive.unlink()
-            raise InvalidDataset(
-                f"{archive.name} was not unpacked and is deleted: {error}. Download it again."
-            ) from error
-        unpacked = Path(temporary) / "flower_photos"
+    temporary = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(temporary, ignore_errors=True)  # of a killed process
+    try:
+        with tarfile.open(archive) as members:
+            members.extractall(temporary, filter="data")  # refuses devices, and members or links outside
+        unpacked = temporary / "flower_photos"
         all_photos(unpacked)
         unpacked.rename(folder)
+    except (tarfile.TarError, OSError, EOFError, InvalidDataset) as error:
+        archive.unlink()
+        raise InvalidDataset(f"{archive.name} was not unpacked and is deleted: {error}. Download it again.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _load(photo: Photo) -> Image.Image | None:
@@ -208,6 +287,14 @@ def _modified(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def _size(path: Path) -> int:
+    """Return a file's size in bytes, or -1 if it is gone."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 def _decode(photos: Sequence[Photo], short_side: int, file: Path) -> None:
@@ -236,7 +323,9 @@ def _decode(photos: Sequence[Photo], short_side: int, file: Path) -> None:
         "places": torch.column_stack([starts, sizes]),
         "labels": torch.tensor([label for _, label in kept]),
     }
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(f".{os.getpid()}")
-    save_file(tensors, temporary)
-    replace_atomically(temporary, file)
+    temporary = file.with_suffix(".part")
+    try:
+        save_file(tensors, temporary)
+        replace_atomically(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)  # an incomplete file, on a disk that may be full

@@ -47,6 +47,7 @@ def fit(
     output: Path,
     resume: bool = False,
     labels: Sequence[str] = LABELS,
+    fingerprint: str = "",
 ) -> tuple[AlexNet, History]:
     """Train a network from scratch, or resume the run whose checkpoint is in output.
 
@@ -61,6 +62,7 @@ def fit(
         output: folder in which a checkpoint is written after each epoch.
         resume: continue from the checkpoint.
         labels: names of the classes, in the order of the logits.
+        fingerprint: of the photos, as ``data.fingerprint`` returns it; a run is resumed only on the same photos.
 
     Returns:
         The trained network on the CPU, in eval mode (its averaged weights if the recipe has an ema_decay), and one
@@ -69,7 +71,7 @@ def fit(
     Raises:
         InvalidModel, InvalidRecipe: the recipe's teacher cannot be used, the batch size is not a multiple of the
             number of processes, or there are fewer photos than processes.
-        InvalidCheckpoint: the checkpoint cannot be read, or is of another recipe or of other labels.
+        InvalidCheckpoint: the checkpoint cannot be read, or is of another recipe, other labels or other photos.
         KeyboardInterrupt: on Ctrl-C, after the current step.
     """
     accelerator = Accelerator(
@@ -100,7 +102,7 @@ def fit(
     model, optimizer, loader = accelerator.prepare(network, optimizer, loader)
     teacher = Teacher(recipe.teacher, labels).to(accelerator.device) if recipe.teacher else None
     modules = {"network": network, "average": average}
-    history = checkpoint.restore(output, modules, optimizer, recipe, labels) if resume else []
+    history = checkpoint.restore(output, modules, optimizer, recipe, labels, fingerprint) if resume else []
 
     for epoch in range(len(history), recipe.epochs):
         # Each epoch has its own random seed, so that a resumed run equals an uninterrupted one.
@@ -154,7 +156,7 @@ def fit(
                 }
             )
             if accelerator.is_main_process:
-                checkpoint.save(output, modules, optimizer, recipe, history, labels)
+                checkpoint.save(output, modules, optimizer, recipe, history, labels, fingerprint)
             accelerator.wait_for_everyone()
             check_interrupt()
     # Remove the autocast wrapper that prepare() put around forward.

@@ -33,6 +33,7 @@ from flower_alexnet import LABELS, FlowerClassifier, InvalidModel, dataset, imag
 from flower_alexnet.classifier import Output, in_distribution_score, load_classifier
 from flower_alexnet.dataset import InvalidDataset, Photo
 from train import data, strangers
+from train.card import counted
 from train.corruptions import CORRUPTIONS, corrupt
 
 CALIBRATION_BINS = 15
@@ -273,11 +274,6 @@ def plot_label(label: str, longest: int = 30) -> str:
     """Return a label as text of a plot: cut if it is long, and a dollar sign starts no formula."""
     text = label if len(label) <= longest else label[: longest - 1] + "…"
     return text.replace("$", r"\$")
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: "1 photo", "2 photos"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _save(figure: Figure, file: Path) -> None:

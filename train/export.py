@@ -30,7 +30,7 @@ from flower_alexnet.classifier import FEATURE_BANK, in_distribution_score
 from flower_alexnet.dataset import InvalidDataset, Photo, find_classes, split
 from flower_alexnet.files import replace_atomically
 from train import evaluate
-from train.card import ONNX, card, local_folder
+from train.card import ONNX, UNFINISHED, card, local_folder
 from train.checkpoint import History
 from train.data import describe, find_or_download
 from train.recipes import Recipe
@@ -48,7 +48,7 @@ Summary = dict[str, Any]
 seeds if several were trained."""
 
 
-def summarize(name: str, recipe: Recipe, history: History, photos: int) -> Summary:
+def summarize(name: str, recipe: Recipe, history: History, photos: int, processes: int = 1) -> Summary:
     """Return the summary of a training run, before evaluation.
 
     Args:
@@ -56,10 +56,12 @@ def summarize(name: str, recipe: Recipe, history: History, photos: int) -> Summa
         recipe: the hyperparameters.
         history: one row of measurements per epoch.
         photos: number of training photos.
+        processes: number of processes that trained together.
     """
     training = {
         "epochs": len(history),
         "photos": photos,
+        "processes": processes,
         "minutes": sum(row["seconds"] for row in history) / 60,
         "machine": machine(),
         "torch": str(torch.__version__),
@@ -110,8 +112,9 @@ def write_model_folder(
     if others:
         summary["seeds"] = _over_seeds([summary, *others])
 
-    temporary = folder / "model.part"
-    shutil.rmtree(temporary, ignore_errors=True)
+    temporary = folder / UNFINISHED
+    for left in (temporary, folder / f"{ONNX}.part"):  # by a killed process
+        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
     temporary.mkdir(parents=True)
     card(classifier, summary, folder).save(temporary / "README.md")
     (temporary / "metrics.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
@@ -148,8 +151,16 @@ def measure(name: Name, data: Path | None = None, seeds: tuple[Path, ...] = ()) 
     classifier, summary = FlowerClassifier.from_pretrained(folder), _read_summary(folder)
     others = [_read_summary(seed) for seed in seeds]
     data = data or find_or_download()
-    summary["dataset"] = describe(data, find_classes(data))
-    summary = write_model_folder(classifier, summary, split(data), folder, others)
+    splits, labels = split(data), find_classes(data)
+    dataset, trained_on = describe(data, labels, splits), summary.get("dataset", {}).get("photos")
+    if list(classifier.config.labels) == dataset["labels"] and trained_on not in (None, dataset["photos"]):
+        raise InvalidDataset(
+            f"{folder} was trained on other photos than those of {data}: the names or sizes of the files to train and "
+            "validate on differ, so its test photos may have been trained on. Give the data of the run, or evaluate "
+            "with python -m train.evaluate, which changes no file."
+        )
+    summary["dataset"] = dataset
+    summary = write_model_folder(classifier, summary, splits, folder, others)
     if (folder / ONNX).exists():
         onnx(str(folder))  # its temperature is another one now
     print(evaluate.report(summary["test"]))
@@ -186,8 +197,9 @@ def _read_summary(folder: Path) -> Summary:
     file = folder / "metrics.json"
     try:
         summary = json.loads(file.read_text(encoding="utf-8"))
-        summary["recipe"], summary["test"]["accuracy"]  # raise KeyError if missing
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        for part, field in (("recipe", "seed"), ("training", "minutes"), ("test", "accuracy"), ("history", 0)):
+            summary[part][field]
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise InvalidModel(f"{file} is missing or is not what python -m train writes ({error}).") from error
     return summary
 
@@ -201,6 +213,8 @@ def _over_seeds(runs: Sequence[Summary]) -> dict[str, float]:
     seeds = {run["recipe"]["seed"] for run in runs}
     if len(seeds) < len(runs) or any({**run["recipe"], "seed": 0} != {**runs[0]["recipe"], "seed": 0} for run in runs):
         raise InvalidModel("The runs given to --seeds must be of the same recipe, each with another seed.")
+    if len({run["dataset"]["photos"] for run in runs if "photos" in run.get("dataset", {})}) > 1:
+        raise InvalidModel("The runs given to --seeds must be on the same photos.")
     accuracies = [run["test"]["accuracy"] for run in runs]
     return {"runs": len(runs), "mean": statistics.mean(accuracies), "deviation": statistics.stdev(accuracies)}
 

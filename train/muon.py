@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import AdamW
+from torch.optim import AdamW, Optimizer
 
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 """Coefficients of the quintic iteration that brings all singular values near 1 in five steps (Jordan et al., 2024)."""
@@ -29,6 +29,10 @@ class MuonAdamW(AdamW):
     def __init__(self, groups: Iterable[dict[str, Any]], lr: float, momentum: float = 0.95) -> None:
         super().__init__([{"muon": False, **group} for group in groups], lr=lr, fused=True)
         self.momentum = momentum
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over a saved state; AdamW's own method would look for its tensors in Muon's parameters, too."""
+        Optimizer.__setstate__(self, state)
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]

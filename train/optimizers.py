@@ -16,9 +16,10 @@ import tyro
 from matplotlib import pyplot
 
 from flower_alexnet.dataset import InvalidDataset, find_classes, split
+from flower_alexnet.files import replace_atomically
 from train import checkpoint, engine
 from train.checkpoint import History, InvalidCheckpoint
-from train.data import DecodedPhotos, find_or_download, load_tensors
+from train.data import DecodedPhotos, find_or_download, fingerprint, load_tensors
 from train.recipes import RECIPES, InvalidRecipe, Recipe
 
 TITLES = {
@@ -39,8 +40,12 @@ def compare(data: Path, output: Path) -> dict[str, History]:
 
     Returns:
         Optimizer -> its history.
+
+    Raises:
+        InvalidCheckpoint: a run of an earlier call was on other photos, or is damaged.
     """
     baseline, splits, labels = RECIPES["alexnet-baseline"], split(data), find_classes(data)
+    same_photos = fingerprint(splits, labels)
     photos = DecodedPhotos(splits["train"], baseline.resize)
     validation = load_tensors(splits["validation"], baseline.preprocessing)
     histories = {}
@@ -51,11 +56,25 @@ def compare(data: Path, output: Path) -> dict[str, History]:
         finished = folder / "history.json"
         if not finished.is_file():
             resume = (folder / checkpoint.NAME).is_file()
-            _, history = engine.fit(recipe, photos, validation, folder, resume, labels)
-            finished.write_text(json.dumps(history, indent=2), encoding="utf-8")
-            (folder / checkpoint.NAME).unlink()
-        histories[optimizer] = json.loads(finished.read_text(encoding="utf-8"))
+            _, history = engine.fit(recipe, photos, validation, folder, resume, labels, same_photos)
+            temporary = folder / f"{finished.name}.part"
+            content = {"photos": same_photos, "history": history}
+            temporary.write_text(json.dumps(content, indent=2), encoding="utf-8")
+            replace_atomically(temporary, finished)
+        (folder / checkpoint.NAME).unlink(missing_ok=True)
+        histories[optimizer] = _read_history(finished, same_photos)
     return histories
+
+
+def _read_history(file: Path, photos: str) -> History:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        history, trained_on = content["history"], content["photos"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidCheckpoint(f"{file} cannot be read ({error}). Delete it to run this optimizer again.") from error
+    if trained_on != photos:
+        raise InvalidCheckpoint(f"{file} is of a run on other photos than those given. Choose another folder.")
+    return history
 
 
 def plot(histories: dict[str, History], file: Path) -> None:

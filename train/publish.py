@@ -29,7 +29,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import validate_repo_id
 
 from flower_alexnet import FlowerClassifier, InvalidModel
-from train.card import ONNX, USE, local_folder, use_section
+from train.card import ONNX, UNFINISHED, USE, local_folder, use_section
 from train.checkpoint import NAME as CHECKPOINT
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -76,8 +76,14 @@ def model_files(folder: Path) -> Files:
     """Return the files of a model folder but its ONNX file, after checking that others can use the model.
 
     Raises:
-        NotPublished: the model cannot be loaded, the card has no evaluation results, or a file holds a pickle.
+        NotPublished: the model cannot be loaded, the card has no evaluation results, a file holds a pickle, or a killed
+            process left the folder with files of two exports.
     """
+    if (folder / UNFINISHED).exists():
+        raise NotPublished(
+            f"{folder / UNFINISHED} was left by a process that was stopped while it wrote the model, so the files may "
+            f"not belong together. Resume the run, or: python -m train.export measure {folder}"
+        )
     try:
         FlowerClassifier.from_pretrained(folder)
     except InvalidModel as error:

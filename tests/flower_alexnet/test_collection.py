@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from flower_alexnet import FlowerClassifier, collection
 from flower_alexnet.__main__ import main
 from flower_alexnet.collection import InvalidCollection
+from tests.support.photos import PROJECT, drawn_flower
 
 
 @pytest.fixture
 def photo_folder(flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder of 100 drawn flowers and a file that is no picture; set parts of 16 rows."""
+    """Return a folder of 100 drawn flowers, a damaged one and a file that is no picture; set parts of 16 rows."""
     monkeypatch.setattr(collection, "PART_SIZE", 16)
     folder = Path(shutil.copytree(flowers, tmp_path / "photos"))
     (folder / "note.txt").write_text("no picture")
+    (folder / "damaged.jpg").write_text("no picture")
     (folder / ".hidden").write_text("not looked at")
     first = folder / "daisy" / "0.jpg"
     first.rename(folder / ".moved")
@@ -34,13 +44,13 @@ def rows(file: Path) -> list[dict]:
 
 def test_each_photo_has_a_row(photo_folder: Path, random_model: Path, tmp_path: Path) -> None:
     output = tmp_path / "labels.parquet"
-    assert collection.label_collection(str(photo_folder), output, str(random_model)) == 1
+    assert collection.label_collection(str(photo_folder), output, str(random_model)) == (1, 1)
     found = rows(output)
     assert [row["photo"] for row in found] == sorted(row["photo"] for row in found)
     assert len(found) == 101
-    (note,) = [row for row in found if row["problem"]]
-    assert "note.txt is not a picture" in note["problem"]
-    assert note["label"] is None
+    (damaged,) = [row for row in found if row["problem"]]
+    assert "damaged.jpg is not a picture" in damaged["problem"]
+    assert damaged["label"] is None
     classifier = FlowerClassifier.from_pretrained(random_model)
     for row in [row for row in found if row["label"]][::20]:
         expected = classifier(row["photo"])
@@ -57,7 +67,7 @@ def test_stopped_run_is_resumed(
     output, labelled = tmp_path / "labels.parquet", []
 
     class Stops(collection.Labeler):
-        def __call__(self, photos: dict) -> object:
+        def __call__(self, photos: Any) -> pa.Table:
             labelled.extend(photos["photo"])
             if len(labelled) == 48:
                 raise KeyboardInterrupt
@@ -100,7 +110,7 @@ def bucket(flowers: Path) -> Iterator[str]:
 
 
 def test_photos_may_be_at_any_address(bucket: str, random_model: Path, tmp_path: Path) -> None:
-    assert collection.label_collection(f"{bucket}/*.jpg", tmp_path / "labels.parquet", str(random_model)) == 0
+    assert collection.label_collection(f"{bucket}/*.jpg", tmp_path / "labels.parquet", str(random_model)) == (0, 0)
     found = rows(tmp_path / "labels.parquet")
     assert len(found) == 20
     assert all(row["photo"].startswith("memory://") for row in found)
@@ -117,3 +127,170 @@ def test_command_line(flowers: Path, random_model: Path, tmp_path: Path, capsys:
     assert "There is no file" in capsys.readouterr().err
     assert main(["label", "nowhere://x", "--output", str(tmp_path / "x.parquet")]) == 2
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_text_beside_photos_is_passed_over_and_counted(
+    flowers: Path, random_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As LICENSE.txt in flower_photos; a picture without a suffix is one by its content."""
+    folder = tmp_path / "flower_photos"
+    shutil.copytree(flowers / "roses", folder)
+    (folder / "LICENSE.txt").write_text("CC BY 2.0")
+    (folder / "0.jpg").rename(folder / "without suffix")
+    for hidden in (".git", "__MACOSX"):
+        shutil.copytree(flowers / "daisy", folder / hidden)
+    output = tmp_path / "labels.parquet"
+    assert main(["label", str(folder), "--output", str(output), "--model", str(random_model)]) == 0
+    assert capsys.readouterr().err == "Passed over 1 file that is no picture.\n"
+    assert {Path(row["photo"]).name for row in rows(output)} == {"without suffix", *(f"{i}.jpg" for i in range(1, 20))}
+
+
+def test_output_inside_the_collection_is_never_labelled(
+    photo_folder: Path, random_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither its parts, when a stopped run continues, nor the output itself."""
+    output = photo_folder / "labels.parquet.jpg"  # a name that looks like a photo's
+
+    class Stops(collection.Labeler):
+        calls = 0
+
+        def __call__(self, photos: Any) -> pa.Table:
+            Stops.calls += 1
+            if Stops.calls == 4:
+                raise KeyboardInterrupt
+            return super().__call__(photos)
+
+    monkeypatch.setattr(collection, "Labeler", Stops)
+    with pytest.raises(KeyboardInterrupt):
+        collection.label_collection(str(photo_folder), output, str(random_model))
+    kept = sorted((photo_folder / "labels.parquet.jpg.parts").iterdir())
+    assert len(kept) == 3
+    shutil.copyfile(photo_folder / "roses" / "0.jpg", kept[0].with_name("photo.jpg"))  # a picture among the parts
+    assert collection.label_collection(str(photo_folder), output, str(random_model)) == (1, 1)
+    assert len(rows(output)) == 101
+    assert not [row for row in rows(output) if "labels.parquet" in row["photo"]]
+    assert output not in map(Path, collection.find_photos(str(photo_folder), output).photos)
+
+
+def label(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    command = [sys.executable, "-m", "flower_alexnet", "label", *arguments]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")} | variables
+    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("ray", ["nosuchhost.invalid:6379", "nowhere"])
+def test_no_ray_cluster_is_told_at_once_and_leaves_nothing(ray: str, flowers: Path, tmp_path: Path) -> None:
+    start = time.monotonic()
+    done = label(flowers, "--output", tmp_path / "new" / "labels.parquet", "--ray", ray)
+    assert time.monotonic() - start < 40  # most of it for imports
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"There is no Ray cluster to use at {ray}: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_ray_cluster_is_told_in_bounded_time(
+    flowers: Path, random_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collection, "CONNECTING", 3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it accepts and says nothing
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(InvalidCollection, match=r"no answer within 3 seconds.*RAY_AUTH_MODE=token"):
+            collection.label_collection(str(flowers), tmp_path / "labels.parquet", str(random_model), ray=address)
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        with pytest.raises(InvalidCollection, match=f"no Ray cluster to use at {address}"):
+            collection.label_collection(str(flowers), tmp_path / "labels.parquet", str(random_model), ray="auto")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_own_model_reaches_the_workers_of_a_cluster(flowers: Path, random_model: Path, tmp_path: Path) -> None:
+    """Of one that asks for a token and was started elsewhere; without the token, one line says what to set."""
+    ray, token = shutil.which("ray", path=Path(sys.executable).parent), "5" * 64
+    assert ray is not None
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    home, model = tmp_path / "home", tmp_path / "runs" / "x"
+    home.mkdir()
+    shutil.copytree(random_model, model)
+    ours = {"HOME": str(home), "RAY_TMPDIR": str(home), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}
+    command = [ray, "start", "--head", "--block", "--port", address.partition(":")[2], "--include-dashboard=false"]
+    command += ["--num-cpus=1", f"--temp-dir=/tmp/ray-{os.getpid()}"]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
+    environment.pop("PYTHONPATH", None)
+    head = subprocess.Popen(
+        command, cwd=home, env={**environment, **ours}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(120):
+            with socket.socket() as tried:
+                if tried.connect_ex(("127.0.0.1", int(address.partition(":")[2]))) == 0:
+                    break
+            time.sleep(0.5)
+        output = tmp_path / "labels.parquet"
+        arguments = (
+            flowers / "roses",
+            "--output",
+            output,
+            "--ray",
+            address,
+            "--model",
+            os.path.relpath(model, PROJECT),
+        )
+        done = label(*arguments, "--model", os.path.relpath(model, PROJECT), **ours)
+        assert (done.returncode, done.stderr) == (0, "")
+        classifier = FlowerClassifier.from_pretrained(model)
+        found = rows(output)
+        assert len(found) == 20
+        assert found[7]["probability"] == pytest.approx(classifier(found[7]["photo"]).probability, abs=1e-6)
+    finally:
+        head.terminate()
+        head.wait(60)
+        shutil.rmtree(f"/tmp/ray-{os.getpid()}", ignore_errors=True)
+
+
+def test_output_that_cannot_be_written_is_told_in_one_line(
+    flowers: Path, random_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    output = tmp_path / "file" / "folder" / "labels.parquet"
+    assert main(["label", str(flowers), "--output", str(output), "--model", str(random_model)]) == 2
+    error = capsys.readouterr().err
+    assert "cannot be written" in error
+    assert len(error.splitlines()) == 1
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_run_that_labelled_nothing_leaves_nothing(
+    flowers: Path, random_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stops(collection.Labeler):
+        def __call__(self, photos: Any) -> pa.Table:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(collection, "Labeler", Stops)
+    with pytest.raises(KeyboardInterrupt):
+        collection.label_collection(str(flowers), tmp_path / "new" / "labels.parquet", str(random_model))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_says_that_the_same_command_continues(random_model: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    flower = drawn_flower("roses")
+    for number in range(1000):
+        flower.save(photos / f"{number:03}.bmp")
+    output = tmp_path / "labels.parquet"
+    command = [sys.executable, "-m", "flower_alexnet", "label", str(photos), "--output", str(output)]
+    command += ["--model", str(random_model)]
+    with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True) as process:
+        while not list(tmp_path.glob("labels.parquet.parts/*.parquet")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert error == "Stopped. The same command continues where it stopped.\n"
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{output}\n"
+    assert len(rows(output)) == 1000

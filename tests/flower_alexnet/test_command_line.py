@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from zipfile import ZipFile
 
+import pyarrow.parquet as pq
 import pytest
 
 from flower_alexnet import __version__
 from flower_alexnet.__main__ import main
-from tests.support.photos import drawn_flower
+from tests.support.photos import PROJECT, drawn_flower
 
 
 @pytest.fixture
@@ -126,3 +130,65 @@ def test_unknown_device(photo: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["classify", photo, "--device", "toaster"])
     assert "no device toaster" in capsys.readouterr().err
+
+
+CONSOLES = {
+    "Windows": {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
+    "Latin-1": {"PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"},
+    "C": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "UTF-8": {"LC_ALL": "C.UTF-8"},
+}
+"""Console -> environment variables that make one."""
+
+
+def run(*arguments: str | bytes | Path, console: str = "UTF-8") -> tuple[int, str, str]:
+    """Run the command in a process of its own; return its exit code and what it wrote to stdout and stderr."""
+    command = [sys.executable, "-m", "flower_alexnet", *arguments]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("LC_", "LANG", "PYTHON"))}
+    done = subprocess.run(command, cwd=PROJECT, env=environment | CONSOLES[console], capture_output=True)
+    return done.returncode, done.stdout.decode("ascii", "replace"), done.stderr.decode("ascii", "replace")
+
+
+@pytest.fixture
+def odd_names(tmp_path: Path) -> Path:
+    """Return a folder of photos whose names are Chinese, Latin-1, that of a URL of fsspec, and a pattern."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    drawn_flower("roses").save(folder / "a::b.png")
+    content = (folder / "a::b.png").read_bytes()
+    for name in ("玫瑰.png".encode(), b"caf\xe9.png", b"[1]*.png", b"escape\x1b]0;x.png"):
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(content)
+    return folder
+
+
+@pytest.mark.parametrize("console", CONSOLES)
+def test_names_and_consoles_of_any_encoding(console: str, odd_names: Path, random_model: Path, tmp_path: Path) -> None:
+    broken = Path(os.fsdecode(os.fsencode(odd_names) + b"/broken \xe9.png"))
+    broken.write_text("no picture")
+    for options in ((), ("--json",)):
+        code, out, err = run("classify", odd_names, "--model", random_model, *options, console=console)
+        assert (code, err.count("\n")) == (2, 1)
+        assert "broken \\xe9.png is not a picture" in err
+        assert "\x1b" not in out
+    names = [Path(row["photo"]).name for row in json.loads(out)]
+    assert sorted(names) == sorted(["a::b.png", "玫瑰.png", "caf\\xe9.png", "[1]*.png", "escape\x1b]0;x.png"])
+    output = Path(os.fsdecode(os.fsencode(tmp_path) + b"/l\xe9.parquet"))
+    code, out, err = run("label", odd_names, "--output", output, "--model", random_model, console=console)
+    assert (code, err) == (2, "1 photo could not be labelled; see the column problem.\n")
+    with output.open("rb") as file:
+        found = {Path(row["photo"]).name: row["problem"] for row in pq.read_table(file).to_pylist()}
+    assert sorted(found) == sorted([*names, "broken \\xe9.png"])
+    assert "broken \\xe9.png is not a picture" in found["broken \\xe9.png"]
+
+
+def test_files_of_odd_names_one_by_one(odd_names: Path, random_model: Path, tmp_path: Path) -> None:
+    """Not taken for addresses or patterns where there are such files."""
+    for number, file in enumerate(sorted(odd_names.iterdir())):
+        assert run("classify", file, "--model", random_model)[0] == 0
+        output = tmp_path / f"{number}.parquet"
+        assert run("label", file, "--output", output, "--model", random_model) == (0, f"{output}\n", "")
+        assert pq.read_metadata(output).num_rows == 1
+    code, _, err = run("label", os.fsencode(tmp_path) + b"/none \xe9", "--output", tmp_path / "x.parquet")
+    assert code == 2
+    assert "There is no file at" in err
+    assert "none \\xe9" in err

@@ -122,7 +122,9 @@ FILES: dict[str, Callable[[], bytes]] = {
     "program": lambda: b"\x7fELF" + bytes(2000),
 }
 
-HARMLESS = {
+HARMLESS = {  # their pictures are intact: metadata do not decide
+    "text of 200 MB in a PNG",
+    "international text of 200 MB in a PNG",
     "a hundred thousand texts in a PNG",
     "profile of 200 MB in a PNG",
     "animation of 20,000 pictures",
@@ -137,7 +139,7 @@ def read(file: Path) -> tuple[str, int]:
     arguments = [sys.executable, "-c", READ, str(file), str(file.with_name("flower.png"))]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=HANGS, cwd=PROJECT)
     assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr == ""
     outcome, memory = done.stdout.splitlines()
     return outcome, int(memory)
 

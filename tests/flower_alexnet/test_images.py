@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +18,7 @@ from PIL import Image, ImageCms
 
 from flower_alexnet import (
     EmptyImage,
+    FlowerClassifier,
     ImageTooLarge,
     Preprocessing,
     TruncatedImage,
@@ -19,7 +27,8 @@ from flower_alexnet import (
     images,
 )
 from flower_alexnet.classifier import load_classifier
-from tests.support.photos import PROJECT, encoded
+from flower_alexnet.explain import explain
+from tests.support.photos import PROJECT, drawn_flower, encoded
 
 
 @pytest.fixture
@@ -148,7 +157,7 @@ def test_large_jpeg_is_decoded_no_larger_than_needed(tmp_path: Path) -> None:
 
     classifier = load_classifier()
     whole = classifier(images.load(tmp_path / "large.jpg")).probabilities
-    assert classifier(tmp_path / "large.jpg").probabilities == pytest.approx(whole, abs=0.01)
+    assert classifier(tmp_path / "large.jpg").probabilities == pytest.approx(whole, abs=0.05)
 
 
 GRADIENT = np.linspace(0, 255, 64 * 64).reshape(64, 64)
@@ -239,3 +248,225 @@ def test_cmyk_and_lab() -> None:
     lab = ImageCms.profileToProfile(srgb, images.SRGB, ImageCms.createProfile("LAB"), outputMode="LAB")
     assert lab is not None
     assert images.load(encoded(lab, "TIFF")).getpixel((4, 4)) == pytest.approx((200, 50, 50), abs=6)
+
+
+USES: dict[str, Callable[[FlowerClassifier, Any], object]] = {
+    "load": lambda _, source: images.load(source),
+    "load small": lambda _, source: images.load(source, shorter_side=64),
+    "classify": lambda classifier, source: classifier(source),
+    "classify many": lambda classifier, source: classifier([source, source]),
+    "explain": explain,
+}
+"""Name -> what may be done with a photo."""
+
+
+def state(image: Image.Image) -> tuple[object, ...]:
+    """Return what a caller sees of an image without reading it."""
+    tile = getattr(image, "tile", None)
+    file = getattr(image, "fp", None)
+    position = file.tell() if file else None
+    return image.size, image.mode, dict(image.info), str(tile), position, image._im is None, image.tell()
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("kind", ["JPEG", "MPO", "PNG", "WEBP", "GIF", "TIFF", "HEIF", "AVIF", "ICO"])
+def test_opened_image_of_the_caller_is_not_changed(kind: str, use: str, random_model: Path, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    options = {} if kind in ("GIF", "ICO") else {"exif": exif}
+    file = tmp_path / "photo"
+    drawn_flower("roses", size=(1024, 768)).save(file, kind, **options)
+    classifier = FlowerClassifier.from_pretrained(random_model)
+    for read_before in (False, True):
+        with Image.open(file) as image:
+            if read_before:
+                image.load()
+            before = state(image)
+            USES[use](classifier, image)
+            assert state(image) == before
+            with Image.open(file) as another:
+                assert np.array_equal(np.asarray(image), np.asarray(another))
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "CMYK", "I;16", "F"])
+def test_image_in_memory_of_the_caller_is_not_changed(mode: str, use: str, random_model: Path) -> None:
+    gray = np.arange(1400 * 1100, dtype=np.uint32).reshape(1100, 1400)
+    by_mode = {"I;16": np.uint16, "F": np.float32}
+    image = Image.fromarray(gray.astype(by_mode[mode])) if mode in by_mode else drawn_flower("roses").convert(mode)
+    image = image if mode in by_mode else image.resize((1400, 1100))
+    image.info["exif"] = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\1\x03\0\1\0\0\0\6\0\0\0\0\0\0\0"
+    before, info = image.copy(), dict(image.info)
+    result = USES[use](FlowerClassifier.from_pretrained(random_model), image)
+    assert (image.size, image.mode, image.info) == (before.size, before.mode, info)
+    assert image.tobytes() == before.tobytes()
+    assert result is not image
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("shape", [(1100, 1400), (1100, 1400, 1), (1100, 1400, 3), (1100, 1400, 4)])
+def test_array_of_the_caller_is_not_changed(shape: tuple[int, ...], use: str, random_model: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    before = pixels.copy()
+    result = USES[use](FlowerClassifier.from_pretrained(random_model), pixels)
+    assert np.array_equal(pixels, before)
+    if isinstance(result, Image.Image):
+        result.paste("red", (0, 0, *result.size))
+        assert np.array_equal(pixels, before)
+
+
+def test_list_of_the_caller_is_not_changed(random_model: Path) -> None:
+    photos: list[images.Source] = [drawn_flower("roses"), np.zeros((90, 120, 3), np.uint8)]
+    before = list(photos)
+    FlowerClassifier.from_pretrained(random_model)(photos)
+    assert all(photo is earlier for photo, earlier in zip(photos, before, strict=True))
+
+
+def test_loaded_image_is_independent_of_the_callers() -> None:
+    image = Image.new("RGB", (8, 8), "blue")
+    images.load(image).paste("red", (0, 0, 8, 8))
+    assert image.getpixel((4, 4)) == (0, 0, 255)
+
+
+def test_chosen_frame_of_the_callers_animation_is_read() -> None:
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("lime", "red", "blue")]
+    animation = Image.open(io.BytesIO(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)))
+    animation.seek(2)
+    assert images.load(animation).getpixel((8, 8)) == (0, 0, 255)
+    assert animation.tell() == 2
+
+
+def test_image_closed_before_it_was_read() -> None:
+    image = Image.open(io.BytesIO(encoded(drawn_flower("roses"), "PNG")))
+    image.close()
+    with pytest.raises(UnreadableImage, match="closed before it was read"):
+        images.load(image)
+
+
+def test_what_follows_a_jpeg_does_not_count() -> None:
+    """As the film of a phone's motion photo, or the other pictures of an MPO."""
+    flower = drawn_flower("roses")
+    photo = encoded(flower, "JPEG", progressive=True)
+    film = np.random.default_rng(0).integers(0, 256, 9_000_000, dtype=np.uint8).tobytes()
+    assert film.count(b"\xff\xda") > images.MAX_SCANS
+    assert np.array_equal(np.asarray(images.load(photo + film)), np.asarray(images.load(photo)))
+    frames = encoded(flower, "MPO", save_all=True, append_images=[flower] * 119)
+    assert frames.count(b"\xff\xda") == 120
+    assert images.load(frames).size == flower.size
+
+
+@pytest.mark.parametrize("between", [b"", b"\xff" * 9, b"\xff\xe1\0\x06\xff\xd9\xff\xd9", b"\0\xff\0junk"])
+def test_scans_of_the_picture_itself_count(between: bytes) -> None:
+    """Also where filling, junk, or an end within a segment of metadata is before them."""
+    photo = encoded(Image.new("RGB", (64, 64)), "JPEG", progressive=True)
+    last = photo.rindex(b"\xff\xda")
+    for scans, refused in ((50, False), (150, True)):
+        content = photo[:last] + (between + photo[last:-2]) * scans + photo[-2:]
+        assert images._has_too_many_scans(content) == refused
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def segment(marker: int, content: bytes) -> bytes:
+    return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
+
+
+BROKEN_EXIF = {
+    "no header": b"garbage " * 5,
+    "no directory": b"Exif\0\0II*\0\xff\xff\xff\xff",
+    "directory cut short": b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + bytes(5),
+    "orientation -1/0": b"Exif\0\0II*\0\x08\0\0\0\x01\0"
+    + struct.pack("<HHII", 0x0112, 10, 1, 26)
+    + bytes(4)
+    + struct.pack("<ii", -1, 0),
+    "orientation 9": b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", 0x0112, 3, 1, 9) + bytes(4),
+    "orientation of text": b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHI4s", 0x0112, 2, 4, b"six") + bytes(4),
+}
+
+BROKEN_CHUNKS = {
+    "text of 2 MB": chunk(b"iTXt", b"Comment\0\1\0\0\0" + zlib.compress(bytes(2_000_000))),
+    "texts of 90 MB": chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(900_000))) * 100,
+    "headerless EXIF": chunk(b"eXIf", b"garbage " * 5),
+    "resolution cut short": chunk(b"pHYs", b"\0"),
+    "gamma cut short": chunk(b"gAMA", b"\0"),
+    "transparency cut short": chunk(b"tRNS", b"\0"),
+    "profile cut short": chunk(b"iCCP", b"\0"),
+    "animation cut short": chunk(b"acTL", b"\0"),
+    "wrong checksum": chunk(b"tEXt", b"Comment\0text")[:-1] + b"?",
+}
+
+BROKEN_SEGMENTS = {
+    "JFIF": segment(0xE0, b"JFIF"),
+    "EXIF": segment(0xE1, b"Exif\0\0garbage"),
+    "profile": segment(0xE2, b"ICC_PROFILE\0"),
+    "frames": segment(0xE2, b"MPF\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", 0xB001, 4, 1, 9) + bytes(4)),
+    "resources": segment(0xED, b"Photoshop 3.0\x008BIM\x03\xed\0\0\0\0\0\xff"),
+    "Adobe": segment(0xEE, b"Adobe"),
+}
+
+INTACT = drawn_flower("roses")
+
+
+def with_broken_metadata() -> dict[str, bytes]:
+    """Return files with intact pixels by name."""
+    png, jpeg = encoded(INTACT, "PNG"), encoded(INTACT, "JPEG")
+    found = {}
+    for name, exif in BROKEN_EXIF.items():
+        for kind in ("PNG", "WEBP", "JPEG", "HEIF", "JPEG2000"):
+            found[f"{kind}, {name}"] = encoded(INTACT, kind, exif=exif)
+    for name, broken in BROKEN_CHUNKS.items():
+        found[f"PNG, {name}"] = png[:33] + broken + png[33:]
+        found[f"PNG, {name} at its end"] = png[:-12] + broken + png[-12:]
+    for name, broken in BROKEN_SEGMENTS.items():
+        found[f"JPEG, {name}"] = jpeg[:2] + broken + jpeg[2:]
+    described = Image.Exif()
+    described[0x010E] = "a rose " * 9
+    avif = encoded(INTACT, "AVIF", exif=described)
+    start = max(avif.rfind(header, 0, avif.index(b"a rose a rose")) for header in (b"II*\0", b"MM\0*"))
+    found["AVIF, no header"] = avif[:start] + b"----" + avif[start + 4 :]
+    webp = encoded(INTACT, "WEBP", exif=described)
+    found["WEBP, EXIF cut off"] = webp[:-20]
+    return found
+
+
+READ_ALL = """
+import pathlib, sys
+from flower_alexnet import images
+for file in sorted(pathlib.Path(sys.argv[1]).iterdir()):
+    image = images.load(file)
+    print(file.name, image.size)
+"""
+
+
+def test_broken_metadata_do_not_decide_over_intact_pixels(tmp_path: Path) -> None:
+    """Nor are they warned of: whoever sent the photo does not read this program's log."""
+    files = with_broken_metadata()
+    for name, content in files.items():
+        (tmp_path / name.replace("/", " ")).write_bytes(content)
+        loaded = np.asarray(images.load(content, name), dtype=float)
+        if not name.startswith("JPEG, Adobe"):  # it alone says how colours are stored
+            assert np.abs(loaded - np.asarray(INTACT)).mean() < 20, name
+    command = [sys.executable, "-c", READ_ALL, str(tmp_path)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert len(done.stdout.splitlines()) == len(files)
+    assert done.stderr == ""
+
+
+def test_metadata_that_are_whole_are_used_beside_broken_ones() -> None:
+    """The orientation of a photo whose list of frames is broken, and of a PNG whose text is too long."""
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    jpeg = encoded(INTACT, "JPEG", exif=turned)
+    for broken in (BROKEN_SEGMENTS["frames"], BROKEN_SEGMENTS["resources"]):
+        assert images.load(jpeg[:2] + broken + jpeg[2:]).size == (90, 120)
+    png = encoded(INTACT, "PNG", exif=turned)
+    for broken in (BROKEN_CHUNKS["text of 2 MB"], BROKEN_CHUNKS["gamma cut short"]):
+        assert images.load(png[:33] + broken + png[33:]).size == (90, 120)
+
+
+def test_broken_metadata_in_a_callers_image() -> None:
+    image = INTACT.copy()
+    image.info |= {"exif": b"garbage", "icc_profile": "garbage"}
+    assert np.array_equal(np.asarray(images.load(image)), np.asarray(INTACT))

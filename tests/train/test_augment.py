@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 
@@ -63,7 +66,7 @@ def test_zoomed_out_image_lies_on_another_photo() -> None:
     assert all(0.08 < share < 0.65 for share in shares if share < 1)
 
 
-def test_training_image_depends_on_its_epoch_alone() -> None:
+def test_training_image_depends_on_random_seed_epoch_and_index_alone() -> None:
     recipe = Recipe(size=64, resize=64, crop_scale=0.2, trivial_augment=True, noise_prob=0.5)
     one, other = (AugmentedPhotos([(PHOTO, 0), (PHOTO, 0)], recipe) for _ in range(2))  # type: ignore[arg-type]
     torch.manual_seed(1)
@@ -75,6 +78,101 @@ def test_training_image_depends_on_its_epoch_alone() -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
     other.set_epoch(1)
     assert not torch.equal(other[1][0], expected)
+    another = AugmentedPhotos([(PHOTO, 0), (PHOTO, 0)], replace(recipe, seed=1))  # type: ignore[arg-type]
+    assert not torch.equal(another[1][0], expected)
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.5, 1.0])
+def test_images_are_mirrored_as_often_as_the_recipe_says(probability: float) -> None:
+    photo = PHOTO[:, :64, :64]
+    flipped = AugmentedPhotos([(photo, 0)], Recipe(size=64, resize=64, flip_prob=probability))  # type: ignore[arg-type]
+    count = 0
+    for epoch in range(200):
+        flipped.set_epoch(epoch)
+        image = flipped[0][0]
+        assert torch.equal(image, photo) or torch.equal(image, photo.flip(-1))
+        count += torch.equal(image, photo.flip(-1))
+    assert count / 200 == pytest.approx(probability, abs=0.1)
+
+
+def test_random_crops_cover_the_scale_of_the_recipe() -> None:
+    """Pixels count up from left to right, so that the range of an image tells the width of its crop."""
+    photo = torch.arange(240, dtype=torch.uint8).expand(3, 240, 240)
+    widths = {}
+    for scale in (None, 0.2):
+        random_crop = transform(Recipe(size=120, resize=240, crop_scale=scale, flip_prob=0), 120)
+        torch.manual_seed(0)
+        images = [random_crop(photo)[0, 0].int() for _ in range(200)]
+        widths[scale] = [int(image.max() - image.min() + 1) for image in images]
+        assert len({int(image.min()) for image in images}) > 20  # at many places
+    assert set(widths[None]) == {120}
+    assert 90 <= min(widths[0.2]) < 130
+    assert max(widths[0.2]) > 220
+
+
+@pytest.mark.parametrize("option", ["trivial_augment", "grayscale_prob", "blur_prob", "noise_prob", "erase_prob"])
+def test_each_augmentation_is_applied_if_the_recipe_has_it(option: str) -> None:
+    photo = PHOTO[:, :64, :64]
+    plain = Recipe(size=64, resize=64, flip_prob=0)
+    changed = []
+    value: Any = True if option == "trivial_augment" else 0.5
+    for recipe in (plain, replace(plain, **{option: value})):
+        torch.manual_seed(0)
+        changing = transform(recipe, 64)
+        changed.append(sum(not torch.equal(changing(photo), photo) for _ in range(100)))
+    assert changed[0] == 0
+    assert 30 < changed[1] <= (100 if option == "trivial_augment" else 70)
+
+
+ALL = Recipe(
+    size=128,
+    resize=128,
+    crop_scale=0.2,
+    trivial_augment=True,
+    grayscale_prob=0.5,
+    blur_prob=0.5,
+    noise_prob=0.5,
+    zoom_out_prob=0.5,
+    erase_prob=0.5,
+)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "draws"),
+    [
+        (Recipe(size=128, resize=288, zoom_out_prob=1.0), 40_000),
+        (Recipe(size=128, resize=128, erase_prob=1.0), 500),
+        (ALL, 1000),
+    ],
+)
+def test_no_transform_writes_into_the_photos(recipe: Recipe, draws: int) -> None:
+    """A crop that has the target's size already is not resized: it is a view of the decoded photo."""
+    rows, columns = (recipe.resize, recipe.resize + 2)
+    generator = torch.Generator().manual_seed(0)
+    sources = [torch.randint(256, (rows, columns, 3), dtype=torch.uint8, generator=generator) for _ in range(4)]
+    before = [source.clone() for source in sources]
+    photos = AugmentedPhotos([(source.permute(2, 0, 1), 0) for source in sources], recipe)  # type: ignore[arg-type]
+    for draw in range(draws):
+        if draw % 4 == 0:
+            photos.set_epoch(draw // 4)
+        photos[draw % 4]
+    assert all(map(torch.equal, sources, before))
+
+
+def test_mixing_does_not_change_the_images_of_the_batch() -> None:
+    torch.manual_seed(0)
+    images = torch.rand(4, 3, 64, 64)
+    before = images.clone()
+    for _ in range(30):
+        mix(images, torch.arange(4), 1.0, 5)
+    assert torch.equal(images, before)
+
+
+def test_batches_are_mixed_as_often_as_the_recipe_says() -> None:
+    torch.manual_seed(0)
+    images = torch.rand(4, 3, 64, 64)
+    mixed = sum(not torch.equal(mix(images, torch.arange(4), 0.3, 5)[0], images) for _ in range(300))
+    assert mixed / 300 == pytest.approx(0.3, abs=0.08)
 
 
 def test_images_grow_in_equal_shares_of_the_run() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
 import io
 import logging
+import os
 import pickle
 import shutil
+import subprocess
+import sys
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,8 +22,9 @@ import torch
 
 from flower_alexnet import LABELS, dataset
 from flower_alexnet.dataset import InvalidDataset, Photo
-from tests.support.photos import drawn_flower
+from tests.support.photos import PROJECT, drawn_flower
 from train import data
+from train.card import FLOWER_PHOTOS
 from train.data import DecodedPhotos
 
 
@@ -32,6 +38,15 @@ def test_split_of_the_real_photos_is_the_documented_one(real_photos: Path) -> No
     )
     per_class = [sum(photo.target == label for photo in splits["test"]) for label in range(5)]
     assert per_class == [63, 90, 64, 70, 80]
+    names = {
+        name: "\n".join(sorted(f"{LABELS[photo.target]}/{photo.path.name}" for photo in photos))
+        for name, photos in splits.items()
+    }
+    assert {name: hashlib.sha256(text.encode()).hexdigest() for name, text in names.items()} == {
+        "train": "9ba4493c057eabba9785598b48e0a2cd2424542b2214507a04b47ecbe6b203b1",
+        "validation": "6ec372e65137378b97ac637f69d40034fbbbd2915140f81c531a7639112f23f4",
+        "test": "bc6b75da6733e0998ecf9719570e74bcfe889babfe3fe35a4ca9cea5e9503c44",
+    }
 
 
 def test_split_depends_on_the_names_alone(flowers: Path, tmp_path: Path) -> None:
@@ -153,7 +168,7 @@ def test_download_is_resumed_and_kept(archive: Archive, tmp_path: Path) -> None:
     assert len(dataset.all_photos(folder)) == 25
     assert data.find_or_download(archive.url, tmp_path) == folder
     assert len(archive.ranges) == 2
-    assert [path.name for path in tmp_path.iterdir()] == ["flower_photos"]
+    assert [path.name for path in tmp_path.glob("[!.]*")] == ["flower_photos"]
 
 
 @pytest.mark.parametrize("member", ["../escaped.jpg", "flower_photos/../../escaped.jpg"])
@@ -162,14 +177,146 @@ def test_archive_that_reaches_outside_is_refused(archive: Archive, tmp_path: Pat
     archive.pack([f"flower_photos/{label}/1.jpg" for label in LABELS] + [member])
     with pytest.raises(InvalidDataset, match="not unpacked"):
         data.find_or_download(archive.url, cache)
-    assert list(cache.iterdir()) == []
-    assert [path.name for path in tmp_path.rglob("*")] == ["deep", "cache"]
+    assert [path.name for path in tmp_path.rglob("[!.]*")] == ["deep", "cache"]
 
 
 def test_archive_of_something_else_is_refused(archive: Archive, tmp_path: Path) -> None:
     archive.content = b"<html>not found</html>" * 100
     with pytest.raises(InvalidDataset, match="not unpacked"):
         data.find_or_download(archive.url, tmp_path)
+
+
+def test_what_a_killed_download_left_is_used_or_deleted(archive: Archive, tmp_path: Path) -> None:
+    """Killed while it unpacked: the archive is complete, the photos are not. Killed after that: both are there."""
+    (tmp_path / "flower_photos.part" / "flower_photos" / "daisy").mkdir(parents=True)
+    (tmp_path / "flower_photos.tgz").write_bytes(archive.content)
+    folder = data.find_or_download(archive.url, tmp_path)
+    assert archive.ranges == []
+    assert len(dataset.all_photos(folder)) == 25
+    (tmp_path / "flower_photos.tgz").write_bytes(archive.content)
+    assert data.find_or_download(archive.url, tmp_path) == folder
+    assert archive.ranges == []
+    assert [path.name for path in tmp_path.glob("[!.]*")] == ["flower_photos"]
+
+
+def test_archive_of_other_photos_is_not_kept(archive: Archive, tmp_path: Path) -> None:
+    archive.pack(["flower_photos/notes.txt"])
+    with pytest.raises(InvalidDataset, match=r"is deleted: .* holds no class folders"):
+        data.find_or_download(archive.url, tmp_path)
+    assert list(tmp_path.glob("[!.]*")) == []
+
+
+DOWNLOAD = "import sys, pathlib; from train import data; data.find_or_download(sys.argv[1], pathlib.Path(sys.argv[2]))"
+
+
+def test_two_processes_download_once(archive: Archive, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", DOWNLOAD, archive.url, str(tmp_path)]
+    processes = [subprocess.Popen(command, cwd=PROJECT) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert archive.ranges == ["bytes=0-"]
+
+
+def cached(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("[!.]*"))
+
+
+def test_what_a_killed_process_left_of_decoded_photos_is_deleted(flowers: Path, tmp_path: Path) -> None:
+    for name in ("decoded-0123456789abcdef.4711", "decoded-0123456789abcdef.part"):
+        (tmp_path / name).write_bytes(b"half")
+    decoded = DecodedPhotos(dataset.split(flowers)["validation"], 64, cache=tmp_path)
+    assert cached(tmp_path) == [decoded.file.name]
+
+
+def test_decoded_photos_are_deleted_beyond_the_limit(
+    flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those used least lately go first, and none that is used, here or by another process."""
+    photos = dataset.split(flowers)["validation"]
+
+    def decode(side: int) -> Path:
+        return DecodedPhotos(photos, side, cache=tmp_path).file
+
+    def age(file: Path, hours: int) -> None:
+        os.utime(file, (time.time() - 3600 * hours,) * 2)
+
+    files = {side: decode(side) for side in (64, 66, 68)}
+    for hours, side in enumerate((64, 66, 68), start=1):
+        age(files[side], 9 - hours)
+    assert DecodedPhotos(photos, 64, cache=tmp_path).file == files[64]  # now the one used last
+    monkeypatch.setattr(data, "CACHE_LIMIT", int(2.5 * files[64].stat().st_size))
+    files[70] = decode(70)
+    assert cached(tmp_path) == sorted(files[side].name for side in (64, 70))
+
+    used = DecodedPhotos(photos, 70, cache=tmp_path)
+    age(used.file, 9)
+    code = (
+        "import sys; from pathlib import Path; from train.data import DecodedPhotos\n"
+        "class Opened(DecodedPhotos):\n"
+        "    def __init__(self, file): self.file = file; assert self._open()\n"
+        "opened = Opened(Path(sys.argv[1])); print('open', flush=True); sys.stdin.read()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(files[64])],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "open\n"
+        age(files[64], 9)
+        monkeypatch.setattr(data, "CACHE_LIMIT", 1)
+        files[72] = decode(72)
+        assert cached(tmp_path) == sorted(files[side].name for side in (64, 70, 72))
+    finally:
+        other.communicate()
+    assert int(used[0][1]) == 0
+    del used
+    files[74] = decode(74)
+    assert cached(tmp_path) == [files[74].name]
+
+
+def test_two_processes_decode_once(flowers: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from flower_alexnet.dataset import split; from train import data\n"
+        "decode = data._decode\n"
+        "data._decode = lambda *arguments: (decode(*arguments), print('decoded'))\n"
+        "print(len(data.DecodedPhotos(split(Path(sys.argv[1]))['validation'], 64, Path(sys.argv[2]))))"
+    )
+    command = [sys.executable, "-c", code, str(flowers), str(tmp_path)]
+    processes = [subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert sorted(process.communicate()[0] for process in processes) == ["10\n", "decoded\n10\n"]
+
+
+def test_fingerprint_is_of_names_and_sizes_wherever_the_photos_lie(flowers: Path, tmp_path: Path) -> None:
+    def fingerprint(folder: Path) -> str:
+        return data.fingerprint(dataset.split(folder), dataset.find_classes(folder))
+
+    copy = Path(shutil.copytree(flowers, tmp_path / "copy"))
+    (copy / "roses").rename(copy / "Rose")
+    assert fingerprint(copy) == fingerprint(flowers)
+    for part, differs in (("train", True), ("validation", True), ("test", False)):
+        file = dataset.split(copy)[part][0].path
+        content = file.read_bytes()
+        file.write_bytes(content + b"more")
+        assert (fingerprint(copy) != fingerprint(flowers)) is differs
+        file.write_bytes(content)
+    photo = dataset.split(copy)["train"][0].path
+    photo.rename(photo.with_name("another.jpg"))
+    assert fingerprint(copy) != fingerprint(flowers)
+
+
+def test_fingerprint_of_the_real_photos_is_the_one_that_the_code_knows(real_photos: Path) -> None:
+    described = data.describe(real_photos, LABELS, dataset.split(real_photos))
+    assert described["photos"] == FLOWER_PHOTOS
+    assert (described["name"], described["split_by"]) == ("flower_photos", "names")
+
+
+def test_own_photos_of_the_same_flowers_are_called_by_their_folder(flowers: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(flowers, tmp_path / "garden"))
+    described = data.describe(folder, LABELS, dataset.split(folder))
+    assert (described["name"], described["split_by"]) == ("garden", "names")
 
 
 def test_folder_from_the_environment(flowers: Path, monkeypatch: pytest.MonkeyPatch) -> None:

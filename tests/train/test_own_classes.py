@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from flower_alexnet import LABELS, FlowerClassifier
 from tests.support.photos import PROJECT, SHAPES, drawn_dataset
@@ -78,7 +81,8 @@ def test_model_knows_the_folders_classes(model: Path, shapes: Path) -> None:
     assert classifier.network.classifier[-1].out_features == 3
     assert list(classifier(shapes / "circles" / "0.png").probabilities) == list(SHAPES)
     metrics = metrics_of(model)
-    assert metrics["dataset"] == {"name": "shapes", "labels": list(SHAPES)}
+    dataset = metrics["dataset"]
+    assert (dataset["name"], dataset["labels"], dataset["split_by"]) == ("shapes", list(SHAPES), "names")
     assert metrics["training"]["photos"] == 48
     for part in ("validation", "test"):
         assert {label: row["count"] for label, row in metrics[part]["per_class"].items()} == dict.fromkeys(SHAPES, 2)
@@ -94,7 +98,36 @@ def test_model_is_evaluated_on_its_classes(model: Path, shapes: Path, cache: Pat
     assert "of 60 photos" in report
     again = run(cache, "train.export", "measure", shutil.copytree(model, model.parent / "again"), "--data", shapes)
     assert again.returncode == 0, again.stderr
-    assert metrics_of(model.parent / "again")["dataset"] == {"name": "shapes", "labels": list(SHAPES)}
+    assert metrics_of(model.parent / "again")["dataset"] == metrics_of(model)["dataset"]
+
+
+def test_command_of_the_card_gives_the_same_weights(model: Path, shapes: Path, cache: Path, tmp_path: Path) -> None:
+    """It is run as it is printed, where the folder of the photos is."""
+    (line,) = re.findall(r"^python -m train .*$", (model / "README.md").read_text(), re.MULTILINE)
+    (tmp_path / "shapes").symlink_to(shapes)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(PROJECT), "XDG_CACHE_HOME": str(cache)}
+    again = subprocess.run(
+        line, shell=True, executable="/bin/bash", cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert again.returncode == 0, again.stderr
+    output = tmp_path / "runs" / "alexnet-baseline"
+    assert metrics_of(output)["recipe"] == metrics_of(model)["recipe"]
+    weights = [load_file(folder / "model.safetensors") for folder in (output, model)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
+
+
+def test_model_is_not_measured_again_on_other_photos(model: Path, shapes: Path, cache: Path, tmp_path: Path) -> None:
+    """Its test photos may have been trained on."""
+    copy = Path(shutil.copytree(model, tmp_path / "model"))
+    others = Path(shutil.copytree(shapes, tmp_path / "others"))
+    for number in (20, 21):
+        shutil.copy(shapes / "circles" / "0.png", others / "circles" / f"{number}.png")
+    before = (copy / "metrics.json").read_bytes()
+    message = refused(run(cache, "train.export", "measure", copy, "--data", others))
+    assert "was trained on other photos than those of" in message
+    assert (copy / "metrics.json").read_bytes() == before
+    assert run(cache, "train.evaluate", "--model", copy, "--data", others).returncode == 0
 
 
 @pytest.mark.parametrize("command", ["evaluate", "export"])
@@ -136,7 +169,7 @@ def test_recipe_trains_without_its_teacher_and_with_one_of_these_classes(
     assert metrics_of(tmp_path / "own")["recipe"]["teacher"] == str(model)
 
 
-def test_run_is_not_resumed_with_other_classes(shapes: Path, cache: Path, tmp_path: Path) -> None:
+def test_run_is_not_resumed_with_other_photos_or_classes(shapes: Path, cache: Path, tmp_path: Path) -> None:
     """The run to resume is stopped after its last epoch, before it writes its model."""
     output = tmp_path / "run"
     code = "import sys, train.__main__ as it; it.export.write_model_folder = lambda *_: sys.exit(1); it.main()"
@@ -147,8 +180,11 @@ def test_run_is_not_resumed_with_other_classes(shapes: Path, cache: Path, tmp_pa
     assert (output / checkpoint.NAME).is_file()
 
     others = shutil.copytree(shapes, tmp_path / "others")
-    shutil.copytree(shapes / "circles", others / "dots")
+    shutil.copy(shapes / "circles" / "0.png", others / "circles" / "20.png")
     before = decoded(cache)
+    assert "holds a run on other photos than those given" in refused(train(cache, others, output, "--resume"))
+    assert decoded(cache) == before
+    shutil.copytree(shapes / "circles", others / "dots")
     message = refused(train(cache, others, output, "--resume"))
     assert "holds a run of the classes circles, squares, stripes, but the data have circles, dots, squares" in message
     assert decoded(cache) == before
@@ -203,7 +239,9 @@ def test_parts_made_by_others_are_trained_validated_and_tested_on(shapes: Path, 
     assert result.returncode == 0, result.stderr
     metrics = metrics_of(tmp_path / "run")
     assert [metrics["training"]["photos"], *(metrics[part]["photos"] for part in ("validation", "test"))] == [16, 2, 6]
-    assert metrics["dataset"] == {"name": "data", "labels": list(SHAPES[:2])}
+    dataset = metrics["dataset"]
+    assert (dataset["name"], dataset["labels"], dataset["split_by"]) == ("data", list(SHAPES[:2]), "folders")
+    assert "The folder came split" in (tmp_path / "run" / "README.md").read_text()
 
 
 @pytest.mark.parametrize("part", ["train", "val", "test"])

@@ -198,11 +198,28 @@ def test_shipped_name_is_found_from_any_folder(environment: dict[str, str], tmp_
 
 def test_what_a_stopped_run_left_is_not_published(folder: Path) -> None:
     names = set(model_files(folder))
-    (folder / "model.part").mkdir()
     (folder / ".lock").touch()
-    for name in ("model.part/README.md", "checkpoint.safetensors", "checkpoint.safetensors.part", "model.onnx"):
+    for name in ("checkpoint.safetensors", "checkpoint.safetensors.part", "model.onnx", "model.onnx.part"):
         (folder / name).write_text("left over")
     assert set(model_files(folder)) == names
+
+
+def test_model_that_was_killed_while_it_was_written_is_not_published(
+    folder: Path, hub: Hub, environment: dict[str, str]
+) -> None:
+    """Some of its files may be those of an earlier export."""
+    (folder / "model.part").mkdir()
+    (folder / "model.part" / "README.md").write_text("left over")
+    for name, message in (
+        (folder, "model.part was left by a process"),
+        (folder / "model.part", "left by a stopped run"),
+    ):
+        for options in ([], ["--dry-run"]):
+            result = publish(environment, "model", str(name), "ann/flowers", *options)
+            assert result.returncode == 2
+            assert message in result.stderr
+            assert len(result.stderr.splitlines()) == 1
+    assert hub.repos == {}
 
 
 def test_incomplete_folder_is_refused(hub: Hub, environment: dict[str, str], folder: Path) -> None:

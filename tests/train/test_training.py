@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -162,6 +164,19 @@ def test_teacher_gives_its_probabilities(random_model: Path) -> None:
     assert torch.allclose(engine.Teacher(str(random_model))(images), expected, atol=1e-5)
 
 
+def test_export_deletes_what_a_killed_one_left(
+    whole_run: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    model = Path(shutil.copytree(whole_run, tmp_path / "model"))
+    (model / "model.part").mkdir()
+    for name in ("model.part/model.safetensors", "model.onnx.part"):
+        (model / name).write_bytes(b"half")
+    result = run([sys.executable, "-m", "train.export", "measure", str(model), "--data", str(flowers)], environment)
+    assert result.returncode == 0, result.stderr
+    assert sorted(model.iterdir()) == sorted(model / file.name for file in whole_run.iterdir())
+    assert_same_weights(model, whole_run)
+
+
 def test_card_summarizes_runs_of_several_seeds(
     whole_run: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
@@ -278,10 +293,11 @@ def test_alias_stands_for_its_recipe(alias: str, name: str, environment: dict[st
     assert "--learning-rate" in result.stdout
 
 
-LAUNCHERS = {
-    "accelerate": ["accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "-m"],
-    "torchrun": ["torch.distributed.run", "--nproc_per_node", "2", "-m"],
-}
+def launchers() -> dict[str, str]:
+    """Return the lines of train/README.md that start several processes, by the program that does it."""
+    section = (PROJECT / "train" / "README.md").read_text().partition("## Several processes or machines")[2]
+    lines = re.findall(r"^(?:accelerate|torchrun) .*$", section.partition("\n## ")[0], re.MULTILINE)
+    return {line.partition(" ")[0]: line for line in lines}
 
 
 @pytest.fixture(scope="module")
@@ -298,11 +314,38 @@ FLOAT32 = {"ACCELERATE_MIXED_PRECISION": "no"}
 
 
 def two_processes(launcher: str, arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    python, _, *train = arguments
-    return run([python, "-m", *LAUNCHERS[launcher], *train], {**environment, **FLOAT32})
+    """Run a line of train/README.md as it is printed, in float32, with other options after ``-m train``."""
+    words = launchers()[launcher].split()
+    start = words[: words.index("-m")]
+    if "bf16" in words:
+        start[words.index("bf16")] = "no"
+    path = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
+    return run([*start, *arguments[1:]], {**environment, **FLOAT32, "PATH": path})
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_printed_lines_start_two_processes(flowers: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    """The lines as they stand, with options of a short run behind them, in a folder of their own."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
+    assert sorted(launchers()) == ["accelerate", "torchrun"]
+    for name, line in launchers().items():
+        (tmp_path / name).mkdir()
+        short = ["--data", str(flowers), *SMALL, "--epochs", "1", "--initial-size", "None", "--views", "1"]
+        result = subprocess.run(
+            f"{line} {shlex.join(short)}",
+            shell=True,
+            executable="/bin/bash",
+            cwd=tmp_path / name,
+            env={**environment, "PATH": path, "PYTHONPATH": str(PROJECT)},
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 0, result.stderr
+        metrics = json.loads((tmp_path / name / "runs" / "alexnet-bn" / "metrics.json").read_text())
+        assert metrics["training"]["processes"] == 2
+        assert "by 2 processes, each on" in (tmp_path / name / "runs" / "alexnet-bn" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("launcher", launchers())
 def test_two_processes_learn_what_one_does(
     launcher: str, plain_run: list[dict], flowers: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -310,7 +353,9 @@ def test_two_processes_learn_what_one_does(
     result = two_processes(launcher, command(flowers, tmp_path / "two", *PLAIN), environment)
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("The model is in") == 1
-    history = json.loads((tmp_path / "two" / "metrics.json").read_text())["history"]
+    metrics = json.loads((tmp_path / "two" / "metrics.json").read_text())
+    history = metrics["history"]
+    assert metrics["training"]["processes"] == 2
     for here, there in zip(plain_run, history, strict=True):
         assert there["train_loss"] == pytest.approx(here["train_loss"], rel=1e-4)
         assert there["validation_loss"] == pytest.approx(here["validation_loss"], rel=1e-3)

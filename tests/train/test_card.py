@@ -1,0 +1,226 @@
+"""The model card of any run: its command gives the run's recipe, and its sentences are true of the run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import ModelCard
+
+from flower_alexnet import LABELS, AlexNet, Config, FlowerClassifier, InvalidModel, ModelNotFound, registry
+from flower_alexnet.images import Preprocessing, View
+from train import __main__, export
+from train.card import FLOWER_PHOTOS, card, local_folder
+from train.recipes import RECIPES, Recipe
+
+SHAPES = ("circles", "squares", "stripes")
+
+
+def written(
+    tmp_path: Path,
+    name: str = "alexnet-baseline",
+    recipe: Recipe | None = None,
+    labels: tuple[str, ...] = SHAPES,
+    dataset: dict[str, Any] | None = None,
+    training: dict[str, Any] | None = None,
+    test: dict[str, Any] | None = None,
+    seeds: dict[str, Any] | None = None,
+    **config: Any,
+) -> str:
+    """Return the card of a run on own photos; measurements are those of a shipped model."""
+    recipe = recipe or RECIPES[name]
+    shipped = json.loads((registry.find("alexnet-baseline") / "metrics.json").read_text())
+    summary = export.summarize(name, recipe, shipped["history"], 48)
+    summary["training"] |= training or {}
+    summary["dataset"] = {"name": "shapes", "labels": labels, "photos": "0123", "split_by": "names"} | (dataset or {})
+    summary |= {part: {**shipped[part]} for part in ("validation", "test")}
+    summary["test"] |= test or {}
+    if seeds:
+        summary["seeds"] = seeds
+    options: dict[str, Any] = {"preprocessing": recipe.preprocessing, "batch_norm": recipe.batch_norm} | config
+    network = AlexNet(len(labels), batch_norm=recipe.batch_norm)
+    classifier = FlowerClassifier(network, Config(labels, len(labels), **options))
+    return str(card(classifier, summary, tmp_path / "shapes"))
+
+
+def command_of(text: str) -> str:
+    """Return the line that does a run again."""
+    (line,) = re.findall(r"^python -m train .*$", text.partition("## Training")[2], re.MULTILINE)
+    return str(line)
+
+
+def parsed(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Recipe, Path, Path | None, bool]:
+    """Return what the command line makes of a line, without training."""
+    calls: list[Any] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(__main__, "train", lambda *arguments: calls.append(arguments))
+        patch.setattr(sys, "argv", shlex.split(line)[2:])
+        __main__.main()
+    (call,) = calls
+    return call
+
+
+CHANGED: list[tuple[str, dict[str, Any]]] = [
+    *((name, {}) for name in RECIPES),
+    ("alexnet-baseline", {"epochs": 3, "size": 128}),
+    ("alexnet-baseline", {"batch_norm": True, "cosine": True, "trivial_augment": True, "learning_rate": 1e-05}),
+    ("alexnet-baseline", {"optimizer": "muon", "muon_learning_rate": 0.1 + 0.2, "views": 4, "crop_scale": 0.08}),
+    ("alexnet", {"teacher": None, "initial_size": None, "crop_scale": None}),
+    ("alexnet", {"teacher": "runs/my own; teacher$(x)"}),
+    ("alexnet", {"teacher": "-x"}),
+    ("alexnet", {"teacher": "user/flowers@v1", "distillation_weight": 1.0}),
+    ("alexnet-bn", {"batch_norm": False, "cosine": False, "trivial_augment": False, "ema_decay": 0.0}),
+    ("alexnet-bn", {"seed": 7, "initial_size": 96, "warmup_epochs": 2.5, "mix_prob": 0.0, "views": 1, "dropout": 0.0}),
+]
+
+
+@pytest.mark.parametrize(("name", "changes"), CHANGED)
+def test_command_gives_the_recipe_of_the_run(
+    name: str, changes: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(RECIPES[name], **changes)
+    line = command_of(written(tmp_path, name, recipe))
+    assert parsed(line, monkeypatch) == (name, recipe, Path("runs") / name, Path("shapes"), False)
+    options = {f"--{'no-' if value is False else ''}{field.replace('_', '-')}" for field, value in changes.items()}
+    assert {word.partition("=")[0] for word in shlex.split(line) if word.startswith("--")} == {
+        *("--data", "--output"),
+        *options,
+    }
+
+
+@pytest.mark.parametrize("folder", ["my photos", "-x", "it's $5", "花"])
+def test_command_names_the_folder_of_own_photos(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = command_of(written(tmp_path, dataset={"name": folder}))
+    assert parsed(line, monkeypatch)[3] == Path(folder)
+
+
+def test_recipe_of_an_earlier_version_has_the_defaults_of_fields_it_did_not_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The shipped baseline was trained before some fields were added."""
+    for name in registry.SHIPPED:
+        line = command_of((registry.find(name) / "README.md").read_text())
+        assert parsed(line, monkeypatch) == (name, RECIPES[name], Path("runs") / name, None, False)
+
+
+def test_card_of_the_real_photos_and_of_own_ones(tmp_path: Path) -> None:
+    """Own photos of the five flowers, even in a folder of that name, are not flower_photos."""
+    real = written(tmp_path, labels=LABELS, dataset={"name": "flower_photos", "photos": FLOWER_PHOTOS})
+    own = written(tmp_path, labels=LABELS, dataset={"name": "flower_photos"})
+    for sentence in (
+        "photos of flower_photos, from",
+        "reports about 67 % on its own random tenth of the same photos",
+        "The photos of flower_photos belong to their photographers",
+        "Choices were made on validation; the test photos decided nothing.",
+        "The models of this project err most",
+    ):
+        assert sentence in real
+        assert sentence not in own
+    assert "--data" not in real
+    assert "--data flower_photos" in own
+    assert "48 photos of the folder flower_photos, from" in own
+    assert ModelCard(real).data.to_dict()["datasets"] == ["flower_photos"]
+    assert "datasets" not in ModelCard(own).data.to_dict()
+    for text in (real, own):
+        assert "The model knows five flowers" in text
+
+
+def test_numbers_are_written_as_people_do(tmp_path: Path) -> None:
+    """One epoch, one photo, no minute, and temperatures of any size."""
+    training = {"epochs": 1, "photos": 1, "minutes": 0.3}
+    text = written(tmp_path, recipe=Recipe(epochs=1), training=training, test={"photos": 1}, temperature=2415524.0)
+    assert "1 epoch on 1 photo of the folder shapes, from\nscratch, in less than a minute on" in text
+    assert "%** on 1 held-out photo |" in text
+    assert "On 1 photo even" in text
+    assert "temperature (2.42e+06, fitted" in text
+    assert "1 minute on" in written(tmp_path, training={"minutes": 1.4})
+    assert "2 minutes on" in written(tmp_path, training={"minutes": 1.6})
+    assert "temperature (0.383, fitted" in written(tmp_path, temperature=0.38295)
+    assert not re.search(r"\b1 (epochs|photos|minutes|seeds|classes)\b", text)
+    assert not re.search(r"\b0 minutes", text)
+
+
+def test_split_is_told_as_it_was(tmp_path: Path) -> None:
+    by_name, by_folders = written(tmp_path), written(tmp_path, dataset={"split_by": "folders"})
+    assert "SHA-256" in by_name
+    assert "The folder came split into training, validation and test photos." in by_folders
+    assert "SHA-256" not in by_folders
+    for text in (by_name, by_folders):
+        assert "Temperature and threshold were fitted on the validation photos" in text
+
+
+def test_training_is_told_as_it_was(tmp_path: Path) -> None:
+    assert "Recipe `alexnet-bn`, " in written(tmp_path, "alexnet-bn")
+    assert "Recipe `alexnet-bn` with changes, " in written(
+        tmp_path, "alexnet-bn", replace(RECIPES["alexnet-bn"], epochs=2)
+    )
+    assert "distilled" not in written(tmp_path, "alexnet-bn")
+    assert "distilled from alexnet-bn" in written(tmp_path, "alexnet")
+    training = {"processes": 2, "machine": "1 core of a processor"}
+    assert "by 2 processes, each on 1 core of a processor." in written(tmp_path, training=training)
+    assert "over " not in written(tmp_path).partition("## Use")[0]  # no row of several seeds
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "expected"),
+    [
+        (Preprocessing(160, 128), "shorter side resized to 160 pixels, center crop of 128×128"),
+        (Preprocessing(128, 128), "shorter side resized to 128 pixels, the central square, as 128×128"),
+        (Preprocessing(views=(View(0.875),)), "shorter side resized to 256 pixels, the central square, as 224×224"),
+        (Preprocessing(views=(View(x=0),)), "shorter side resized to 256 pixels, one view of 224×224"),
+        (Preprocessing(views=(View(), View(x=0))), "logits averaged over 2 views of 224×224"),
+    ],
+)
+def test_input_is_told_as_it_is(preprocessing: Preprocessing, expected: str, tmp_path: Path) -> None:
+    assert f"{expected} |" in written(tmp_path, preprocessing=preprocessing)
+
+
+def test_figures_are_those_of_the_measurements(tmp_path: Path) -> None:
+    """Each figure of the card has a value of its own."""
+    per_class = {
+        label: {"precision": 0.51 + n / 100, "recall": 0.61 + n / 100, "count": n} for n, label in enumerate(SHAPES)
+    }
+    not_flowers = {"auroc": 0.4321, "in_distribution": 0.1234, "pictures": 245}
+    test = {
+        "accuracy": 0.8765,
+        "photos": 321,
+        "calibration_error": 0.0567,
+        "calibration_error_by_chance": 0.0342,
+        "in_distribution": 0.9321,
+        "per_class": per_class,
+        "not_flowers": not_flowers,
+    }
+    text = written(tmp_path, test=test, seeds={"runs": 3, "mean": 0.8123, "deviation": 0.0456})
+    for row in (
+        "| Test accuracy | **87.6 %** on 321 held-out photos |",
+        "| Test accuracy over 3 seeds | 81.2 ± 4.6 % (mean ± standard deviation) |",
+        "| Calibration error on test (15 bins) | 0.057; 0.034 by chance alone |",
+        "| Reference images against test photos | AUROC 0.432 |",
+        "| Validation accuracy | 72.5 % on 367 photos |",
+        "| circles | 51.0 % | 61.0 % | 0 |",
+        "| squares | 52.0 % | 62.0 % | 1 |",
+        "| stripes | 53.0 % | 63.0 % | 2 |",
+        "It kept 93.2 % of the test photos, and 12.3 % of 245 reference images",
+        "| Parameters | 14.6 million, stored as float16 safetensors |",
+    ):
+        assert row in text
+    (result,) = ModelCard(text).data.to_dict()["model-index"][0]["results"]
+    assert result["dataset"] == {"name": "shapes", "type": "imagefolder", "split": "test"}
+    assert [metric["value"] for metric in result["metrics"]] == [0.8765]
+
+
+def test_unknown_recipe_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidModel, match="names the recipe resnet; there are alexnet-baseline, alexnet, alexnet-bn"):
+        written(tmp_path, "resnet", Recipe())
+
+
+def test_model_that_a_killed_run_left_unfinished_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "model.part").mkdir()
+    with pytest.raises(ModelNotFound, match="was left by a stopped run"):
+        local_folder(str(tmp_path / "model.part"))

@@ -1,0 +1,161 @@
+"""What decides the weights of a run: each number of the recipe that the loop uses, checked against the formula."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train import engine
+from train.checkpoint import History
+from train.recipes import Recipe
+
+
+class Small(nn.Module):
+    """A linear network of the mean colour, in place of AlexNet: a run takes a moment."""
+
+    def __init__(self, num_classes: int, batch_norm: bool, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(3) if batch_norm else nn.Identity()
+        self.linear = nn.Linear(3, num_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, 3, H, W) to logits (N, num_classes)."""
+        return self.linear(self.norm(images.float().mean((2, 3))))
+
+
+STEPS = 4
+SETTINGS: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 0.5, "batch_size": 8, "size": 64, "resize": 64}
+
+
+@pytest.fixture
+def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that trains the small network in float32 on plain colours: 32 photos, of two classes."""
+    monkeypatch.setattr(engine, "AlexNet", Small)
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
+    generator = torch.Generator().manual_seed(0)
+    colours = torch.randint(256, (8 * STEPS, 3), dtype=torch.uint8, generator=generator)
+    photos = [(colour.view(3, 1, 1).expand(3, 64, 64), int(colour[0] > 127)) for colour in colours]
+    validation = (torch.stack([photo for photo, _ in photos]) / 127.5 - 1, torch.tensor([it for _, it in photos]))
+
+    def fit(**changes: Any) -> tuple[dict[str, Tensor], History]:
+        recipe = Recipe(**{**SETTINGS, "epochs": 1, **changes})
+        network, history = engine.fit(recipe, photos, validation, tmp_path, labels=("dark", "red"))  # type: ignore[arg-type]
+        measured = engine.measure(network, validation, torch.device("cpu"))
+        assert (history[-1]["validation_loss"], history[-1]["validation_accuracy"]) == pytest.approx(measured)
+        logits = network(validation[0]).detach()
+        assert measured[0] == pytest.approx(F.cross_entropy(logits, validation[1]).item(), abs=1e-6)
+        assert measured[1] == pytest.approx((logits.argmax(1) == validation[1]).double().mean().item())
+        return {name: tensor.clone() for name, tensor in network.state_dict().items()}, history
+
+    return fit
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Tensor]]:
+    """Record learning rate, parameters after each step, and the loss's arguments of the runs of a test."""
+    rows: list[dict[str, Any]] = []
+    step, cross_entropy = torch.optim.SGD.step, F.cross_entropy
+
+    def loss_of(logits: Tensor, targets: Tensor, **options: Any) -> Tensor:
+        if logits.requires_grad:
+            rows.append({"targets": targets, **options})
+        return cross_entropy(logits, targets, **options)
+
+    def step_of(optimizer: torch.optim.SGD, *arguments: Any) -> Any:
+        result = step(optimizer, *arguments)
+        groups = optimizer.param_groups
+        rows[-1]["rate"] = groups[1]["lr"]
+        rows[-1]["weight"] = groups[1]["params"][0].detach().clone()
+        return result
+
+    monkeypatch.setattr(torch.optim.SGD, "step", step_of)
+    monkeypatch.setattr(engine.F, "cross_entropy", loss_of)
+    return rows
+
+
+def test_equal_seeds_give_equal_weights_and_others_do_not(fit: Any) -> None:
+    weights = [fit(seed=seed)[0]["linear.weight"] for seed in (0, 0, 1)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.allclose(weights[0], weights[2])
+
+
+def test_random_seed_decides_the_first_weights(fit: Any, steps: Any) -> None:
+    for seed in (0, 1):
+        fit(seed=seed, learning_rate=1e-12)
+    assert not torch.allclose(steps[0]["weight"], steps[STEPS]["weight"], atol=1e-3)
+
+
+def test_each_step_takes_the_learning_rate_of_the_schedule(fit: Any, steps: Any) -> None:
+    history = fit(epochs=3, warmup_epochs=1, cosine=True)[1]
+    expected = [
+        0.5 * (n / STEPS if n < STEPS else (1 + math.cos(math.pi * (n / STEPS - 1) / 2)) / 2) for n in range(3 * STEPS)
+    ]
+    assert [row["rate"] for row in steps] == pytest.approx(expected)
+    assert [row["learning_rate"] for row in history] == pytest.approx(expected[::STEPS])
+    steps.clear()
+    fit(epochs=2)
+    assert [row["rate"] for row in steps] == [0.5] * 2 * STEPS
+
+
+def test_result_is_the_moving_average_of_the_weights(fit: Any, steps: Any) -> None:
+    """The first step's weights begin the average; each later step's enter it with a share of 1 - decay."""
+    weights, _ = fit(epochs=5, ema_decay=0.7)
+    average = steps[0]["weight"]
+    for row in steps[1:]:
+        average = 0.7 * average + 0.3 * row["weight"]
+    assert torch.allclose(weights["linear.weight"], average, atol=1e-6)
+    assert not torch.allclose(weights["linear.weight"], steps[-1]["weight"], atol=1e-3)
+    steps.clear()
+    weights, _ = fit(ema_decay=0.0)
+    assert torch.equal(weights["linear.weight"], steps[-1]["weight"])
+
+
+def test_statistics_of_batch_normalization_are_averaged_too(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, _ = fit(epochs=5, batch_norm=True)
+    averaged, _ = fit(epochs=5, batch_norm=True, ema_decay=0.7)
+    assert averaged["norm.running_mean"].abs().max() > 0
+    assert not torch.allclose(averaged["norm.running_mean"], plain["norm.running_mean"], atol=1e-6)
+
+
+def test_targets_are_smoothed_and_mixed_as_the_recipe_says(fit: Any, steps: Any) -> None:
+    fit(label_smoothing=0.1)
+    assert {row["label_smoothing"] for row in steps} == {0.1}
+    assert all(row["targets"].max(1).values.eq(1).all() for row in steps)
+    steps.clear()
+    fit(mix_prob=1.0, epochs=3)
+    assert any(row["targets"].max(1).values.lt(1).any() for row in steps)
+
+
+class Sure(nn.Module):
+    """A teacher that is sure of the first class."""
+
+    def __init__(self, name: str, labels: tuple[str, ...]) -> None:
+        super().__init__()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the same probabilities for each of the images (N, 3, H, W)."""
+        return torch.tensor([[1.0, 0.0]]).expand(len(images), 2)
+
+
+def test_teacher_has_its_weight_in_the_targets(fit: Any, steps: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "Teacher", Sure)
+    fit(teacher="a teacher", distillation_weight=0.2)
+    targets = torch.cat([row["targets"] for row in steps])
+    assert {tuple(row) for row in targets.mul(10).round().int().tolist()} == {(10, 0), (2, 8)}
+
+
+def test_learning_rate_is_the_recipes_or_the_optimizers_own() -> None:
+    assert Recipe(optimizer="sgd", learning_rate=0.5).peak_learning_rate == 0.5
+    assert Recipe(optimizer="sgd").peak_learning_rate == 0.01
+    groups = engine.build_optimizer(Small(2, True, 0.5), Recipe(optimizer="sgd", weight_decay=0.1)).param_groups
+    assert [(group["lr"], group["weight_decay"]) for group in groups] == [(0.01, 0.1), (0.01, 0.1), (0.01, 0.0)]
+    convolution = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(16, 2))
+    groups = engine.build_optimizer(convolution, Recipe(optimizer="muon", weight_decay=0.1)).param_groups
+    assert [group["lr"] for group in groups] == [0.02, 0.001, 0.001]
+    assert [group["weight_decay"] for group in groups] == pytest.approx([0.005, 0.1, 0])  # rate x decay is the same

@@ -1,0 +1,153 @@
+"""What the exported figures are of: which photos fit what, what is measured on which, and the mean over seeds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pytest
+import torch
+
+from flower_alexnet import LABELS, AlexNet, Config, FlowerClassifier, InvalidModel, dataset
+from flower_alexnet.classifier import in_distribution_score
+from train import data, evaluate, export
+from train.evaluate import CALIBRATION_BINS
+from train.recipes import Recipe
+
+HISTORY = [
+    {
+        "epoch": 1,
+        "learning_rate": 0.1,
+        "seconds": 90.0,
+        **dict.fromkeys(("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"), 0.5),
+    }
+]
+
+
+@pytest.fixture(scope="module")
+def splits(flowers: Path) -> dict[str, list[dataset.Photo]]:
+    """Return parts on which a model does differently: most photos to validate on are of the third class."""
+    parts = dataset.split(flowers)
+    moved = [photo for photo in parts["train"] if photo.target == 2][1:]
+    return {
+        "train": [photo for photo in parts["train"] if photo not in moved],
+        "validation": [*parts["validation"], *moved],
+        "test": parts["test"],
+    }
+
+
+@pytest.fixture(scope="module")
+def exported(
+    splits: dict[str, list[dataset.Photo]], flowers: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, Any]]:
+    """Return the folder and the summary of a model with random weights, which float16 rounds."""
+    matplotlib.use("Agg")
+    torch.manual_seed(0)
+    recipe = Recipe(size=64, resize=64)
+    network = AlexNet()
+    weights = network.get_parameter("classifier.6.weight")
+    with torch.no_grad():
+        weights.mul_(300)  # probabilities that differ from photo to photo
+    classifier = FlowerClassifier(network, Config(preprocessing=recipe.preprocessing))
+    described = {"dataset": data.describe(flowers, LABELS, dataset.split(flowers))}
+    summary = export.summarize("alexnet-baseline", recipe, HISTORY, 70) | described
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    return folder, export.write_model_folder(classifier, summary, splits, folder)
+
+
+def test_each_part_is_measured_on_its_photos(
+    exported: tuple[Path, dict[str, Any]], splits: dict[str, list[dataset.Photo]]
+) -> None:
+    """The figures are those of the model as it is loaded, whose weights are rounded to float16."""
+    folder, summary = exported
+    classifier = FlowerClassifier.from_pretrained(folder)
+    assert json.loads((folder / "metrics.json").read_text()) == json.loads(json.dumps(summary))
+    for part in ("validation", "test"):
+        photos = splits[part]
+        assert summary[part]["photos"] == len(photos)
+        assert summary[part]["accuracy"] == pytest.approx(
+            sum(classifier(photo.path).label == LABELS[photo.target] for photo in photos) / len(photos)
+        )
+        measured = evaluate.evaluate(classifier, photos)
+        assert summary[part]["calibration_error"] == pytest.approx(measured["calibration_error"], abs=1e-5)
+        assert summary[part]["confusion_matrix"] == measured["confusion_matrix"]
+    assert summary["test"]["accuracy"] != summary["validation"]["accuracy"]
+    assert summary["training"]["minutes"] == 1.5
+
+
+def test_weights_are_measured_as_they_are_stored(
+    exported: tuple[Path, dict[str, Any]], splits: dict[str, list[dataset.Photo]], tmp_path: Path
+) -> None:
+    folder, summary = exported
+    classifier = FlowerClassifier(AlexNet(), FlowerClassifier.from_pretrained(folder).config, torch.rand(20, 128))
+    with torch.no_grad():
+        for parameter in classifier.network.parameters():
+            parameter.mul_(1 + 2**-13)  # between two numbers of float16
+    export.write_model_folder(classifier, summary, splits, tmp_path / "model")
+    for parameter in classifier.network.parameters():
+        assert torch.equal(parameter, parameter.half().float())
+
+
+def test_temperature_threshold_and_feature_bank_are_fitted_on_their_photos(
+    exported: tuple[Path, dict[str, Any]], splits: dict[str, list[dataset.Photo]]
+) -> None:
+    classifier = FlowerClassifier.from_pretrained(exported[0])
+    assert classifier.feature_bank is not None
+    features = evaluate.classify(classifier, splits["train"])[0].features
+    assert len(classifier.feature_bank) == len(features) == len(splits["train"])
+    assert torch.allclose(classifier.feature_bank, torch.nn.functional.normalize(features, dim=1), atol=1e-3)
+    outputs, targets = evaluate.classify(classifier, splits["validation"])
+    assert classifier.config.temperature == pytest.approx(evaluate.fit_temperature(outputs.logits, targets), rel=1e-3)
+    scores = in_distribution_score(outputs.features, classifier.feature_bank)
+    assert classifier.config.threshold == pytest.approx(evaluate.fit_threshold(scores) - export.ROUNDING, abs=1e-7)
+    assert classifier.config.threshold is not None
+    assert classifier.config.threshold < scores.sort().values[len(scores) // 20]
+    others, targets = evaluate.classify(classifier, splits["test"])
+    assert classifier.config.temperature != pytest.approx(evaluate.fit_temperature(others.logits, targets), rel=1e-3)
+
+
+def run_of(seed: int, test: float, **recipe: Any) -> dict[str, Any]:
+    fields = {**asdict(Recipe(seed=seed)), **recipe}
+    accuracies = {"test": {"accuracy": test}, "validation": {"accuracy": 0.1}}
+    return {"recipe": {"name": "alexnet-baseline", **fields}, "dataset": {"photos": "0123"}, **accuracies}
+
+
+def test_mean_and_deviation_over_seeds() -> None:
+    """The mean of 0.9, 0.8 and 0.76 is not their median, and their deviation is that of a sample."""
+    runs = [run_of(0, 0.9), run_of(1, 0.8), run_of(2, 0.76)]
+    expected = {"runs": 3, "mean": 0.82, "deviation": ((0.08**2 + 0.02**2 + 0.06**2) / 2) ** 0.5}
+    assert export._over_seeds(runs) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (run_of(0, 0.9), "each with another seed"),
+        (run_of(1, 0.9, epochs=3), "of the same recipe"),
+        ({**run_of(1, 0.9), "dataset": {"photos": "4567"}}, "on the same photos"),
+    ],
+)
+def test_runs_of_other_recipes_or_photos_have_no_mean(other: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidModel, match=message):
+        export._over_seeds([run_of(0, 0.9), other])
+
+
+def test_bins_of_the_calibration_error_are_the_fifteen_that_cards_name() -> None:
+    assert CALIBRATION_BINS == 15
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", '{"recipe": {}}', '{"recipe": {"seed": 0}, "test": {"accuracy": 1}}', "[]"]
+)
+def test_partial_measurements_are_refused(content: str, exported: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text(content)
+    with pytest.raises(InvalidModel, match="is missing or is not what python -m train writes"):
+        export._read_summary(tmp_path)
+
+
+def test_classifier_of_the_summary_is_not_changed(exported: tuple[Path, dict[str, Any]]) -> None:
+    summary = exported[1]
+    assert summary["recipe"] == {"name": "alexnet-baseline", **asdict(replace(Recipe(), size=64, resize=64))}
