@@ -142,6 +142,12 @@ def load(source: Source, name: str = "the photo", shorter_side: int | None = Non
         EmptyImage, UnreadableImage, TruncatedImage, ImageTooLarge: all of them ``InvalidImage``.
         TypeError: the source has none of the types of ``Source``.
     """
+    image = _load(source, name, shorter_side)
+    image.info = {}  # or an image that is loaded once more would be turned once more
+    return image
+
+
+def _load(source: Source, name: str, shorter_side: int | None) -> Image.Image:
     if isinstance(source, np.ndarray):
         return _to_rgb(_from_array(source))
     if isinstance(source, Image.Image):

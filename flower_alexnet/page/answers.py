@@ -160,7 +160,7 @@ def collect(files: object, language: str) -> list[batch.PhotoFile]:
         if isinstance(source, Path):
             named_files.append((file.get("orig_name") or source.name, source))
     try:
-        return batch.collect(named_files, MAX_PHOTOS)
+        return batch.collect(named_files, MAX_PHOTOS, language)
     except batch.TooManyPhotos:
         raise gr.Error(translate("too_many", language, limit=MAX_PHOTOS), print_exception=False) from None
 

@@ -181,14 +181,16 @@ def test_names_and_consoles_of_any_encoding(console: str, odd_names: Path, rando
     assert "broken \\xe9.png is not a picture" in found["broken \\xe9.png"]
 
 
-def test_files_of_odd_names_one_by_one(odd_names: Path, random_model: Path, tmp_path: Path) -> None:
+def test_files_of_odd_names_one_by_one(
+    odd_names: Path, random_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Not taken for addresses or patterns where there are such files."""
+    model = ["--model", str(random_model)]
     for number, file in enumerate(sorted(odd_names.iterdir())):
-        assert run("classify", file, "--model", random_model)[0] == 0
+        assert main(["classify", str(file), *model]) == 0
         output = tmp_path / f"{number}.parquet"
-        assert run("label", file, "--output", output, "--model", random_model) == (0, f"{output}\n", "")
+        assert main(["label", str(file), "--output", str(output), *model]) == 0
         assert pq.read_metadata(output).num_rows == 1
-    code, _, err = run("label", os.fsencode(tmp_path) + b"/none \xe9", "--output", tmp_path / "x.parquet")
-    assert code == 2
-    assert "There is no file at" in err
-    assert "none \\xe9" in err
+    missing = os.fsdecode(os.fsencode(tmp_path) + b"/none \xe9")
+    assert main(["label", missing, "--output", str(tmp_path / "x.parquet"), *model]) == 2
+    assert f"There is no file at {tmp_path}/none \\xe9." in capsys.readouterr().err

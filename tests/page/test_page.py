@@ -186,7 +186,7 @@ def test_many_photos_one_of_them_bad(visit: Callable[..., Page], tmp_path: Path)
         page.screenshot(path=f"{folder}/many.png", full_page=True)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download as CSV").click()
-    with Path(download.value.path()).open(newline="", encoding="utf-8") as file:
+    with Path(download.value.path()).open(newline="", encoding="utf-8-sig") as file:
         lines = list(csv.DictReader(file))
     assert [line["label"] for line in lines] == ["tulips", "", *LABELS[:3]]
     assert float(lines[0]["probability"]) == float(lines[0]["tulips"]) > 0.5

@@ -66,6 +66,16 @@ def test_zoomed_out_image_lies_on_another_photo() -> None:
     assert all(0.08 < share < 0.65 for share in shares if share < 1)
 
 
+def test_images_are_zoomed_out_as_often_as_the_recipe_says() -> None:
+    photo = PHOTO[:, :64, :64]
+    recipe = Recipe(size=64, resize=64, flip_prob=0, zoom_out_prob=0.3)
+    photos, count = AugmentedPhotos([(photo, 0)], recipe), 0  # type: ignore[arg-type]
+    for epoch in range(300):
+        photos.set_epoch(epoch)
+        count += not torch.equal(photos[0][0], photo)
+    assert count / 300 == pytest.approx(0.3, abs=0.08)
+
+
 def test_training_image_depends_on_random_seed_epoch_and_index_alone() -> None:
     recipe = Recipe(size=64, resize=64, crop_scale=0.2, trivial_augment=True, noise_prob=0.5)
     one, other = (AugmentedPhotos([(PHOTO, 0), (PHOTO, 0)], recipe) for _ in range(2))  # type: ignore[arg-type]

@@ -75,6 +75,22 @@ def test_state_comes_back(folder: Path) -> None:
         assert all(torch.equal(entry[name], state[index][name]) for name in entry)
 
 
+def test_save_that_fails_keeps_the_earlier_checkpoint_and_leaves_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full after a few bytes."""
+
+    def full(tensors: Tensors, file: Path, metadata: Metadata) -> None:
+        file.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    before = (folder / NAME).read_bytes()
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save(folder, *network(), RECIPE, [{**ROW, "epoch": 1}], LABELS, PHOTOS)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {NAME: before}
+
+
 def set_json(name: str, value: object) -> Callable[[Tensors, Metadata], object]:
     return lambda tensors, metadata: metadata.update({name: json.dumps(value)})
 

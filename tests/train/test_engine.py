@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -34,7 +36,7 @@ SETTINGS: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 0.5, "batch_siz
 
 
 @pytest.fixture
-def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Return a function that trains the small network in float32 on plain colours: 32 photos, of two classes."""
     monkeypatch.setattr(engine, "AlexNet", Small)
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
@@ -53,7 +55,9 @@ def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         assert measured[1] == pytest.approx((logits.argmax(1) == validation[1]).double().mean().item())
         return {name: tensor.clone() for name, tensor in network.state_dict().items()}, history
 
-    return fit
+    AcceleratorState._reset_state()  # accelerate keeps the precision of the process's first run
+    yield fit
+    AcceleratorState._reset_state()
 
 
 @pytest.fixture

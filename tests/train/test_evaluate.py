@@ -67,6 +67,15 @@ def test_metrics_by_hand(tmp_path: Path, unprepared: None) -> None:
     json.dumps(metrics)
 
 
+def test_confidences_are_those_of_the_temperature(tmp_path: Path, unprepared: None) -> None:
+    Image.new("RGB", (70, 70), "red").save(tmp_path / "red.png")
+    photos = [Photo(tmp_path / "red.png", 2)]
+    metrics = evaluate.evaluate(FlowerClassifier(RedIsSure(), Config(temperature=2.0)), photos)  # type: ignore[arg-type]
+    confidence = 0.9**0.5 / (0.9**0.5 + 4 * 0.025**0.5)  # the softmax of half the logits
+    assert metrics["reliability"] == [{"confidence": pytest.approx(confidence), "accuracy": 1, "photos": 1}]
+    assert metrics["calibration_error"] == pytest.approx(1 - confidence)
+
+
 def test_images_of_no_flower_are_detected_by_their_features(tmp_path: Path, unprepared: None) -> None:
     class Brightness(RedIsSure):
         def features(self, images: Tensor) -> Tensor:
