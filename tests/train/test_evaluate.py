@@ -54,6 +54,10 @@ def test_metrics_by_hand(tmp_path: Path, unprepared: None) -> None:
         "recall": pytest.approx(2 / 3),
         "count": 3,
     }
+    assert metrics["per_class"]["tulips"] == {"precision": 1 / 2, "recall": 1, "count": 1}
+    (row,) = [line for line in evaluate.report(metrics).splitlines() if line.startswith("tulips")]
+    assert row.split() == ["tulips", "50.0%", "100.0%", "1"]
+    assert evaluate.CALIBRATION_BINS == 15
     assert metrics["confusion_matrix"] == [
         [0, 0, 1, 0, 0],
         [0, 0, 0, 0, 0],
@@ -74,6 +78,21 @@ def test_confidences_are_those_of_the_temperature(tmp_path: Path, unprepared: No
     confidence = 0.9**0.5 / (0.9**0.5 + 4 * 0.025**0.5)  # the softmax of half the logits
     assert metrics["reliability"] == [{"confidence": pytest.approx(confidence), "accuracy": 1, "photos": 1}]
     assert metrics["calibration_error"] == pytest.approx(1 - confidence)
+
+
+def test_accuracy_under_corruptions_is_of_the_corrupted_photos(
+    tmp_path: Path, unprepared: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A corruption that paints every photo blue makes the red ones wrong."""
+    Image.new("RGB", (70, 70), "red").save(tmp_path / "red.png")
+    corruptions = {
+        "none": lambda photo, other, random: photo,
+        "blue": lambda photo, other, random: Image.new("RGB", photo.size, "blue"),
+    }
+    monkeypatch.setattr(evaluate, "CORRUPTIONS", corruptions)
+    classifier = FlowerClassifier(RedIsSure(), Config())  # type: ignore[arg-type]
+    accuracies = evaluate.evaluate_corrupted(classifier, [Photo(tmp_path / "red.png", 2)])
+    assert accuracies == {"none": 1, "blue": 0, "mean": 0.5}
 
 
 def test_images_of_no_flower_are_detected_by_their_features(tmp_path: Path, unprepared: None) -> None:
