@@ -74,7 +74,7 @@ def label(options: argparse.Namespace) -> int:
         from flower_alexnet import collection
     except ImportError as error:
         print(
-            f"{error.name} is not installed: pip install -r requirements-scale.txt, or install flower-alexnet[scale]",
+            f"{error.name} is not installed. In a checkout: pip install -r requirements-scale.txt",
             file=sys.stderr,
         )
         return 2
@@ -131,7 +131,7 @@ def _answer(prediction: Prediction) -> str:
     name, probability = english_name(prediction.label), prediction.probability
     percent = ">99%" if probability >= 0.995 else f"{probability:.0%}"
     if probability < 0.5:
-        return f"Not sure: maybe a {name} ({percent})"
+        return f"Not sure, maybe: {name} ({percent})"
     return f"{name[0].upper()}{name[1:]}, {percent}"
 
 

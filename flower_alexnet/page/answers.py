@@ -141,9 +141,10 @@ def try_to_load(name: str) -> None:
 
 def load_local_models() -> None:
     """Load the models that need not be downloaded, the default first, so that no visitor waits for it."""
-    for model in list(MODELS.values()):
-        if model.folder is not None and model.problem is None:
-            try_to_load(model.name)
+    with suppress(RuntimeError):  # the page ends meanwhile
+        for model in list(MODELS.values()):
+            if model.folder is not None and model.problem is None:
+                try_to_load(model.name)
 
 
 def _why_not(name: str, language: str) -> str:

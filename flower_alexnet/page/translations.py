@@ -19,7 +19,7 @@ ENGLISH = {
     "unmeasured": "{model} (accuracy not measured)",
     "unavailable": "{model} (unavailable)",
     "sure": "{flower}, {probability}",
-    "not_sure": "Not sure: maybe a {flower} ({probability})",
+    "not_sure": "Not sure, maybe: {flower} ({probability})",
     "none_of_the_five": "This does not look like one of the five flowers",
     "none_of_the_classes": "This does not look like any of the known classes",
     "heading": "# Flower AlexNet\nNames the flower in a photo: daisy, dandelion, rose, sunflower or tulip.",

@@ -13,7 +13,7 @@ from flower_alexnet.registry import Model
 def test_prediction_in_words() -> None:
     sure, unsure = {"roses": 0.97, "tulips": 0.03}, {"roses": 0.48, "tulips": 0.27, "daisy": 0.25}
     assert in_words(Prediction(sure), "en") == "Rose, 97%"
-    assert in_words(Prediction(unsure), "en") == "Not sure: maybe a rose (48%)"
+    assert in_words(Prediction(unsure), "en") == "Not sure, maybe: rose (48%)"
     assert in_words(Prediction(sure, in_distribution=False), "en") == "This does not look like one of the five flowers"
 
 
