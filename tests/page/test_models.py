@@ -47,21 +47,21 @@ def partial_metrics() -> Iterator[tuple[str, Any]]:
         yield f"test without {name}", {**METRICS, "test": {k: v for k, v in METRICS["test"].items() if k != name}}
 
 
-@pytest.mark.parametrize(
-    ("name", "metrics"), partial_metrics(), ids=lambda value: value if isinstance(value, str) else ""
-)
-def test_model_is_described_by_the_measurements_there_are(
-    name: str, metrics: Any, random_model: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "model"
-    shutil.copytree(random_model, folder)
-    (folder / "metrics.json").write_text(json.dumps(metrics))
+@pytest.fixture(scope="module")
+def measured(random_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model folder whose measurements each test replaces."""
+    return Path(shutil.copytree(random_model, tmp_path_factory.mktemp("models") / "measured"))
+
+
+@pytest.mark.parametrize(("name", "metrics"), [*partial_metrics()])
+def test_model_is_described_by_the_measurements_there_are(name: str, metrics: Any, measured: Path) -> None:
+    (measured / "metrics.json").write_text(json.dumps(metrics))
     for language in LANGUAGES:
-        text = describe_model(Model(str(folder), shipped=False), language)
+        text = describe_model(Model(str(measured), shipped=False), language)
         assert "AlexNet" in text
         assert TEXTS[language]["card"] in text
     if name == "without test":
-        assert "Training" in describe_model(Model(str(folder), shipped=False), "en")
+        assert "Training" in describe_model(Model(str(measured), shipped=False), "en")
 
 
 def test_card_is_linked_whatever_the_folder_is_called(random_model: Path, tmp_path: Path, browser_page: Page) -> None:
