@@ -45,9 +45,10 @@ def test_proxies_are_not_in_the_way(proxies: dict[str, str]) -> None:
     with serve("app.py", environment={**os.environ, **proxies, **models}) as server:
         client = Client(server.url, verbose=False)
         assert client.predict(image=handle_file(str(PHOTO)), api_name="/classify")["label"] == "tulips"
-        with pytest.raises(Exception, match=r"could not be downloaded|cannot be reached") as raised:
-            client.predict(image=handle_file(str(PHOTO)), model="ann/flowers", api_name="/classify")
-        assert len(str(raised.value).splitlines()) == 1
+        if "ALL_PROXY" in proxies:  # once: the Hub's client tries for half a minute
+            with pytest.raises(Exception, match=r"could not be downloaded|cannot be reached") as raised:
+                client.predict(image=handle_file(str(PHOTO)), model="ann/flowers", api_name="/classify")
+            assert len(str(raised.value).splitlines()) == 1
         assert "Traceback" not in server.log.read_text()
 
 
