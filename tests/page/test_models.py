@@ -73,6 +73,7 @@ def test_card_is_linked_whatever_the_folder_is_called(random_model: Path, tmp_pa
         page = browser_page
         page.goto(server.url)
         page.get_by_role("tab", name="About the model").click()
+        expect(page.get_by_role("heading", name="alexnet-bn")).to_be_visible()  # the page has loaded
         for folder in folders:
             page.get_by_label("Model").click()
             page.get_by_role("option", name=str(folder)).click()
