@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple, overload
 
 import numpy as np
@@ -224,7 +226,6 @@ class FlowerClassifier:
         return in_distribution_score(features, self.feature_bank) >= self.config.threshold
 
 
-@cache
 def load_classifier(name: str | None = None, device: str | None = None) -> FlowerClassifier:
     """Load a model as ``FlowerClassifier.from_pretrained`` does and warm it up; later calls return the same classifier.
 
@@ -232,6 +233,16 @@ def load_classifier(name: str | None = None, device: str | None = None) -> Flowe
         InvalidModel: it cannot be loaded; the message says why.
         ValueError: there is no such device.
     """
+    with LOADING[name, device]:
+        return _load_classifier(name, device)
+
+
+LOADING: defaultdict[tuple[str | None, str | None], Lock] = defaultdict(Lock)
+"""Held while a model is loaded, so that threads that ask for it at the same time load it once."""
+
+
+@cache
+def _load_classifier(name: str | None, device: str | None) -> FlowerClassifier:
     classifier = FlowerClassifier.from_pretrained(name, device=device)
     crop = classifier.config.preprocessing.crop
     classifier(np.zeros((crop, crop, 3), dtype=np.uint8))  # the first pass takes longer: memory, choice of kernels

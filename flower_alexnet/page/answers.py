@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import gradio as gr
@@ -28,9 +27,6 @@ DEFAULT = next((model.name for model in MODELS.values() if model.problem is None
 
 READY: dict[str, FlowerClassifier] = {}
 """The models that are loaded, by name."""
-
-LOADING = {name: Lock() for name in MODELS}
-"""Held while a model is loaded, so that visitors who ask for it at the same time load it once."""
 
 MAX_PHOTOS = 500
 """Photos that are classified in one request."""
@@ -129,14 +125,13 @@ def compare_models(photo: Photo, language: str) -> list[compare.Answer]:
 
 def try_to_load(name: str) -> None:
     """Load a model of the list, and note in ``MODELS`` what kept it from being loaded."""
-    with LOADING[name]:
-        try:
-            READY[name] = load_classifier(name)
-        except InvalidModel as error:
-            READY.pop(name, None)
-            MODELS[name] = replace(MODELS[name], problem=without_paths(error))
-        else:
-            MODELS[name] = replace(MODELS[name], problem=None)
+    try:
+        READY[name] = load_classifier(name)
+    except InvalidModel as error:
+        READY.pop(name, None)
+        MODELS[name] = replace(MODELS[name], problem=without_paths(error))
+    else:
+        MODELS[name] = replace(MODELS[name], problem=None)
 
 
 def load_local_models() -> None:
