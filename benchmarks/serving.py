@@ -22,9 +22,8 @@ COMMANDS = {"plain demo": ("-m", "benchmarks.plain_demo"), "app.py": ("app.py",)
 """Page -> the arguments of python that serve it."""
 
 WAYS: dict[str, tuple[str, str, list[str]]] = {
-    "plain demo, 1 view": ("plain demo", "/predict", []),
-    "app.py, 1 view": ("app.py", "/classify", ["alexnet-baseline"]),
-    "app.py, 4 views, the default": ("app.py", "/classify", ["alexnet-bn"]),
+    "plain demo": ("plain demo", "/predict", []),
+    "app.py": ("app.py", "/classify", ["alexnet-bn"]),
 }
 """Name -> page, endpoint, and arguments after the photo."""
 

@@ -45,9 +45,9 @@ LIGHT = replace(
     noise_prob=0.0,
     zoom_out_prob=0.0,
     mix_prob=0.0,
-    views=1,
+    outliers=0,
 )
-"""alexnet-bn with crops and flips as its only augmentation, for a run of seconds."""
+"""alexnet-bn with crops and flips as its only augmentation and without outliers, for a run of seconds."""
 
 QUICK = {
     "this project, 128 px": replace(LIGHT, size=128, resize=128, initial_size=None, epochs=6),
@@ -124,7 +124,7 @@ def _fit(recipe: Recipe, splits: Mapping[str, Sequence[Photo]], validation: int 
         photos = DecodedPhotos(splits["train"], recipe.resize, Path(folder))
         validation_tensors = load_tensors(splits["validation"][:validation], recipe.preprocessing)
         preparation = time.perf_counter() - started
-        _, history = engine.fit(recipe, photos, validation_tensors, Path(folder))
+        _, _, history = engine.fit(recipe, photos, validation_tensors, Path(folder))
     return history, preparation
 
 

@@ -14,7 +14,6 @@ from flower_alexnet.images import (
     Preprocessing,
     TruncatedImage,
     UnreadableImage,
-    View,
 )
 from flower_alexnet.model import AlexNet
 
@@ -36,5 +35,4 @@ __all__ = [
     "Preprocessing",
     "TruncatedImage",
     "UnreadableImage",
-    "View",
 ]

@@ -141,6 +141,7 @@ def _row(photo: str, prediction: Prediction, k: int) -> dict[str, object]:
         "label": prediction.label,
         "probability": prediction.probability,
         "in_distribution": prediction.in_distribution,
+        "in_distribution_probability": prediction.in_distribution_probability,
         "top": [{"label": label, "probability": probability} for label, probability in prediction.top(k)],
     }
 

@@ -14,25 +14,18 @@ from typing import NamedTuple, overload
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 
 from flower_alexnet import images, registry
-from flower_alexnet.config import Config, InvalidConfig, InvalidWeights, ModelNotFound, read_config
-from flower_alexnet.hub import FEATURE_BANK
+from flower_alexnet.config import Config, InvalidConfig, read_config
 from flower_alexnet.inference import CPU, FORWARD_THREAD, SharedPass, prepare
-from flower_alexnet.model import CHANNELS, AlexNet, load_network
+from flower_alexnet.model import AlexNet, load_in_distribution_head, load_network
 
 BATCH_SIZE = 32
 """Photos classified together."""
 
 MICRO_BATCH_SIZE = 32
 """Crops in one call of the network: with 128, each takes a third longer, because they outgrow the caches."""
-
-NEIGHBOR = 10
-"""The nearest entry of the feature bank that the in-distribution score is taken from, counted from 1."""
 
 OVERSAMPLING = 1.4
 """How much larger than needed a JPEG is decoded at least. On validation photos enlarged four and eight times, accuracy
@@ -45,12 +38,15 @@ class Prediction:
 
     Args:
         probabilities: label -> probability, 0-1, given that the photo shows one of the known classes; they sum to 1.
-        in_distribution: whether the photo looks like those the network was trained on. If not, the probabilities
-            mean little.
+        in_distribution: whether the photo shows one of the known classes: whether ``in_distribution_probability`` is
+            at or above the model's threshold. If not, ``probabilities`` mean little.
+        in_distribution_probability: calibrated probability, 0-1, that the photo shows one of the known classes; None
+            if the model cannot tell, which then takes every photo for one of them.
     """
 
     probabilities: dict[str, float]
     in_distribution: bool = True
+    in_distribution_probability: float | None = None
 
     @property
     def label(self) -> str:
@@ -68,17 +64,16 @@ class Prediction:
 
 
 class Output(NamedTuple):
-    """What the network computes for one photo, averaged over its crops.
+    """What the network computes for one photo.
 
     Args:
         logits: before temperature and softmax, float32 (num_classes,).
-        features: the last feature map averaged over its area, float32 (128,).
-        in_distribution: whether these features look like those of training photos, bool ().
+        in_distribution_logit: logit of the probability that the photo shows one of the known classes, float32 ();
+            infinite from a model without in-distribution head.
     """
 
     logits: Tensor
-    features: Tensor
-    in_distribution: Tensor
+    in_distribution_logit: Tensor
 
 
 class FlowerClassifier:
@@ -87,7 +82,8 @@ class FlowerClassifier:
     Args:
         network: the trained network.
         config: labels, preprocessing, temperature and threshold.
-        feature_bank: features of training photos, float32 (N, 128); required if the config has a threshold.
+        in_distribution_head: linear layer that maps the 2048 features before the network's last layer to the logit of
+            the probability that a photo shows one of the known classes; required if the config has a threshold.
         device: where the network computes, such as "cuda"; the CPU if not given.
 
     It may be used by many threads at the same time and in processes made by ``fork``; it can be pickled and copied.
@@ -97,7 +93,7 @@ class FlowerClassifier:
     'daisy'
 
     Raises:
-        InvalidConfig: the config has a threshold, but there is no feature bank.
+        InvalidConfig: the config has a threshold, but there is no in-distribution head.
         ValueError: there is no such device.
     """
 
@@ -105,16 +101,16 @@ class FlowerClassifier:
         self,
         network: AlexNet,
         config: Config,
-        feature_bank: Tensor | None = None,
+        in_distribution_head: nn.Linear | None = None,
         device: str | torch.device | None = None,
     ) -> None:
-        if config.threshold is not None and feature_bank is None:
-            raise InvalidConfig("A threshold needs a feature bank: features of photos the network was trained on.")
+        if config.threshold is not None and in_distribution_head is None:
+            raise InvalidConfig("A threshold needs an in-distribution head, which gives the probability it is held to.")
         self.network = network.eval()
         self.config = config
         self.device = find_device(device)
         self._source: Path | None = None
-        self.feature_bank = None if feature_bank is None else F.normalize(feature_bank, dim=1)
+        self.in_distribution_head = in_distribution_head
 
     @classmethod
     def from_pretrained(
@@ -142,8 +138,8 @@ class FlowerClassifier:
     @classmethod
     def _from_folder(cls, folder: Path, device: str | torch.device | None = None) -> FlowerClassifier:
         config = read_config(folder)
-        feature_bank = None if config.threshold is None else read_feature_bank(folder)
-        classifier = cls(load_network(folder, config), config, feature_bank, device)
+        head = None if config.threshold is None else load_in_distribution_head(folder)
+        classifier = cls(load_network(folder, config), config, head, device)
         classifier._source = folder.resolve()
         return classifier
 
@@ -151,11 +147,12 @@ class FlowerClassifier:
         """Pickle a classifier that was loaded from a folder by the folder's path, any other by its parts."""
         if self._source is not None:
             return type(self).from_pretrained, (self._source, None, self.device)
-        return type(self), (self.network, self.config, self.feature_bank, self.device)
+        return type(self), (self.network, self.config, self.in_distribution_head, self.device)
 
     def __deepcopy__(self, memo: dict[int, object]) -> FlowerClassifier:
-        """Copy the network; configuration and feature bank are never changed and are shared."""
-        copy = type(self)(deepcopy(self.network, memo), self.config, self.feature_bank, self.device)
+        """Copy the network and its head; the configuration is never changed and is shared."""
+        head = deepcopy(self.in_distribution_head, memo)
+        copy = type(self)(deepcopy(self.network, memo), self.config, head, self.device)
         copy._source = self._source
         return copy
 
@@ -179,51 +176,48 @@ class FlowerClassifier:
         for output in self.outputs(photos):
             # In float64, so that the probabilities sum to 1 to the precision of a float.
             probabilities = torch.softmax(output.logits.double() / self.config.temperature, dim=0)
+            known = torch.sigmoid(output.in_distribution_logit.double()).item()
+            threshold = self.config.threshold
             yield Prediction(
-                dict(zip(self.config.labels, probabilities.tolist(), strict=True)), bool(output.in_distribution)
+                dict(zip(self.config.labels, probabilities.tolist(), strict=True)),
+                in_distribution=threshold is None or known >= threshold,
+                in_distribution_probability=None if threshold is None else known,
             )
 
     @property
     def shorter_side(self) -> int:
-        """Return the pixels of a photo's shorter side that suffice: ``OVERSAMPLING`` times what the crops need."""
-        preprocessing = self.config.preprocessing
-        return round(OVERSAMPLING * preprocessing.resize * max(1, *(view.zoom for view in preprocessing.views)))
+        """Return the pixels of a photo's shorter side that suffice: ``OVERSAMPLING`` times what is resized to."""
+        return round(OVERSAMPLING * self.config.preprocessing.resize)
 
     def outputs(self, photos: Iterable[images.Source]) -> Iterator[Output]:
         """Yield the network's output for each photo. Threads that call this at the same time share forward passes."""
         remaining = iter(photos)
         # Photos are cropped one by one, so that no more than one is in memory at its full size.
-        while crops := [self._crops(photo) for photo in islice(remaining, BATCH_SIZE)]:
+        while crops := [self._crop(photo) for photo in islice(remaining, BATCH_SIZE)]:
             yield from self._pass(crops)
 
-    def _crops(self, photo: images.Source) -> Tensor:
-        return images.crop_views(images.load(photo, shorter_side=self.shorter_side), self.config.preprocessing)
+    def _crop(self, photo: images.Source) -> Tensor:
+        return images.center_crop(images.load(photo, shorter_side=self.shorter_side), self.config.preprocessing)
 
     @cached_property
     def _pass(self) -> SharedPass[Tensor, Output]:
         network = FORWARD_THREAD.submit(prepare, self.network, self.device).result()
 
+        head = None if self.in_distribution_head is None else deepcopy(self.in_distribution_head).to(self.device)
+
         @torch.inference_mode()
         def run(crops: list[Tensor]) -> list[Output]:
-            """Map the crops of N photos, uint8 (views, 3, H, W) each, to N outputs."""
-            logits: list[Tensor] = []
-            features: list[Tensor] = []
-            for pixels in torch.cat(crops).split(MICRO_BATCH_SIZE):
+            """Map the crops of N photos, uint8 (3, H, W) each, to N outputs."""
+            outputs: list[Output] = []
+            for pixels in torch.stack(crops).split(MICRO_BATCH_SIZE):
                 normalized = images.normalize(pixels.to(self.device), self.config.preprocessing)
-                feature_maps = network.features(normalized)
-                logits += network.classify(feature_maps).cpu()
-                features += feature_maps.mean((2, 3)).cpu()
-            mean_logits, mean_features = (
-                torch.stack(views).unflatten(0, (len(crops), -1)).mean(1) for views in (logits, features)
-            )
-            return list(map(Output, mean_logits, mean_features, self._in_distribution(mean_features)))
+                hidden = network.penultimate(network.features(normalized))
+                logits = network.classifier[-1](hidden).cpu()
+                known = torch.full((len(hidden),), torch.inf) if head is None else head(hidden).squeeze(1).cpu()
+                outputs += map(Output, logits, known)
+            return outputs
 
         return SharedPass(run, BATCH_SIZE)
-
-    def _in_distribution(self, features: Tensor) -> Tensor:
-        if self.config.threshold is None or self.feature_bank is None:
-            return torch.ones(len(features), dtype=torch.bool)
-        return in_distribution_score(features, self.feature_bank) >= self.config.threshold
 
 
 def load_classifier(name: str | None = None, device: str | None = None) -> FlowerClassifier:
@@ -264,38 +258,3 @@ def find_device(name: str | torch.device | None) -> torch.device:
         reason = str(error).splitlines()[0]
         raise ValueError(f"There is no device {name} here ({reason}). Leave it out to compute on the CPU.") from error
     return device
-
-
-def in_distribution_score(features: Tensor, feature_bank: Tensor) -> Tensor:
-    """Return one score a photo, float32 (N,), in -1 to 1: high for photos like those the network was trained on.
-
-    It is the cosine similarity to the ``NEIGHBOR``-th nearest entry of the feature bank (Sun et al., 2022);
-    train/README.md compares it with scores made from logits.
-
-    Args:
-        features: of the photos, float32 (N, 128).
-        feature_bank: of training photos, float32 (M, 128), each of length 1.
-    """
-    similarities = F.normalize(features, dim=1) @ feature_bank.T
-    return similarities.topk(min(NEIGHBOR, len(feature_bank)), dim=1).values[:, -1]
-
-
-def read_feature_bank(folder: Path) -> Tensor:
-    """Read and check a model folder's ``references.safetensors``; return float32 (N, 128).
-
-    Raises:
-        ModelNotFound: the file is missing.
-        InvalidWeights: it is damaged, or holds something else.
-    """
-    file = folder / FEATURE_BANK
-    if not file.is_file():
-        raise ModelNotFound(f"There is no {FEATURE_BANK} in {folder}. Copy the whole model folder, or train a model.")
-    try:
-        features = load_file(file)["features"].float()
-    except (SafetensorError, OSError, KeyError) as error:
-        raise InvalidWeights(f"{file} is damaged and cannot be read ({error}). Copy or download it again.") from error
-    if features.ndim != 2 or features.shape[1] != CHANNELS or not len(features) or not torch.isfinite(features).all():
-        raise InvalidWeights(
-            f"{file} does not hold finite features of shape (N, {CHANNELS}). Copy or download it again."
-        )
-    return features

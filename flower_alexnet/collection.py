@@ -29,7 +29,7 @@ from tqdm import tqdm
 from flower_alexnet import batch, images, registry
 from flower_alexnet.classifier import FlowerClassifier, load_classifier
 from flower_alexnet.files import replace_atomically
-from flower_alexnet.hub import FEATURE_BANK
+from flower_alexnet.hub import IN_DISTRIBUTION
 from flower_alexnet.images import UnreadableImage
 
 PART_SIZE = 256
@@ -57,7 +57,7 @@ RAY_ENVIRONMENT = {
 }
 """Environment variables that are set for Ray if they are not yet: its errors are raised, it reports nothing else."""
 
-MODEL_FILES = ("config.json", "model.safetensors", FEATURE_BANK)
+MODEL_FILES = ("config.json", "model.safetensors", IN_DISTRIBUTION)
 """Files of a model folder that workers need."""
 
 
@@ -314,6 +314,7 @@ def schema(labels: Sequence[str]) -> pa.Schema:
             ("label", pa.string()),
             ("probability", pa.float64()),
             ("in_distribution", pa.bool_()),
+            ("in_distribution_probability", pa.float64()),
             *((label, pa.float64()) for label in labels),
             ("problem", pa.string()),
         ]
@@ -329,6 +330,7 @@ def _columns(row: batch.Row, labels: Sequence[str]) -> dict[str, Any]:
         "label": row.prediction.label,
         "probability": row.prediction.probability,
         "in_distribution": row.prediction.in_distribution,
+        "in_distribution_probability": row.prediction.in_distribution_probability,
         **row.prediction.probabilities,
     }
 

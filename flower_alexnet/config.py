@@ -45,8 +45,8 @@ class Config:
         num_classes, batch_norm, dropout: arguments of ``AlexNet``.
         preprocessing: how an image becomes the network's input.
         temperature: the logits are divided by it before the softmax (Guo et al., 2017).
-        threshold: lowest ``in_distribution_score`` of a photo that counts as one of the known classes; None accepts
-            every photo and needs no ``references.safetensors``.
+        threshold: lowest probability, 0-1, of showing one of the known classes at which a photo counts as one of them;
+            None if the model cannot tell, accepts every photo and needs no ``in_distribution.safetensors``.
         architecture: class of the network.
     """
 
@@ -56,7 +56,7 @@ class Config:
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     architecture: Literal["AlexNet"] = "AlexNet"
 
 

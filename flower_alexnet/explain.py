@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from flower_alexnet import images
@@ -55,7 +55,7 @@ class Explanation:
 def explain(classifier: FlowerClassifier, photo: images.Source, label: str | None = None) -> Explanation:
     """Compute Grad-CAM (Selvaraju et al., 2017) for a label.
 
-    The maps of the classifier's crops are laid back where they were cut and averaged where they overlap.
+    The map of the classifier's crop is laid back where it was cut; around it the heat is 0.
 
     Args:
         classifier: the classifier to explain.
@@ -73,19 +73,16 @@ def explain(classifier: FlowerClassifier, photo: images.Source, label: str | Non
 
     preprocessing = classifier.config.preprocessing
     target = classifier.config.labels.index(label)
-    maps = FORWARD_THREAD.submit(grad_cam, classifier, images.to_tensor(image, preprocessing), target).result().numpy()
+    crops = images.to_tensor(image, preprocessing)[None]
+    (heat_map,) = FORWARD_THREAD.submit(grad_cam, classifier, crops, target).result().numpy()
 
     image.thumbnail((MAX_SIDE, MAX_SIDE))
-    heat, coverage = np.zeros((2, image.height, image.width), dtype=np.float32)
-    for view, view_map in zip(preprocessing.views, maps, strict=True):
-        left, top, right, _ = images.crop_box(image.size, preprocessing, view)
-        side = max(1, round(right - left))
-        resized = Image.fromarray(view_map).resize((side, side), Image.Resampling.BICUBIC)
-        x, y = min(round(left), image.width - side), min(round(top), image.height - side)
-        region = np.s_[y : y + side, x : x + side]
-        heat[region] += np.asarray(ImageOps.mirror(resized) if view.flip else resized)
-        coverage[region] += 1
-    heat = (heat / np.maximum(coverage, 1)).clip(min=0)
+    heat = np.zeros((image.height, image.width), dtype=np.float32)
+    left, top, right, _ = images.crop_box(image.size, preprocessing)
+    side = max(1, round(right - left))
+    x, y = min(round(left), image.width - side), min(round(top), image.height - side)
+    resized = Image.fromarray(heat_map).resize((side, side), Image.Resampling.BICUBIC)
+    heat[y : y + side, x : x + side] = np.asarray(resized).clip(min=0)
     return Explanation(label, image, heat / max(heat.max(), np.finfo(np.float32).tiny))
 
 

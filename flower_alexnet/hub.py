@@ -19,8 +19,8 @@ from huggingface_hub.errors import (
 
 from flower_alexnet.config import ModelNotFound, read_config
 
-FEATURE_BANK = "references.safetensors"
-"""File of a model folder with features of training photos."""
+IN_DISTRIBUTION = "in_distribution.safetensors"
+"""File of a model folder with the weights of its in-distribution head, if it has one."""
 
 
 def download(repo_id: str, revision: str | None = None) -> Path:
@@ -42,7 +42,7 @@ def download(repo_id: str, revision: str | None = None) -> Path:
         folder = Path(config).parent
         hf_hub_download(repo_id, SAFETENSORS_SINGLE_FILE, revision=folder.name)
         if read_config(folder).threshold is not None:
-            hf_hub_download(repo_id, FEATURE_BANK, revision=folder.name)
+            hf_hub_download(repo_id, IN_DISTRIBUTION, revision=folder.name)
         return folder
     except HFValidationError as error:
         raise ModelNotFound(
@@ -65,7 +65,7 @@ def download(repo_id: str, revision: str | None = None) -> Path:
         ) from error
     except EntryNotFoundError as error:
         raise ModelNotFound(
-            f"{at} on the Hub lacks {CONFIG_NAME}, {SAFETENSORS_SINGLE_FILE} or {FEATURE_BANK}; "
+            f"{at} on the Hub lacks {CONFIG_NAME}, {SAFETENSORS_SINGLE_FILE} or {IN_DISTRIBUTION}; "
             "weights in another format are not read: a pickle can run any program."
         ) from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:

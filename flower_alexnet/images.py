@@ -92,38 +92,19 @@ class ImageTooLarge(InvalidImage):
 
 @with_config(STRICT)
 @dataclass(frozen=True)
-class View:
-    """Where a square crop is taken from a photo; logits are averaged over a photo's views.
-
-    Args:
-        zoom: above 1, a smaller square than ``Preprocessing`` crops; below 1, a larger one, within the image.
-        x, y: its position, from 0 (left, top) to 1 (right, bottom).
-        flip: whether it is mirrored.
-    """
-
-    zoom: Annotated[float, Field(gt=0, le=16)] = 1.0
-    x: Annotated[float, Field(ge=0, le=1)] = 0.5
-    y: Annotated[float, Field(ge=0, le=1)] = 0.5
-    flip: bool = False
-
-
-@with_config(STRICT)
-@dataclass(frozen=True)
 class Preprocessing:
     """How an image becomes the network's input; a part of ``config.json``.
 
     Args:
         resize: pixels that the image's shorter side is scaled to.
-        crop: height and width in pixels of the square crop.
+        crop: height and width in pixels of the square that is then cut from its center.
         mean, std: per channel, for values in 0-1: the mean is subtracted, then the std divided by.
-        views: the crops that are taken; a single center crop if not given.
     """
 
     resize: Annotated[int, Field(ge=63, le=1024)] = 256
     crop: Annotated[int, Field(ge=63, le=1024)] = 224
     mean: tuple[Value, Value, Value] = (0.5, 0.5, 0.5)
     std: tuple[Deviation, Deviation, Deviation] = (0.5, 0.5, 0.5)
-    views: Annotated[tuple[View, ...], Field(min_length=1, max_length=16)] = (View(),)
 
 
 def load(source: Source, name: str = "the photo", shorter_side: int | None = None) -> Image.Image:
@@ -179,20 +160,14 @@ def has_image_header(file: BinaryIO) -> bool:
 
 
 def to_tensor(image: Image.Image, preprocessing: Preprocessing) -> Tensor:
-    """Return the normalized crops of an RGB image, float32 (views, 3, crop, crop)."""
-    return normalize(crop_views(image, preprocessing), preprocessing)
+    """Return the normalized center crop of an RGB image, float32 (3, crop, crop)."""
+    return normalize(center_crop(image, preprocessing)[None], preprocessing)[0]
 
 
-def crop_views(image: Image.Image, preprocessing: Preprocessing) -> Tensor:
-    """Return the crops of an RGB image, uint8 (views, 3, crop, crop), channels last."""
-    resized: dict[tuple[float, float, float, float], np.ndarray] = {}
-    crops = []
-    for view in preprocessing.views:
-        box = crop_box(image.size, preprocessing, view)
-        if box not in resized:  # mirror images are resized once
-            resized[box] = np.asarray(_resize(image, box, preprocessing.crop))
-        crops.append(resized[box][:, ::-1] if view.flip else resized[box])
-    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
+def center_crop(image: Image.Image, preprocessing: Preprocessing) -> Tensor:
+    """Return the center crop of an RGB image, uint8 (3, crop, crop), channels last."""
+    cropped = _resize(image, crop_box(image.size, preprocessing), preprocessing.crop)
+    return torch.from_numpy(np.array(cropped)).permute(2, 0, 1)
 
 
 def normalize(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
@@ -202,12 +177,11 @@ def normalize(pixels: Tensor, preprocessing: Preprocessing) -> Tensor:
     return pixels.contiguous(memory_format=torch.channels_last).sub(mean).div_(std)
 
 
-def crop_box(size: tuple[int, int], preprocessing: Preprocessing, view: View) -> tuple[float, float, float, float]:
-    """Return left, top, right and bottom, in pixels, of a view in an image of a size (width, height)."""
+def crop_box(size: tuple[int, int], preprocessing: Preprocessing) -> tuple[float, float, float, float]:
+    """Return left, top, right and bottom, in pixels, of the center crop in an image of a size (width, height)."""
     width, height = size
-    shorter = min(size)
-    side = min(shorter * preprocessing.crop / preprocessing.resize / view.zoom, shorter)
-    left, top = (width - side) * view.x, (height - side) * view.y
+    side = min(size) * preprocessing.crop / preprocessing.resize
+    left, top = (width - side) / 2, (height - side) / 2
     return left, top, left + side, top + side
 
 

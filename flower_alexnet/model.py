@@ -21,6 +21,8 @@ from flower_alexnet.config import Config, InvalidWeights, ModelNotFound, read_co
 CHANNELS, FEATURE_MAP = 128, 6
 """Shape of the last feature map of a 224x224 image: 128 x 6 x 6 = 4608 features."""
 
+HIDDEN = 2048
+"""Features before the last layer."""
 
 AGAIN = "Copy or download the file again, or train the model again."
 
@@ -61,12 +63,12 @@ class AlexNet(
         )
         self.classifier = nn.Sequential(
             nn.Dropout(p=dropout),
-            nn.Linear(CHANNELS * FEATURE_MAP * FEATURE_MAP, 2048),
+            nn.Linear(CHANNELS * FEATURE_MAP * FEATURE_MAP, HIDDEN),
             nn.ReLU(inplace=True),
             nn.Dropout(p=dropout),
-            nn.Linear(2048, 2048),
+            nn.Linear(HIDDEN, HIDDEN),
             nn.ReLU(inplace=True),
-            nn.Linear(2048, num_classes),
+            nn.Linear(HIDDEN, num_classes),
         )
 
     def forward(self, images: Tensor) -> Tensor:
@@ -79,9 +81,16 @@ class AlexNet(
 
     def classify(self, feature_maps: Tensor) -> Tensor:
         """Map the output of ``features`` (N, 128, H, W) to logits (N, num_classes)."""
+        return self.classifier[-1](self.penultimate(feature_maps))
+
+    def penultimate(self, feature_maps: Tensor) -> Tensor:
+        """Map the output of ``features`` (N, 128, H, W) to the features before the last layer, (N, 2048), 0 or more."""
         if feature_maps.shape[-2:] != (FEATURE_MAP, FEATURE_MAP):
             feature_maps = F.adaptive_avg_pool2d(feature_maps, FEATURE_MAP)
-        return self.classifier(feature_maps.flatten(1))
+        hidden = feature_maps.flatten(1)
+        for layer in list(self.classifier)[:-1]:
+            hidden = layer(hidden)
+        return hidden
 
     def _save_pretrained(self, save_directory: Path) -> None:
         """Write ``model.safetensors``: floating-point tensors as float16, named as in the state dict."""
@@ -126,6 +135,19 @@ def load_network(folder: Path, config: Config) -> AlexNet:
     return network.eval()
 
 
+def load_in_distribution_head(folder: Path) -> nn.Linear:
+    """Load a model folder's ``in_distribution.safetensors``: a linear layer that maps ``AlexNet.penultimate``,
+    (N, 2048), to the logit, (N, 1), of the probability that a photo shows one of the known classes.
+
+    Raises:
+        ModelNotFound: the file is missing.
+        InvalidWeights: it is damaged, or holds something else.
+    """
+    head = nn.Linear(HIDDEN, 1)
+    head.load_state_dict(_read_weights(folder / hub.IN_DISTRIBUTION, head), strict=True)
+    return head.eval().requires_grad_(False)
+
+
 def check_weights(folder: Path, config: Config) -> None:
     """Check names, shapes and types of the tensors in a model folder's ``model.safetensors`` without reading them.
 
@@ -153,7 +175,7 @@ def _convolution(
     return [conv, *normalization, nn.ReLU(inplace=True)]
 
 
-def _read_weights(file: Path, network: AlexNet) -> dict[str, Tensor]:
+def _read_weights(file: Path, network: nn.Module) -> dict[str, Tensor]:
     """Read the tensors, floating-point ones as float32, and check them against the network's."""
     with _open(file):
         tensors = load_file(file)

@@ -37,7 +37,9 @@ def test_nothing_unpickles_or_runs_text(path: Path) -> None:
             assert called not in FORBIDDEN_CALLS | FORBIDDEN_ATTRIBUTES, called
 
 
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.safetensors", "references.safetensors", "config.json"])
+@pytest.mark.parametrize(
+    "name", ["pytorch_model.bin", "model.safetensors", "in_distribution.safetensors", "config.json"]
+)
 def test_program_in_a_model_folder_does_not_run(name: str, random_model: Path, tmp_path: Path) -> None:
     class Program:
         def __reduce__(self) -> tuple:
@@ -47,7 +49,7 @@ def test_program_in_a_model_folder_does_not_run(name: str, random_model: Path, t
     folder.mkdir()
     for file in random_model.iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
-    if name == "references.safetensors":
+    if name == "in_distribution.safetensors":
         config = (folder / "config.json").read_text().replace('"threshold": null', '"threshold": 0.5')
         (folder / "config.json").write_text(config)
     if name == "pytorch_model.bin":

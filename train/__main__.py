@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,15 +19,17 @@ from filelock import FileLock, Timeout
 from huggingface_hub.constants import SAFETENSORS_SINGLE_FILE
 from safetensors import SafetensorError
 
-from flower_alexnet import AlexNet, Config, FlowerClassifier, InvalidModel
-from flower_alexnet.dataset import InvalidDataset, Photo, find_classes, split
-from train import checkpoint, data, engine, evaluate, export, recipes
+from flower_alexnet import Config, FlowerClassifier, InvalidModel
+from flower_alexnet.dataset import InvalidDataset, find_classes, split
+from train import checkpoint, data, engine, evaluate, export, others, recipes
 from train.checkpoint import InvalidCheckpoint
 from train.data import CACHE, DecodedPhotos, load_tensors
 from train.recipes import ALIASES, RECIPES, InvalidRecipe, Recipe
 
 
-def train(name: str, recipe: Recipe, output: Path, folder: Path | None, resume: bool) -> None:
+def train(
+    name: str, recipe: Recipe, output: Path, folder: Path | None, resume: bool, others_folder: Path | None = None
+) -> None:
     """Train by a recipe, evaluate the network, and write the model folder.
 
     Args:
@@ -35,6 +38,8 @@ def train(name: str, recipe: Recipe, output: Path, folder: Path | None, resume: 
         output: folder for the checkpoint and, at the end, the model.
         folder: folder of class folders, whose names become the labels; None finds or downloads flower_photos.
         resume: continue from the checkpoint in output.
+        others_folder: photos of other things, if the recipe has outliers; None finds them or makes them of public
+            datasets.
 
     Raises:
         InvalidRecipe, InvalidModel, InvalidDataset, InvalidCheckpoint: the message says what to do.
@@ -46,30 +51,31 @@ def train(name: str, recipe: Recipe, output: Path, folder: Path | None, resume: 
         folder = folder or data.find_or_download()
         splits, labels = split(folder), find_classes(folder)
         dataset = data.describe(folder, labels, splits)
+        other_photos: others.OtherPhotos | None = None
+        if recipe.outliers:
+            others_folder = others_folder or others.find_or_make()
+            other_photos = others.split(others_folder)
+            dataset["others"] = others.describe(others_folder, other_photos)
+        fingerprint = " ".join([dataset["photos"], *([dataset["others"]["photos"]] if other_photos else [])])
         if resume:
-            checkpoint.check(output, recipe, labels, dataset["photos"])
+            checkpoint.check(output, recipe, labels, fingerprint)
         if recipe.teacher:
             engine.Teacher(recipe.teacher, labels)
         data.check(splits, labels)
         _make_folder(output)
         photos = DecodedPhotos(splits["train"], recipe.resize)
+        outliers = DecodedPhotos(others.outliers(other_photos), recipe.resize) if other_photos else None
     validation = load_tensors(splits["validation"], recipe.preprocessing)
+    arguments = (recipe, photos, validation, output, resume, labels, fingerprint, outliers)
     if not processes.is_main_process:
-        engine.fit(recipe, photos, validation, output, resume, labels, dataset["photos"])
+        engine.fit(*arguments)
         return
     with _locked(output):
-        network, history = engine.fit(recipe, photos, validation, output, resume, labels, dataset["photos"])
+        network, head, history = engine.fit(*arguments)
         summary = export.summarize(name, recipe, history, len(photos), processes.num_processes) | {"dataset": dataset}
-        _finish(summary, recipe, network, splits, output)
-
-
-def _finish(
-    summary: export.Summary, recipe: Recipe, network: AlexNet, splits: dict[str, list[Photo]], output: Path
-) -> None:
-    """Evaluate the trained network, write the model folder, delete the checkpoint, and print the result."""
-    labels = tuple(summary["dataset"]["labels"])
-    config = Config(labels, len(labels), recipe.batch_norm, recipe.dropout, recipe.preprocessing)
-    summary = export.write_model_folder(FlowerClassifier(network, config), summary, splits, output)
+        config = Config(labels, len(labels), recipe.batch_norm, recipe.dropout, recipe.preprocessing)
+        classifier = FlowerClassifier(network, config, head)
+        summary = export.write_model_folder(classifier, summary, splits, output, other_photos)
     (output / checkpoint.NAME).unlink()
     print(evaluate.report(summary["test"]))
     print(f"The model is in {output}. Try it: python -m flower_alexnet classify PHOTO --model {output}")
@@ -111,15 +117,22 @@ def _command(name: str, default: Recipe) -> Callable[..., None]:
         output: Path,
         recipe: Annotated[Recipe, tyro.conf.arg(name="")] = default,
         data: Path | None = None,
+        others: Path | None = None,
+        no_others: tyro.conf.FlagCreatePairsOff[bool] = False,
         resume: tyro.conf.FlagCreatePairsOff[bool] = False,
     ) -> None:
-        train(name, recipe, output, data, resume)
+        if no_others:
+            recipe = replace(recipe, outliers=0)
+        train(name, recipe, output, data, resume, others)
 
     train_recipe.__doc__ = f"""{(default.__doc__ or "").splitlines()[0]}
 
     Args:
         output: folder for the checkpoint and, at the end of the run, the model.
         data: folder of class folders; if not given, $FLOWER_PHOTOS, or flower_photos, downloaded and kept in {CACHE}.
+        others: folder of photos that show none of the classes, from which the model learns to say so; if not given,
+            $OTHER_PHOTOS, or photos of other flowers and of things, downloaded and kept in {CACHE}.
+        no_others: train without such photos, as with outliers 0; the model takes every photo for one of the classes.
         resume: continue the stopped run in output.
     """
     return train_recipe

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from flower_alexnet import LABELS, FlowerClassifier, registry
 from flower_alexnet.config import InvalidModel, ModelNotFound, english_name
-from flower_alexnet.images import Preprocessing, View
+from flower_alexnet.images import Preprocessing
 from train.recipes import ALIASES, RECIPES, Recipe
 
 ONNX = "model.onnx"
@@ -24,6 +24,9 @@ UNFINISHED = "model.part"
 
 FLOWER_PHOTOS = "23f4abbd6b7667afde37f374f4109426b8178a1123bc9e99ea202806096917a4"
 """The ``data.fingerprint`` of flower_photos."""
+
+OTHER_PHOTOS = "other_photos"
+"""Name of the folder of photos of other things that ``train.others`` makes."""
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -84,8 +87,10 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         own_photos=own_photos,
         dataset=dataset,
         changes=_changes(recipe_name, recipe),
-        command=_command(recipe_name, recipe, dataset["name"] if own_photos else None),
+        command=_command(recipe_name, recipe, dataset["name"] if own_photos else None, dataset.get("others")),
         counted=counted,
+        percent=lambda fraction: f"{fraction:.1%}".replace("%", " %"),
+        crop=_described(classifier.config.preprocessing),
         known="the five flowers" if flowers else f"the {len(labels)} classes",
         answers=_one_of(labels),
         recipe_name=recipe_name,
@@ -98,8 +103,9 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         test=test,
         seeds=summary.get("seeds"),
         parameters=sum(parameter.numel() for parameter in classifier.network.parameters()),
-        crops=_described(classifier.config.preprocessing),
-        resize=classifier.config.preprocessing.resize,
+        others=dataset.get("others"),
+        told_apart=test["others"],
+        threshold=classifier.config.threshold,
         use=use_section(classifier, address_of(folder), onnx=(folder / ONNX).is_file()),
     )
     return ModelCard(text)
@@ -134,7 +140,8 @@ def use_section(
         batch_norm=config.batch_norm,
         temperature=f"{config.temperature:.3g}",
         shorter_side=classifier.shorter_side,
-        crops=[_crop(config.preprocessing, view) for view in config.preprocessing.views],
+        crop=_crop(config.preprocessing),
+        threshold=config.threshold,
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n\n"
 
@@ -179,17 +186,20 @@ def _recipe(summary: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return name, recipe
 
 
-def _command(name: str, recipe: dict[str, Any], data: str | None) -> str:
+def _command(name: str, recipe: dict[str, Any], data: str | None, others: dict[str, Any] | None = None) -> str:
     """Return the line that runs a recipe again.
 
     Args:
         name: of the recipe.
         recipe: its fields; one that an earlier version of the recipe did not have has its default.
         data: folder of the photos; None for flower_photos.
+        others: what ``others.describe`` returned; None without photos of other things.
     """
     options = ["python", "-m", "train", name]
     if data is not None:
         options += _option("--data", data)
+    if others is not None and others["name"] != OTHER_PHOTOS:
+        options += _option("--others", others["name"])
     return shlex.join([*options, "--output", f"runs/{name}", *_changes(name, recipe)])
 
 
@@ -214,16 +224,11 @@ def _duration(minutes: float) -> str:
 
 
 def _described(preprocessing: Preprocessing) -> str:
-    """Return how the crops are taken, in words."""
-    size, views = f"{preprocessing.crop}×{preprocessing.crop}", preprocessing.views
-    if len(views) > 1:
-        return f"logits averaged over {len(views)} views of {size}"
-    (view,) = views
-    if (view.x, view.y, view.flip) != (0.5, 0.5, False):
-        return f"one view of {size}"
-    if preprocessing.crop / preprocessing.resize / view.zoom >= 1:
+    """Return how the crop is taken, in words."""
+    size = f"{preprocessing.crop}×{preprocessing.crop}"
+    if preprocessing.crop == preprocessing.resize:
         return f"the central square, as {size}"
-    return f"center crop of {size}" + ("" if view.zoom == 1 else f" at a zoom of {view.zoom:g}")
+    return f"shorter side resized to {preprocessing.resize} pixels, center crop of {size}"
 
 
 def _one_of(labels: tuple[str, ...]) -> str:
@@ -234,17 +239,8 @@ def _one_of(labels: tuple[str, ...]) -> str:
     return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
-def _crop(preprocessing: Preprocessing, view: View) -> str:
-    """Return the Pillow expression for a view of ``image``; the same crop as ``images.crop_views`` takes."""
+def _crop(preprocessing: Preprocessing) -> str:
+    """Return the Pillow expression for the crop of ``image``; the same as ``images.center_crop`` takes."""
     size = (preprocessing.crop, preprocessing.crop)
-    share = min(preprocessing.crop / preprocessing.resize / view.zoom, 1)
-    if share == 1:
-        at = "" if (view.x, view.y) == (0.5, 0.5) else f", centering=({view.x}, {view.y})"
-        crop = f"ImageOps.fit(image, {size}, Image.Resampling.BILINEAR{at})"
-    elif (view.x, view.y) == (0.5, 0.5):
-        crop = f"ImageOps.fit(image, {size}, Image.Resampling.BILINEAR, bleed={(1 - share) / 2})"
-    else:
-        side = f"{share} * min(image.size)"
-        left, top = f"(image.width - {side}) * {view.x}", f"(image.height - {side}) * {view.y}"
-        crop = f"image.resize({size}, Image.Resampling.BILINEAR, ({left}, {top}, {left} + {side}, {top} + {side}))"
-    return f"ImageOps.mirror({crop})" if view.flip else crop
+    bleed = (1 - preprocessing.crop / preprocessing.resize) / 2
+    return f"ImageOps.fit(image, {size}, Image.Resampling.BILINEAR{f', bleed={bleed}' if bleed else ''})"

@@ -130,12 +130,12 @@ def readable(photos: Iterable[Photo]) -> Iterator[tuple[Image.Image, int]]:
 
 
 def load_tensors(photos: Sequence[Photo], preprocessing: Preprocessing) -> tuple[Tensor, Tensor]:
-    """Return the first view of each readable photo, float32 (N, 3, crop, crop), and the targets, int64 (N,).
+    """Return the crop of each readable photo, float32 (N, 3, crop, crop), and the targets, int64 (N,).
 
     Raises:
         InvalidDataset: no photo can be read.
     """
-    loaded = [(images.to_tensor(image, preprocessing)[0], target) for image, target in readable(photos)]
+    loaded = [(images.to_tensor(image, preprocessing), target) for image, target in readable(photos)]
     if not loaded:
         raise InvalidDataset("None of the photos can be read.")
     tensors, targets = zip(*loaded, strict=True)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,13 @@ from accelerate.utils import DataLoaderConfiguration, set_seed
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, RandomSampler
 from tqdm import tqdm
 
 from flower_alexnet import LABELS
 from flower_alexnet.classifier import load_classifier
 from flower_alexnet.images import Preprocessing, normalize
-from flower_alexnet.model import AlexNet
+from flower_alexnet.model import HIDDEN, AlexNet
 from train import checkpoint
 from train.augment import AugmentedPhotos, collate, mix
 from train.checkpoint import History
@@ -48,7 +49,8 @@ def fit(
     resume: bool = False,
     labels: Sequence[str] = LABELS,
     fingerprint: str = "",
-) -> tuple[AlexNet, History]:
+    outliers: Dataset[tuple[Tensor, int]] | None = None,
+) -> tuple[AlexNet, nn.Linear | None, History]:
     """Train a network from scratch, or resume the run whose checkpoint is in output.
 
     Under ``accelerate launch`` or ``torchrun`` each process takes an equal part of every batch; the main process
@@ -63,14 +65,15 @@ def fit(
         resume: continue from the checkpoint.
         labels: names of the classes, in the order of the logits.
         fingerprint: of the photos, as ``data.fingerprint`` returns it; a run is resumed only on the same photos.
+        outliers: decoded photos of other things, uint8 (3, H, W), and any number; needed if the recipe has outliers.
 
     Returns:
-        The trained network on the CPU, in eval mode (its averaged weights if the recipe has an ema_decay), and one
-        row of measurements per epoch.
+        The trained network on the CPU, in eval mode (its averaged weights if the recipe has an ema_decay); its
+        in-distribution head, None without outliers; and one row of measurements per epoch.
 
     Raises:
-        InvalidModel, InvalidRecipe: the recipe's teacher cannot be used, the batch size is not a multiple of the
-            number of processes, or there are fewer photos than processes.
+        InvalidModel, InvalidRecipe: the recipe's teacher cannot be used, the batch size or the number of outliers is
+            not a multiple of the number of processes, or there are fewer photos than processes.
         InvalidCheckpoint: the checkpoint cannot be read, or is of another recipe, other labels or other photos.
         KeyboardInterrupt: on Ctrl-C, after the current step.
     """
@@ -83,12 +86,15 @@ def fit(
     batch_size = batch_size_for(recipe, len(augmented), accelerator.num_processes)
     keep_freed_memory()
     set_seed(recipe.seed)
-    network = AlexNet(len(labels), batch_norm=recipe.batch_norm, dropout=recipe.dropout)
+    network = NetworkWithHead(
+        AlexNet(len(labels), batch_norm=recipe.batch_norm, dropout=recipe.dropout),
+        nn.Linear(HIDDEN, 1) if recipe.outliers else None,
+    )
     initialize(network)
     network.to(accelerator.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     ema_decay = ema_decay_for(recipe, steps=recipe.epochs * (len(augmented) // batch_size))
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=True)
-    final: AlexNet = average.module if recipe.ema_decay else network  # type: ignore[assignment]
+    final: NetworkWithHead = average.module if recipe.ema_decay else network  # type: ignore[assignment]
     optimizer = build_optimizer(network, recipe)
     loader = DataLoader(
         augmented,
@@ -97,9 +103,17 @@ def fit(
         drop_last=True,
         collate_fn=collate,
         # On two cores a worker slows down the training steps by more than it speeds up the loading.
-        num_workers=2 if torch.get_num_threads() > 2 else 0,
+        num_workers=(workers := 2 if torch.get_num_threads() > 2 else 0),
     )
     model, optimizer, loader = accelerator.prepare(network, optimizer, loader)
+    augmented_outliers, outlier_loader = None, None
+    if recipe.outliers and outliers is not None:
+        # Transformed as the photos are, or the network would learn to tell them by that.
+        augmented_outliers = AugmentedPhotos(outliers, recipe)
+        drawn = RandomSampler(augmented_outliers, num_samples=len(loader) * recipe.outliers)
+        outlier_loader = accelerator.prepare(
+            DataLoader(augmented_outliers, recipe.outliers, sampler=drawn, collate_fn=collate, num_workers=workers)
+        )
     teacher = Teacher(recipe.teacher, labels).to(accelerator.device) if recipe.teacher else None
     modules = {"network": network, "average": average}
     history = checkpoint.restore(output, modules, optimizer, recipe, labels, fingerprint) if resume else []
@@ -107,8 +121,10 @@ def fit(
     for epoch in range(len(history), recipe.epochs):
         # Each epoch has its own random seed, so that a resumed run equals an uninterrupted one.
         set_seed(recipe.seed + 1_000_003 * (epoch + 1), device_specific=True)
-        loader.set_epoch(epoch)
-        augmented.set_epoch(epoch)
+        for it in (loader, augmented, outlier_loader, augmented_outliers):
+            if it is not None:
+                it.set_epoch(epoch)
+        other_images = iter(outlier_loader or ())
         started, sums = time.perf_counter(), torch.zeros(3)
         network.train()
         silent = not accelerator.is_main_process
@@ -122,8 +138,14 @@ def fit(
                 with accelerator.autocast():
                     if teacher is not None:
                         soft_targets = soft_targets.lerp(teacher(images), recipe.distillation_weight)
-                    logits = model(images)
-                loss = F.cross_entropy(logits.float(), soft_targets, label_smoothing=recipe.label_smoothing)
+                    for other_pixels, _ in islice(other_images, 1):
+                        others = normalize(other_pixels, recipe.preprocessing)
+                        images = torch.cat([images, others]).contiguous(memory_format=torch.channels_last)
+                    logits, known = model(images)
+                logits, outlier_logits = logits.float().split([len(targets), len(logits) - len(targets)])
+                loss = F.cross_entropy(logits, soft_targets, label_smoothing=recipe.label_smoothing)
+                if len(outlier_logits):
+                    loss = loss + outlier_loss(outlier_logits, known.float(), recipe)
                 optimizer.zero_grad()
                 accelerator.backward(loss)
                 optimizer.step()
@@ -138,7 +160,7 @@ def fit(
             loss_sum, correct_sum, seen = accelerator.reduce(sums.to(accelerator.device)).tolist()
             train_loss, train_accuracy = loss_sum / seen, correct_sum / seen
             with accelerator.autocast():
-                validation_loss, validation_accuracy = measure(final, validation, accelerator.device)
+                validation_loss, validation_accuracy = measure(final.network, validation, accelerator.device)
             steps.set_postfix(
                 loss=f"{train_loss:.3f}",
                 accuracy=f"{train_accuracy:.1%}",
@@ -160,7 +182,45 @@ def fit(
             accelerator.wait_for_everyone()
             check_interrupt()
     # Remove the autocast wrapper that prepare() put around forward.
-    return accelerator.unwrap_model(final, keep_fp32_wrapper=False).cpu().eval(), history
+    trained: NetworkWithHead = accelerator.unwrap_model(final, keep_fp32_wrapper=False).cpu().eval()
+    return trained.network, trained.head, history
+
+
+class NetworkWithHead(nn.Module):
+    """A network and its in-distribution head, which both read the features before the network's last layer.
+
+    Args:
+        network: the network.
+        head: linear layer from 2048 features to one logit; None trains the network alone.
+    """
+
+    def __init__(self, network: AlexNet, head: nn.Linear | None) -> None:
+        super().__init__()
+        self.network = network
+        self.head = head
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Map normalized images (N, 3, H, W) to logits (N, num_classes) and in-distribution logits (N,)."""
+        hidden = self.network.penultimate(self.network.features(images))
+        known = None if self.head is None else self.head(hidden).squeeze(1)
+        return self.network.classifier[-1](hidden), known
+
+
+def outlier_loss(logits: Tensor, known: Tensor, recipe: Recipe) -> Tensor:
+    """Return what the outliers of a batch add to the loss.
+
+    It is the cross-entropy of their logits to the uniform distribution (Hendrycks et al., 2019), and the binary
+    cross-entropy of the in-distribution head over the whole batch, each times its weight in the recipe.
+
+    Args:
+        logits: of M outliers, float32 (M, num_classes).
+        known: in-distribution logits of N photos of the classes, then of the M outliers, float32 (N + M,).
+        recipe: the weights.
+    """
+    to_uniform = -logits.log_softmax(1).mean()
+    is_known = (torch.arange(len(known), device=known.device) < len(known) - len(logits)).float()
+    head = F.binary_cross_entropy_with_logits(known, is_known)
+    return recipe.uniform_weight * to_uniform + recipe.in_distribution_weight * head
 
 
 class Teacher(nn.Module):
@@ -220,8 +280,9 @@ def batch_size_for(recipe: Recipe, photos: int, processes: int) -> int:
     Raises:
         InvalidRecipe: the batch or the photos cannot go to that many processes.
     """
-    if recipe.batch_size % processes:
-        raise InvalidRecipe(f"batch_size: {recipe.batch_size} photos cannot go to {processes} processes.")
+    for name in ("batch_size", "outliers"):
+        if (number := getattr(recipe, name)) % processes:
+            raise InvalidRecipe(f"{name}: {number} photos cannot go to {processes} processes.")
     if photos < processes:
         raise InvalidRecipe(f"{photos} photos to train on cannot go to {processes} processes. Start fewer.")
     return min(recipe.batch_size, photos - photos % processes)

@@ -10,7 +10,7 @@ import logging
 import math
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,6 +20,7 @@ import tyro
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 from torch import Tensor
+from torch.nn import functional as F
 from torchmetrics.classification import (
     BinaryAUROC,
     MulticlassCalibrationError,
@@ -30,9 +31,10 @@ from torchmetrics.classification import (
 from tqdm import tqdm
 
 from flower_alexnet import LABELS, FlowerClassifier, InvalidModel, dataset, images
-from flower_alexnet.classifier import Output, in_distribution_score, load_classifier
+from flower_alexnet.classifier import Output, load_classifier
 from flower_alexnet.dataset import InvalidDataset, Photo
-from train import data, strangers
+from train import data, drawn
+from train import others as other_photos
 from train.card import counted
 from train.corruptions import CORRUPTIONS, corrupt
 
@@ -44,6 +46,15 @@ TEMPERATURES = (0.2, 20.0)
 give 0, and every later answer a probability of 1; photos classified worse than at random would give infinity. The
 models here, fitted on 367 photos, have temperatures of 0.38 to 1.25."""
 
+CALIBRATION_MARGIN = 0.005
+"""Calibration error, beyond that of chance, that a temperature may cost for the sake of photos that look different."""
+
+SURE = 0.9
+"""Lowest probability of an answer that is counted as a sure one."""
+
+ALL_OTHERS, DRAWN = "all photos", "drawn pictures"
+"""Names of what all sub-sets of others are together, and of the sub-set that is drawn by code."""
+
 MOST_ZEROS = 15
 """Most classes of a confusion matrix whose zeros are printed, too."""
 
@@ -51,13 +62,19 @@ Metrics = dict[str, Any]
 """What ``evaluate`` returns."""
 
 
-def evaluate(classifier: FlowerClassifier, photos: Sequence[Photo], labels: Sequence[str] = LABELS) -> Metrics:
+def evaluate(
+    classifier: FlowerClassifier,
+    photos: Sequence[Photo],
+    labels: Sequence[str] = LABELS,
+    others: Mapping[str, Sequence[Path]] | None = None,
+) -> Metrics:
     """Classify photos through the library's inference path and compare the predictions with the labels.
 
     Args:
         classifier: the model.
         photos: with targets that are indices into labels.
         labels: of the dataset, as ``dataset.find_classes`` returns them.
+        others: photos that show none of the classes, by the name of their sub-set.
 
     Returns:
         accuracy: top-1, 0-1.
@@ -65,8 +82,8 @@ def evaluate(classifier: FlowerClassifier, photos: Sequence[Photo], labels: Sequ
         calibration_error_by_chance: its mean on equally many photos if the model were perfectly calibrated.
         reliability: for each non-empty bin the mean confidence, accuracy (both 0-1) and number of photos.
         in_distribution: fraction of the photos, 0-1, at or above the model's threshold.
-        not_flowers: the same fraction of the images of ``strangers``, their number, and the AUROC of separating
-            photos from them by ``in_distribution_score`` (None if the model has no feature bank).
+        others: what ``told_apart`` returns for all of the others, for each of their sub-sets, and for the pictures of
+            ``train.drawn``.
         per_class: label -> precision and recall, 0-1, and number of photos; precision is 0 if the label was never
             predicted, recall is 0 if there is no photo of it.
         confusion_matrix: counts; rows are true, columns predicted labels, in the order of the config.
@@ -78,7 +95,6 @@ def evaluate(classifier: FlowerClassifier, photos: Sequence[Photo], labels: Sequ
     """
     outputs, targets = classify(classifier, photos, labels)
     probabilities = torch.softmax(outputs.logits.double() / classifier.config.temperature, dim=1)
-    others = stack(classifier.outputs(image for _, image in strangers.images()))
     classes = len(classifier.config.labels)
     precision = MulticlassPrecision(classes, average="none")(probabilities, targets)
     recall = MulticlassRecall(classes, average="none")(probabilities, targets)
@@ -97,13 +113,76 @@ def evaluate(classifier: FlowerClassifier, photos: Sequence[Photo], labels: Sequ
         },
         "confusion_matrix": MulticlassConfusionMatrix(classes)(probabilities, targets).tolist(),
         "photos": len(targets),
-        "in_distribution": outputs.in_distribution.double().mean().item(),
-        "not_flowers": {
-            "in_distribution": others.in_distribution.double().mean().item(),
-            "auroc": _auroc(classifier, outputs.features, others.features),
-            "pictures": len(others.features),
+        "in_distribution": _taken(classifier, outputs).double().mean().item(),
+        "others": {
+            name: told_apart(classifier, outputs, stack(group))
+            for name, group in _outputs_of_others(classifier, others or {}).items()
         },
     }
+
+
+def told_apart(classifier: FlowerClassifier, photos: Output, others: Output) -> dict[str, float | None]:
+    """Measure how well a model tells photos of other things from photos of its classes.
+
+    Args:
+        classifier: the model.
+        photos: its outputs for N photos of the classes, stacked.
+        others: its outputs for M photos of other things, stacked.
+
+    Returns:
+        photos: M.
+        taken: fraction of the others, 0-1, that are taken for one of the classes: that reach the model's threshold.
+        sure: fraction of those taken, 0-1, whose most probable label has a probability of 0.9 or more; None of none.
+        auroc: area under the ROC curve of separating the two by the in-distribution probability, 0-1, where 0.5 is
+            chance; None if the model has no in-distribution head.
+        fpr95: fraction of the others, 0-1, that a threshold takes which keeps 95 % of the photos; None likewise.
+    """
+    taken = _taken(classifier, others)
+    sure = torch.softmax(others.logits.double() / classifier.config.temperature, dim=1).max(1).values >= SURE
+    known, unknown = (torch.sigmoid(it.in_distribution_logit.double()) for it in (photos, others))
+    can_tell = classifier.in_distribution_head is not None
+    is_known = torch.arange(len(known) + len(unknown)) < len(known)
+    return {
+        "photos": len(unknown),
+        "taken": taken.double().mean().item(),
+        "sure": sure[taken].double().mean().item() if taken.any() else None,
+        "auroc": BinaryAUROC()(torch.cat([known, unknown]), is_known.int()).item() if can_tell else None,
+        "fpr95": (unknown >= fit_threshold(known)).double().mean().item() if can_tell else None,
+    }
+
+
+def _taken(classifier: FlowerClassifier, outputs: Output) -> Tensor:
+    """Return which of N stacked outputs reach the model's threshold, bool (N,); all if it has none."""
+    return torch.sigmoid(outputs.in_distribution_logit.double()) >= (classifier.config.threshold or 0)
+
+
+def _outputs_of_others(classifier: FlowerClassifier, others: Mapping[str, Sequence[Path]]) -> dict[str, list[Output]]:
+    """Return the outputs for each sub-set of others, for all of them together (if there are any), and for drawings."""
+    outputs = {}
+    for name, files in others.items():
+        photos = tqdm([Photo(file, 0) for file in files], desc=f"classifying {name}", leave=False)
+        if found := list(classifier.outputs(image for image, _ in data.readable(photos))):
+            outputs[name] = found
+    every = {ALL_OTHERS: [output for group in outputs.values() for output in group]} if outputs else {}
+    drawings = {DRAWN: list(classifier.outputs(image for _, image in drawn.images()))}
+    return every | outputs | drawings
+
+
+def classify_corrupted(classifier: FlowerClassifier, photos: Sequence[Photo]) -> tuple[dict[str, Tensor], Tensor]:
+    """Return the logits (N, classes) of the photos under each corruption, and the targets (N,).
+
+    Raises:
+        InvalidDataset: no photo can be read.
+    """
+    readable = list(data.readable(photos))
+    if not readable:
+        raise InvalidDataset("None of the photos can be read.")
+    loaded, targets = zip(*readable, strict=True)
+    logits = {
+        name: stack(classifier.outputs(corrupt(loaded, corruption))).logits
+        for name, corruption in tqdm(CORRUPTIONS.items(), desc="corrupting", leave=False)
+    }
+    return logits, torch.tensor(targets)
 
 
 def classify(
@@ -134,7 +213,7 @@ def classify(
 
 
 def stack(outputs: Iterable[Output]) -> Output:
-    """Stack the outputs of N photos: logits (N, classes), features (N, 128) and in_distribution (N,)."""
+    """Stack the outputs of N photos: logits (N, classes) and in_distribution_logit (N,)."""
     return Output(*map(torch.stack, zip(*outputs, strict=True)))
 
 
@@ -144,14 +223,8 @@ def evaluate_corrupted(classifier: FlowerClassifier, photos: Sequence[Photo]) ->
     Raises:
         InvalidDataset: no photo can be read.
     """
-    readable = list(data.readable(photos))
-    if not readable:
-        raise InvalidDataset("None of the photos can be read.")
-    loaded, targets = zip(*readable, strict=True)
-    accuracies = {}
-    for name, corruption in tqdm(CORRUPTIONS.items(), desc="corrupting", leave=False):
-        logits = stack(classifier.outputs(corrupt(loaded, corruption))).logits
-        accuracies[name] = (logits.argmax(1) == torch.tensor(targets)).double().mean().item()
+    corrupted, targets = classify_corrupted(classifier, photos)
+    accuracies = {name: (logits.argmax(1) == targets).double().mean().item() for name, logits in corrupted.items()}
     return {**accuracies, "mean": sum(accuracies.values()) / len(accuracies)}
 
 
@@ -165,15 +238,6 @@ def _calibration_error_by_chance(probabilities: Tensor, draws: int = 200) -> flo
     generator = torch.Generator().manual_seed(0)
     drawn = torch.multinomial(probabilities, draws, replacement=True, generator=generator)
     return sum(calibration_error(probabilities, targets) for targets in drawn.T) / draws
-
-
-def _auroc(classifier: FlowerClassifier, flowers: Tensor, others: Tensor) -> float | None:
-    """Return the AUROC of separating flowers' features (N, 128) from others' (M, 128); None without a feature bank."""
-    if classifier.feature_bank is None:
-        return None
-    scores = in_distribution_score(torch.cat([flowers, others]), classifier.feature_bank)
-    is_flower = torch.arange(len(scores)) < len(flowers)
-    return BinaryAUROC()((scores + 1) / 2, is_flower.int()).item()  # cosine similarity, mapped to 0-1
 
 
 def _reliability(probabilities: Tensor, targets: Tensor) -> list[dict[str, float]]:
@@ -194,6 +258,37 @@ def fit_threshold(scores: Tensor, recall: float = 0.95) -> float:
     return scores.quantile(1 - recall, interpolation="lower").item()
 
 
+def fit_in_distribution(known: Tensor, unknown: Tensor) -> tuple[float, float]:
+    """Return scale and shift that turn in-distribution logits into those of calibrated probabilities.
+
+    It is a logistic regression with the smoothed targets of Platt (1999), which stay finite where the two are
+    separated; both count as many as there are of them.
+
+    Args:
+        known: logits of N photos of the classes, (N,).
+        unknown: logits of M photos of other things, (M,).
+    """
+    logits = torch.cat([known, unknown]).double()
+    targets = torch.cat(
+        [
+            torch.full((len(known),), (len(known) + 1) / (len(known) + 2)),
+            torch.full((len(unknown),), 1 / (len(unknown) + 2)),
+        ]
+    ).double()
+    parameters = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe", tolerance_grad=1e-9)
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        error = F.binary_cross_entropy_with_logits(parameters[0] * logits + parameters[1], targets)
+        error.backward()
+        return error
+
+    optimizer.step(loss)
+    scale, shift = parameters.tolist()
+    return scale, shift
+
+
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:
     """Return the softmax temperature that minimizes the cross-entropy of logits (N, classes) (Guo et al., 2017).
 
@@ -209,6 +304,30 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
         too_sure = (expected_logits - target_logits).mean() > 0
         low, high = (middle, high) if too_sure else (low, middle)
     return math.exp(high)
+
+
+def fit_temperature_off_the_dataset(logits: Tensor, corrupted: Tensor, targets: Tensor) -> float:
+    """Return the temperature nearest to what corrupted photos need at which photos as they are stay calibrated.
+
+    A network is surer of corrupted photos than it is right; the temperature that mends this makes it less sure of the
+    others than it is right. Of temperatures between the two, the one is taken that is nearest to the former and keeps
+    the calibration error of photos as they are within ``CALIBRATION_MARGIN`` of what chance alone makes.
+
+    Args:
+        logits: of N photos as they are, (N, classes).
+        corrupted: of the same photos under each of C corruptions, (C * N, classes).
+        targets: class indices of the photos, (N,).
+    """
+    copies = len(corrupted) // len(logits)
+    as_they_are = fit_temperature(logits, targets)
+    both = fit_temperature(torch.cat([logits, corrupted]), targets.repeat(1 + copies))
+    for share in torch.linspace(1, 0, 21).tolist():
+        temperature = as_they_are + share * (both - as_they_are)
+        probabilities = torch.softmax(logits.double() / temperature, dim=1)
+        chance = _calibration_error_by_chance(probabilities)
+        if calibration_error(probabilities, targets) <= chance + CALIBRATION_MARGIN:
+            return temperature
+    return as_they_are
 
 
 def plot_confusion_matrix(metrics: Metrics, file: Path) -> None:
@@ -298,17 +417,32 @@ def report(metrics: Metrics) -> str:
             f"accuracy           {metrics['accuracy']:.1%} of {counted(metrics['photos'], 'photo')}",
             f"calibration error  {metrics['calibration_error']:.3f} "
             f"({metrics['calibration_error_by_chance']:.3f} by chance alone)",
-            f"in distribution    {metrics['in_distribution']:.1%} of the photos, "
-            f"{metrics['not_flowers']['in_distribution']:.1%} of {metrics['not_flowers']['pictures']} other images",
+            f"taken as known     {metrics['in_distribution']:.1%} of the photos",
             *rows,
+            "",
+            *_report_of_others(metrics["others"]),
         ]
     )
+
+
+def _report_of_others(others: Mapping[str, Mapping[str, float | None]]) -> list[str]:
+    """Return a line of text for each sub-set of photos of other things, under a heading."""
+    width = max(16, *(len(name) + 2 for name in others))
+    lines = [
+        f"{'other things':<{width}}{'photos':>8}{'taken':>8}{'of them at 90 %':>17}{'AUROC':>8}{'FPR at 95 % TPR':>17}"
+    ]
+    for name, row in others.items():
+        sure, fpr = ("-" if (value := row[key]) is None else f"{value:.1%}" for key in ("sure", "fpr95"))
+        auroc = "-" if row["auroc"] is None else f"{row['auroc']:.3f}"
+        lines.append(f"{name:<{width}}{row['photos']:>8}{row['taken']:>8.1%}{sure:>17}{auroc:>8}{fpr:>17}")
+    return lines
 
 
 def main(
     model: str,
     data_folder: Annotated[Path, tyro.conf.arg(name="data")],
     split: Literal["test", "validation", "train", "all"] = "test",
+    others: Path | None = None,
     corrupted: tyro.conf.FlagCreatePairsOff[bool] = False,
     json_output: Annotated[bool, tyro.conf.arg(name="json"), tyro.conf.FlagCreatePairsOff] = False,
 ) -> None:
@@ -318,13 +452,16 @@ def main(
         model: name of a shipped model, a model folder, or a repository of the Hugging Face Hub.
         data_folder: folder that holds a folder of photos for each class.
         split: split of the dataset; all takes every photo.
+        others: folder of photos that show none of the labels: also measure how many are taken for one of them, for each
+            folder in it as well.
         corrupted: also measure accuracy under 13 corruptions.
         json_output: print the metrics as JSON.
     """
     try:
         classifier = load_classifier(model)
         photos = dataset.all_photos(data_folder) if split == "all" else dataset.split(data_folder)[split]
-        metrics = evaluate(classifier, photos, dataset.find_classes(data_folder))
+        subsets = other_photos.subfolders(others) if others else None
+        metrics = evaluate(classifier, photos, dataset.find_classes(data_folder), subsets)
         if corrupted:
             metrics["corrupted"] = evaluate_corrupted(classifier, photos)
     except (InvalidModel, InvalidDataset) as error:

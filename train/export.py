@@ -14,7 +14,8 @@ import logging
 import shutil
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,23 +24,22 @@ import matplotlib
 import torch
 import tyro
 from safetensors.torch import save_file
-from torch.nn import functional as F
 
 from flower_alexnet import FlowerClassifier, InvalidModel
-from flower_alexnet.classifier import FEATURE_BANK, in_distribution_score
 from flower_alexnet.dataset import InvalidDataset, Photo, find_classes, split
 from flower_alexnet.files import replace_atomically
+from flower_alexnet.hub import IN_DISTRIBUTION
 from train import evaluate
 from train.card import ONNX, UNFINISHED, card, local_folder
 from train.checkpoint import History
-from train.data import describe, find_or_download
+from train.data import describe, find_or_download, readable
+from train.others import OtherPhotos, find_or_make
+from train.others import describe as describe_others
+from train.others import split as split_others
 from train.recipes import Recipe
 
-FEATURE_BANK_STEP, FEATURE_BANK_SIZE = 6, 480
-"""Every sixth training photo goes into the feature bank, or more of them where that would be fewer than 480."""
-
 ROUNDING = 1e-6
-"""Scores differ by less from one batch size to another, so that a photo at the threshold stays above it."""
+"""Probabilities differ by less from one batch size to another, so that a photo at the threshold stays above it."""
 
 Name = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
 
@@ -74,43 +74,36 @@ def write_model_folder(
     summary: Summary,
     splits: dict[str, list[Photo]],
     folder: Path,
-    others: Sequence[Summary] = (),
+    other_photos: OtherPhotos | None = None,
+    seeds: Sequence[Summary] = (),
 ) -> Summary:
-    """Fit temperature and threshold on validation photos, evaluate, and write every file of a model folder.
+    """Calibrate the model on validation photos, evaluate it, and write every file of a model folder.
 
     Args:
-        classifier: the trained network and its config; the config's temperature and threshold and the feature bank are
-            computed anew.
+        classifier: the trained network, its in-distribution head if it has one, and its config; the scale of the head
+            and the config's temperature and threshold are fitted anew.
         summary: what ``summarize`` returns, and the ``dataset`` that ``data.describe`` returns; metrics in it are
             replaced.
         splits: photos by split, as ``dataset.split`` returns them.
         folder: folder to write; existing files are replaced atomically.
-        others: summaries of runs of the same recipe with other random seeds.
+        other_photos: of other things, as ``others.split`` returns them; needed if the model has a head.
+        seeds: summaries of runs of the same recipe with other random seeds.
 
     Returns:
         The summary with validation and test metrics.
 
     Raises:
-        InvalidModel: the dataset has other labels than the classifier; one of the others is of another recipe, or has a
+        InvalidModel: the dataset has other labels than the classifier; one of the seeds is of another recipe, or has a
             random seed that occurs already.
     """
     classifier.network.half().float()  # evaluate the weights as stored, rounded to float16
     labels = summary["dataset"]["labels"]
-    step = min(FEATURE_BANK_STEP, max(1, len(splits["train"]) // FEATURE_BANK_SIZE))
-    outputs, _ = evaluate.classify(classifier, splits["train"][::step], labels)
-    feature_bank = F.normalize(outputs.features, dim=1).half()
-    as_read = F.normalize(feature_bank.float(), dim=1)
-    outputs, targets = evaluate.classify(classifier, splits["validation"], labels)
-    config = replace(
-        classifier.config,
-        temperature=evaluate.fit_temperature(outputs.logits, targets),
-        threshold=evaluate.fit_threshold(in_distribution_score(outputs.features, as_read)) - ROUNDING,
-    )
-    classifier = FlowerClassifier(classifier.network, config, feature_bank.float())
-    metrics = {name: evaluate.evaluate(classifier, splits[name], labels) for name in ("validation", "test")}
+    others = other_photos["validation"] if other_photos else {}
+    classifier = _calibrated(classifier, splits["validation"], labels, others)
+    metrics = {name: evaluate.evaluate(classifier, splits[name], labels, others) for name in ("validation", "test")}
     summary = {**summary, **metrics}
-    if others:
-        summary["seeds"] = _over_seeds([summary, *others])
+    if seeds:
+        summary["seeds"] = _over_seeds([summary, *seeds])
 
     temporary = folder / UNFINISHED
     for left in (temporary, folder / f"{ONNX}.part"):  # by a killed process
@@ -121,13 +114,42 @@ def write_model_folder(
     evaluate.plot_confusion_matrix(summary["test"], temporary / "confusion_matrix.png")
     evaluate.plot_reliability(summary["test"], temporary / "reliability.png")
     evaluate.plot_training_curves(summary["history"], temporary / "training_curves.png")
-    classifier.network.save_pretrained(temporary, config=config)
-    save_file({"features": feature_bank}, temporary / FEATURE_BANK)
+    classifier.network.save_pretrained(temporary, config=classifier.config)
+    if classifier.in_distribution_head is not None:
+        head = {name: tensor.contiguous() for name, tensor in classifier.in_distribution_head.state_dict().items()}
+        save_file(head, temporary / IN_DISTRIBUTION)
     for file in temporary.iterdir():
         file.chmod(0o644)  # safetensors makes its files readable for the owner only
         replace_atomically(file, folder / file.name)
     temporary.rmdir()
     return summary
+
+
+def _calibrated(
+    classifier: FlowerClassifier,
+    validation: Sequence[Photo],
+    labels: Sequence[str],
+    others: Mapping[str, Sequence[Path]],
+) -> FlowerClassifier:
+    """Return the model with temperature, in-distribution head and threshold fitted on validation photos.
+
+    The threshold keeps 95 % of the photos.
+    """
+    outputs, _ = evaluate.classify(classifier, validation, labels)
+    corrupted, targets = evaluate.classify_corrupted(classifier, validation)
+    temperature = evaluate.fit_temperature_off_the_dataset(outputs.logits, torch.cat([*corrupted.values()]), targets)
+    config, head = replace(classifier.config, temperature=temperature, threshold=None), None
+    if classifier.in_distribution_head is not None:
+        photos = [Photo(file, 0) for files in others.values() for file in files]
+        unknown = evaluate.stack(classifier.outputs(image for image, _ in readable(photos)))
+        scale, shift = evaluate.fit_in_distribution(outputs.in_distribution_logit, unknown.in_distribution_logit)
+        head = deepcopy(classifier.in_distribution_head)
+        with torch.no_grad():
+            head.weight.mul_(scale)
+            head.bias.mul_(scale).add_(shift)
+        known = torch.sigmoid(scale * outputs.in_distribution_logit.double() + shift)
+        config = replace(config, threshold=max(0.0, evaluate.fit_threshold(known) - ROUNDING))
+    return FlowerClassifier(classifier.network, config, head)
 
 
 def machine() -> str:
@@ -139,17 +161,18 @@ def machine() -> str:
     return f"{cores} core{'s' if cores > 1 else ''} of {name}"
 
 
-def measure(name: Name, data: Path | None = None, seeds: tuple[Path, ...] = ()) -> None:
+def measure(name: Name, data: Path | None = None, others: Path | None = None, seeds: tuple[Path, ...] = ()) -> None:
     """Evaluate a model folder again and rewrite its configuration, metrics, plots and model card.
 
     Args:
         name: a model folder, or the name of a shipped model.
         data: folder of class folders; if not given, found or downloaded as python -m train does.
+        others: folder of photos of other things that the model was trained beside; found or made likewise.
         seeds: model folders of the same recipe, trained with other random seeds; the card gives the mean of all.
     """
     folder = local_folder(name)
     classifier, summary = FlowerClassifier.from_pretrained(folder), _read_summary(folder)
-    others = [_read_summary(seed) for seed in seeds]
+    runs = [_read_summary(seed) for seed in seeds]
     data = data or find_or_download()
     splits, labels = split(data), find_classes(data)
     dataset, trained_on = describe(data, labels, splits), summary.get("dataset", {}).get("photos")
@@ -159,8 +182,13 @@ def measure(name: Name, data: Path | None = None, seeds: tuple[Path, ...] = ()) 
             "validate on differ, so its test photos may have been trained on. Give the data of the run, or evaluate "
             "with python -m train.evaluate, which changes no file."
         )
+    other_photos = None
+    if classifier.in_distribution_head is not None:
+        others = others or find_or_make()
+        other_photos = split_others(others)
+        dataset["others"] = describe_others(others, other_photos)
     summary["dataset"] = dataset
-    summary = write_model_folder(classifier, summary, splits, folder, others)
+    summary = write_model_folder(classifier, summary, splits, folder, other_photos, runs)
     if (folder / ONNX).exists():
         onnx(str(folder))  # its temperature is another one now
     print(evaluate.report(summary["test"]))

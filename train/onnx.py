@@ -32,7 +32,7 @@ class NotTheSame(InvalidModel):
 
 
 class Calibrated(nn.Module):
-    """The network with what is around it: normalization before, the mean over views, temperature and softmax after.
+    """The network with what is around it: normalization before, temperature and softmax after.
 
     Args:
         classifier: the model.
@@ -41,18 +41,19 @@ class Calibrated(nn.Module):
     def __init__(self, classifier: FlowerClassifier) -> None:
         super().__init__()
         self.network = classifier.network
+        self.head = classifier.in_distribution_head
         self.preprocessing = classifier.config.preprocessing
         self.temperature = classifier.config.temperature
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Map crops, uint8 (N, H, W, 3), or (N, views, H, W, 3) of several views, to probabilities (N, num_classes)."""
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Map crops, uint8 (N, H, W, 3), to probabilities (N, num_classes) and, with a head, in-distribution (N,)."""
         mean, std = torch.tensor(self.preprocessing.mean), torch.tensor(self.preprocessing.std)
-        views = len(self.preprocessing.views)
-        crops = images.flatten(0, 1) if views > 1 else images
-        logits = self.network(((crops - 255 * mean) / (255 * std)).permute(0, 3, 1, 2))
-        if views > 1:
-            logits = logits.unflatten(0, (-1, views)).mean(1)
-        return torch.softmax(logits / self.temperature, dim=1)
+        normalized = ((images - 255 * mean) / (255 * std)).permute(0, 3, 1, 2)
+        hidden = self.network.penultimate(self.network.features(normalized))
+        probabilities = torch.softmax(self.network.classifier[-1](hidden) / self.temperature, dim=1)
+        if self.head is None:
+            return (probabilities,)
+        return probabilities, torch.sigmoid(self.head(hidden)).squeeze(1)
 
 
 def write_onnx(classifier: FlowerClassifier, file: Path) -> float:
@@ -69,8 +70,8 @@ def write_onnx(classifier: FlowerClassifier, file: Path) -> float:
         NotTheSame: the probabilities differ by more than ``TOLERANCE``. The file is not written.
     """
     preprocessing = classifier.config.preprocessing
-    views = [len(preprocessing.views)] if len(preprocessing.views) > 1 else []
-    example = torch.zeros(2, *views, preprocessing.crop, preprocessing.crop, 3, dtype=torch.uint8)
+    example = torch.zeros(2, preprocessing.crop, preprocessing.crop, 3, dtype=torch.uint8)
+    outputs = ["probabilities", *([] if classifier.in_distribution_head is None else ["in_distribution_probability"])]
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter, about itself
@@ -78,7 +79,7 @@ def write_onnx(classifier: FlowerClassifier, file: Path) -> float:
             Calibrated(classifier).eval(),
             (example,),
             input_names=["images"],
-            output_names=["probabilities"],
+            output_names=outputs,
             dynamic_shapes={"images": {0: torch.export.Dim("N")}},
             opset_version=OPSET,
             dynamo=True,
@@ -105,12 +106,19 @@ def compare(classifier: FlowerClassifier, file: Path) -> float:
         NotTheSame: it exceeds ``TOLERANCE``, the labels differ, or the file cannot be run.
     """
     pictures = [_picture(number) for number in range(PICTURES)]
-    expected = [list(prediction.probabilities.values()) for prediction in classifier.stream(pictures)]
+    expected = [
+        [*prediction.probabilities.values(), prediction.in_distribution_probability]
+        for prediction in classifier.stream(pictures)
+    ]
     try:
         session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
         labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
-        answers = [session.run(["probabilities"], {"images": _crops(classifier, picture)})[0] for picture in pictures]
-        difference = float(np.abs(np.concatenate(answers) - expected).max())
+        answers = [
+            np.concatenate([output.ravel() for output in session.run(None, {"images": _crop(classifier, picture)})])
+            for picture in pictures
+        ]
+        width = len(answers[0])  # without the last one if the model has no in-distribution head
+        difference = float(np.abs(np.stack(answers) - np.array([row[:width] for row in expected], dtype=float)).max())
     except Exception as error:  # the runtime has a class of errors for each of its status codes
         raise NotTheSame(f"{file} is no ONNX file of this model ({error}).") from error
     if labels != list(classifier.config.labels) or not difference <= TOLERANCE:
@@ -121,10 +129,9 @@ def compare(classifier: FlowerClassifier, file: Path) -> float:
     return difference
 
 
-def _crops(classifier: FlowerClassifier, picture: Image.Image) -> np.ndarray:
-    """Return the crops of one picture as a batch: uint8 (1, H, W, 3), or (1, views, H, W, 3) of several views."""
-    crops = images.crop_views(picture, classifier.config.preprocessing).permute(0, 2, 3, 1).contiguous().numpy()
-    return crops[None] if len(crops) > 1 else crops
+def _crop(classifier: FlowerClassifier, picture: Image.Image) -> np.ndarray:
+    """Return the crop of one picture as a batch, uint8 (1, H, W, 3)."""
+    return images.center_crop(picture, classifier.config.preprocessing).permute(1, 2, 0).contiguous().numpy()[None]
 
 
 def _picture(seed: int) -> Image.Image:

@@ -56,7 +56,7 @@ def compare(data: Path, output: Path) -> dict[str, History]:
         finished = folder / "history.json"
         if not finished.is_file():
             resume = (folder / checkpoint.NAME).is_file()
-            _, history = engine.fit(recipe, photos, validation, folder, resume, labels, same_photos)
+            _, _, history = engine.fit(recipe, photos, validation, folder, resume, labels, same_photos)
             temporary = folder / f"{finished.name}.part"
             content = {"photos": same_photos, "history": history}
             temporary.write_text(json.dumps(content, indent=2), encoding="utf-8")

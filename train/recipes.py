@@ -7,20 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from flower_alexnet.images import Preprocessing, View
+from flower_alexnet.images import Preprocessing
 
 LEARNING_RATES = {"sgd": 0.01, "momentum": 0.003, "adagrad": 0.002, "adam": 0.0002, "muon": 0.001}
 """Default peak learning rate of each optimizer."""
-
-FULL_SIDE = 0.875
-"""Zoom at which a view's side is the photo's whole shorter side: 224 / 256."""
-
-VIEWS = {
-    1: (View(),),
-    4: (View(FULL_SIDE), View(FULL_SIDE, flip=True), View(FULL_SIDE, x=0, y=0), View(FULL_SIDE, x=1, y=1, flip=True)),
-}
-"""Test-time views by their number. 1: the center crop. 4: crops of the full shorter side: the center one, the same
-mirrored, the left (or top) one, and the right (or bottom) one mirrored."""
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -54,7 +44,8 @@ class Recipe:
         size: height and width in pixels of the training crops and of the network's input.
         initial_size: size in the first epochs, which then grows to size in steps of 32 pixels; None trains at size
             throughout.
-        resize: length in pixels that the shorter side of a photo is resized to before cropping.
+        resize: length in pixels that the shorter side of a training photo is resized to before cropping.
+        crop_pct: side of the trained network's center crop as a fraction of a photo's shorter side.
         crop_scale: smallest fraction of a photo's area in a random resized crop; None takes random crops at one
             scale.
         flip_prob: probability of a horizontal flip.
@@ -70,7 +61,10 @@ class Recipe:
         teacher: shipped model, model folder or Hub repository to distill from (Hinton et al., 2015); None trains on
             the labels alone.
         distillation_weight: weight of the teacher's probabilities in the target.
-        views: number of views of a photo that the trained network's logits are averaged over.
+        outliers: photos of other things in each step, beside batch_size photos of the classes (outlier exposure,
+            Hendrycks et al., 2019); with 0 the model cannot tell what it does not know.
+        uniform_weight: weight in the loss of the outliers' cross-entropy to the uniform distribution.
+        in_distribution_weight: weight in the loss of the in-distribution head's binary cross-entropy.
         seed: random seed; equal seeds give equal runs on one machine.
     """
 
@@ -89,6 +83,7 @@ class Recipe:
     size: Annotated[int, Field(ge=63, le=1024)] = 224
     initial_size: Annotated[int, Field(ge=63, le=1024)] | None = None
     resize: Annotated[int, Field(ge=63, le=1024)] = 256
+    crop_pct: Annotated[float, Field(gt=0.2, le=1)] = 0.875
     crop_scale: Annotated[float, Field(gt=0, le=1)] | None = None
     flip_prob: Probability = 0.5
     trivial_augment: bool = False
@@ -100,7 +95,9 @@ class Recipe:
     mix_prob: Probability = 0.0
     teacher: str | None = None
     distillation_weight: Probability = 0.5
-    views: Literal[1, 4] = 1
+    outliers: Annotated[int, Field(ge=0)] = 0
+    uniform_weight: Annotated[float, Field(ge=0)] = 0.5
+    in_distribution_weight: Annotated[float, Field(ge=0)] = 1.0
     seed: Annotated[int, Field(ge=0)] = 0
 
     def __post_init__(self) -> None:
@@ -115,7 +112,7 @@ class Recipe:
     @property
     def preprocessing(self) -> Preprocessing:
         """Return the preprocessing at inference; mean and std are the baseline's, 0.5 per channel."""
-        return Preprocessing(resize=self.resize, crop=self.size, views=VIEWS[self.views])
+        return Preprocessing(resize=round(self.size / self.crop_pct), crop=self.size)
 
 
 @dataclass(frozen=True)
@@ -150,7 +147,8 @@ class AlexNetBN(Recipe):
     noise_prob: float = 0.05
     zoom_out_prob: float = 0.1
     mix_prob: float = 0.1
-    views: Literal[1, 4] = 4
+    crop_pct: float = 1.0
+    outliers: int = 48
 
 
 @dataclass(frozen=True)

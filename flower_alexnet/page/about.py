@@ -26,7 +26,7 @@ def describe_model(model: Model, language: str) -> str:
     parts = [f"## {model.name}", _network(model, language)]
     lines = [
         line
-        for about in (_accuracy, _calibration, _drawn, _training)
+        for about in (_others, _accuracy, _calibration, _training)
         if (line := _or_none(about, metrics, language)) is not None
     ]
     parts.append("\n".join(f"- {line}" for line in lines) if lines else translate("not_measured", language))
@@ -53,7 +53,6 @@ def _network(model: Model, language: str) -> str:
         normalization=translate("with_batch_norm" if batch_norm else "without_batch_norm", language),
         parameters=f"{sum(parameter.numel() for parameter in classifier.network.parameters()) / 1e6:.1f}",
         size=preprocessing.crop,
-        views=len(preprocessing.views),
     )
 
 
@@ -75,10 +74,13 @@ def _calibration(metrics: Any, language: str) -> str:
     return translate("about_calibration", language, calibration=f"{error:.3f}", chance=f"{chance:.3f}")
 
 
-def _drawn(metrics: Any, language: str) -> str:
-    drawn = metrics["test"]["not_flowers"]
-    refused = round((1 - drawn["in_distribution"]) * drawn["pictures"])
-    return translate("about_drawn", language, refused=refused, others=int(drawn["pictures"]))
+def _others(metrics: Any, language: str) -> str:
+    others = metrics["test"]["others"]
+    if "all photos" not in others:
+        return translate("about_cannot_tell", language)
+    photos = int(others["all photos"]["photos"])
+    refused = round((1 - others["all photos"]["taken"]) * photos)
+    return translate("about_others", language, refused=refused, others=photos)
 
 
 def _training(metrics: Any, language: str) -> str:

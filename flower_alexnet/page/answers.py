@@ -86,6 +86,7 @@ def prediction_fields(prediction: Prediction | None, problem: str | None) -> dic
         "label": prediction.label,
         "probability": prediction.probability,
         "in_distribution": prediction.in_distribution,
+        "in_distribution_probability": prediction.in_distribution_probability,
         "probabilities": prediction.probabilities,
     }
 

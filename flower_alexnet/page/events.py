@@ -191,7 +191,8 @@ def _cell(value: object) -> object:
 
 
 def _csv_line(row: batch.Row, labels: Sequence[str]) -> dict[str, Any]:
-    line = {"photo": row.name, **dict.fromkeys(("label", "probability", "in_distribution", *labels, "problem"))}
+    answer = ("label", "probability", "in_distribution", "in_distribution_probability")
+    line = {"photo": row.name, **dict.fromkeys((*answer, *labels, "problem"))}
     if row.prediction is None:
         return line | {"problem": row.problem}
     fields = prediction_fields(row.prediction, None)

@@ -49,15 +49,15 @@ ENGLISH = {
     "download": "Download as CSV",
     "about": "About the model",
     "about_network": (
-        "AlexNet at half width, {normalization}: {parameters} million parameters, a picture of {size}×{size} "
-        "pixels, {views} views of each photo."
+        "AlexNet at half width, {normalization}: {parameters} million parameters, a picture of {size}×{size} pixels."
     ),
     "about_accuracy": "**Test accuracy:** {accuracy} of {photos} photos that it never saw in training{seeds}",
     "about_calibration": (
         "**Calibration error:** {calibration}: so far, on average, its probabilities are from the truth; "
         "chance alone makes {chance}"
     ),
-    "about_drawn": "**Pictures of no flower:** {refused} of {others} are told from flowers",
+    "about_others": "**Photos of other things:** {refused} of {others} are recognised as none of its flowers",
+    "about_cannot_tell": "**Photos of other things:** it cannot tell them, and names a flower in every photo",
     "about_training": "**Training:** recipe `{recipe}`, {epochs} epochs in {minutes} minutes on {machine}",
     "about_seeds": "; {mean} ± {deviation} over {count} seeds",
     "with_batch_norm": "with batch normalisation",
@@ -119,12 +119,11 @@ CHINESE = {
     "name": "照片",
     "download": "下载 CSV",
     "about": "关于模型",
-    "about_network": (
-        "半宽 AlexNet，{normalization}：{parameters} 百万个参数，输入 {size}×{size} 像素，每张照片取 {views} 个视图。"
-    ),
+    "about_network": ("半宽 AlexNet，{normalization}：{parameters} 百万个参数，输入 {size}×{size} 像素。"),
     "about_accuracy": "**测试准确率：** {accuracy}（{photos} 张训练中从未见过的照片）{seeds}",
     "about_calibration": "**校准误差：** {calibration}，即概率与真实情况的平均偏差；仅由偶然造成的偏差为 {chance}",
-    "about_drawn": "**不是花的图片：** {others} 张中的 {refused} 被识别出来",
+    "about_others": "**其他事物的照片：** {others} 张中有 {refused} 张被认出不是它认识的花",
+    "about_cannot_tell": "**其他事物的照片：** 它无法识别，会给每张照片一个花名",
     "about_training": "**训练：** 配方 `{recipe}`，{epochs} 轮，{minutes} 分钟，{machine}",
     "about_seeds": "；{count} 个随机种子的平均值为 {mean} ± {deviation}",
     "with_batch_norm": "带批归一化",
@@ -189,14 +188,15 @@ SPANISH = {
     "about": "Sobre el modelo",
     "about_network": (
         "AlexNet con la mitad de canales, {normalization}: {parameters} millones de parámetros, una imagen de"
-        " {size}×{size} píxeles, {views} vistas de cada foto."
+        " {size}×{size} píxeles."
     ),
     "about_accuracy": "**Aciertos en la prueba:** {accuracy} de {photos} fotos que no vio al entrenar{seeds}",
     "about_calibration": (
         "**Error de calibración:** {calibration}: lo que sus probabilidades se apartan, de media, de la "
         "verdad; el azar solo ya da {chance}"
     ),
-    "about_drawn": "**Imágenes sin flor:** distingue {refused} de {others}",
+    "about_others": "**Fotos de otras cosas:** reconoce {refused} de {others} como ninguna de sus flores",
+    "about_cannot_tell": "**Fotos de otras cosas:** no las distingue; nombra una flor en cada foto",
     "about_training": "**Entrenamiento:** receta `{recipe}`, {epochs} épocas en {minutes} minutos en {machine}",
     "about_seeds": "; {mean} ± {deviation} con {count} semillas",
     "with_batch_norm": "con normalización por lotes",
@@ -263,14 +263,15 @@ GERMAN = {
     "about": "Über das Modell",
     "about_network": (
         "AlexNet in halber Breite, {normalization}: {parameters} Millionen Parameter, ein Bild von "
-        "{size}×{size} Pixeln, {views} Ausschnitte je Foto."
+        "{size}×{size} Pixeln."
     ),
     "about_accuracy": "**Testgenauigkeit:** {accuracy} von {photos} Fotos, die es beim Training nie sah{seeds}",
     "about_calibration": (
         "**Kalibrierungsfehler:** {calibration}: so weit liegen seine Wahrscheinlichkeiten im Mittel neben "
         "der Wahrheit; schon der Zufall macht {chance}"
     ),
-    "about_drawn": "**Bilder ohne Blume:** {refused} von {others} erkennt es als solche",
+    "about_others": "**Fotos von anderem:** {refused} von {others} erkennt es als keine seiner Blumen",
+    "about_cannot_tell": "**Fotos von anderem:** erkennt es nicht; es nennt in jedem Foto eine Blume",
     "about_training": "**Training:** Rezept `{recipe}`, {epochs} Epochen in {minutes} Minuten auf {machine}",
     "about_seeds": "; {mean} ± {deviation} über {count} Startwerte",
     "with_batch_norm": "mit Batch-Normalisierung",

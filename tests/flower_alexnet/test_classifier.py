@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from flower_alexnet import (
     LABELS,
@@ -26,11 +27,10 @@ from flower_alexnet import (
     InvalidImage,
     InvalidWeights,
     ModelNotFound,
-    Preprocessing,
-    View,
     images,
 )
-from flower_alexnet.classifier import BATCH_SIZE, FEATURE_BANK, in_distribution_score
+from flower_alexnet.classifier import BATCH_SIZE
+from flower_alexnet.hub import IN_DISTRIBUTION
 from tests.support.photos import PROJECT, drawn_flower
 
 
@@ -64,20 +64,6 @@ def test_batch_gives_the_same_probabilities_as_single_photos(random_model: Path)
     assert classifier([]) == []
 
 
-def test_logits_are_averaged_over_the_views(random_model: Path, tmp_path: Path) -> None:
-    network = FlowerClassifier.from_pretrained(random_model).network
-    photo = drawn_flower("roses", size=(300, 200))
-    one, other = View(x=0), View(zoom=1.5, flip=True)
-    logits = [
-        next(FlowerClassifier(network, Config(preprocessing=Preprocessing(views=views))).outputs([photo])).logits
-        for views in ((one,), (other,), (one, other))
-    ]
-    assert torch.allclose(logits[2], (logits[0] + logits[1]) / 2, atol=1e-5)
-    config = Config(preprocessing=Preprocessing(views=(one, other)))
-    network.save_pretrained(tmp_path / "model", config=config)
-    assert FlowerClassifier.from_pretrained(tmp_path / "model").config == config
-
-
 def test_bad_photo_is_refused(random_model: Path) -> None:
     with pytest.raises(InvalidImage):
         FlowerClassifier.from_pretrained(random_model)(b"no picture")
@@ -90,31 +76,34 @@ def test_temperature_divides_the_logits() -> None:
     assert list(hot.probabilities.values()) == pytest.approx(torch.softmax(logits / 4, 0).tolist(), abs=1e-6)
 
 
-def test_photo_scored_below_the_threshold_is_out_of_distribution(random_model: Path) -> None:
+def test_head_gives_the_probability_that_the_threshold_is_held_to(random_model: Path) -> None:
     network, photo = FlowerClassifier.from_pretrained(random_model).network, drawn_flower("tulips")
-    feature_bank = torch.nn.functional.normalize(torch.rand(20, 128, generator=torch.Generator().manual_seed(0)))
-    features = next(FlowerClassifier(network, Config()).outputs([photo])).features
-    cosines = torch.nn.functional.cosine_similarity(features, feature_bank)
-    score = in_distribution_score(features[None], feature_bank).item()
-    assert score == pytest.approx(cosines.sort(descending=True).values[9].item(), abs=1e-6)  # the tenth nearest
-    for threshold, expected in ((None, True), (score - 0.01, True), (score + 0.01, False)):
-        classifier = FlowerClassifier(network, Config(threshold=threshold), feature_bank)
-        assert classifier(photo).in_distribution is expected
+    assert FlowerClassifier(network, Config())(photo).in_distribution_probability is None  # it cannot tell
+    head = nn.Linear(2048, 1)
+    hidden = network.penultimate(network.features(images.to_tensor(photo, Config().preprocessing)[None]))
+    expected = torch.sigmoid(head(hidden)).item()
+    for threshold, known in ((0.0, True), (expected - 0.01, True), (expected + 0.01, False)):
+        prediction = FlowerClassifier(network, Config(threshold=threshold), head)(photo)
+        assert prediction.in_distribution is known
+        assert prediction.in_distribution_probability == pytest.approx(expected, abs=1e-4)
 
 
-def test_threshold_needs_a_feature_bank(random_model: Path, tmp_path: Path) -> None:
+def test_threshold_needs_a_head(random_model: Path, tmp_path: Path) -> None:
     network = FlowerClassifier.from_pretrained(random_model).network
-    with pytest.raises(InvalidConfig, match="needs a feature bank"):
+    with pytest.raises(InvalidConfig, match="needs an in-distribution head"):
         FlowerClassifier(network, Config(threshold=0.5))
     network.save_pretrained(tmp_path, config=Config(threshold=0.5))
-    with pytest.raises(ModelNotFound, match=r"no references\.safetensors"):
+    with pytest.raises(ModelNotFound, match=r"no in_distribution\.safetensors"):
         FlowerClassifier.from_pretrained(tmp_path)
-    for tensors in ({"features": torch.zeros(3, 7)}, {"features": torch.full((3, 128), torch.nan)}, {}):
-        save_file(tensors, tmp_path / FEATURE_BANK)
-        with pytest.raises(InvalidWeights, match=r"references\.safetensors"):
+    good = {"weight": torch.rand(1, 2048), "bias": torch.rand(1)}
+    for wrong in ({"weight": torch.rand(1, 7)}, {"bias": torch.full((1,), torch.nan)}, {"other": torch.rand(1)}):
+        save_file(good | wrong, tmp_path / IN_DISTRIBUTION)
+        with pytest.raises(InvalidWeights, match=r"in_distribution\.safetensors"):
             FlowerClassifier.from_pretrained(tmp_path)
-    save_file({"features": torch.rand(3, 128)}, tmp_path / FEATURE_BANK)
-    assert FlowerClassifier.from_pretrained(tmp_path).feature_bank is not None
+    save_file(good, tmp_path / IN_DISTRIBUTION)
+    head = FlowerClassifier.from_pretrained(tmp_path).in_distribution_head
+    assert head is not None
+    assert torch.equal(head.weight, good["weight"])
 
 
 def test_missing_folder_and_files(random_model: Path, tmp_path: Path) -> None:
@@ -140,8 +129,8 @@ def test_missing_folder_and_files(random_model: Path, tmp_path: Path) -> None:
         ("batch_norm", 3, "batch_norm"),
         ("preprocessing", {"resize": 100, "crop": 224}, "preprocessing.crop is larger"),
         ("preprocessing", {"resize": 10**9, "crop": 224}, "preprocessing.resize"),
-        ("preprocessing", {"views": []}, "preprocessing.views"),
-        ("preprocessing", {"views": [{"zoom": 0}]}, "preprocessing.views.0.zoom"),
+        ("preprocessing", {"views": [{"zoom": 2}]}, "preprocessing.views"),
+        ("threshold", 1.5, "threshold"),
         ("preprocessing", {"crop": 10}, "preprocessing.crop"),
         ("preprocessing", {"std": [0, 1, 1]}, "preprocessing.std"),
     ],

@@ -1,4 +1,4 @@
-"""What decides a figure: the crop, its pixels, normalization, views, temperature and threshold, by hand."""
+"""What decides a figure: the crop, its pixels, normalization, temperature and threshold, by hand."""
 
 from __future__ import annotations
 
@@ -8,27 +8,23 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from flower_alexnet import LABELS, Config, FlowerClassifier, Preprocessing, View
-from flower_alexnet.images import crop_box, crop_views, normalize, to_tensor
+from flower_alexnet import LABELS, Config, FlowerClassifier, Preprocessing
+from flower_alexnet.images import center_crop, crop_box, normalize, to_tensor
 
 
 @pytest.mark.parametrize(
-    ("size", "view", "expected"),
+    ("size", "resize", "expected"),
     [
-        ((400, 256), View(), (88, 16, 312, 240)),
-        ((256, 400), View(), (16, 88, 240, 312)),
-        ((512, 512), View(), (32, 32, 480, 480)),
-        ((400, 256), View(0.875), (72, 0, 328, 256)),
-        ((400, 256), View(0.5), (72, 0, 328, 256)),  # no more than the shorter side
-        ((400, 256), View(2), (144, 72, 256, 184)),
-        ((400, 256), View(2, x=0, y=1), (0, 144, 112, 256)),
-        ((400, 256), View(2, x=1, y=0), (288, 0, 400, 112)),
-        ((400, 256), View(0.875, x=0.25, y=0.75), (36, 0, 292, 256)),
+        ((400, 256), 256, (88, 16, 312, 240)),
+        ((256, 400), 256, (16, 88, 240, 312)),
+        ((512, 512), 256, (32, 32, 480, 480)),
+        ((400, 256), 224, (72, 0, 328, 256)),
+        ((400, 256), 448, (136, 64, 264, 192)),
     ],
 )
-def test_view_is_a_square_of_the_photo(size: tuple[int, int], view: View, expected: tuple[int, ...]) -> None:
-    """The side is 224 / 256 of the shorter side, divided by the zoom."""
-    assert crop_box(size, Preprocessing(256, 224), view) == pytest.approx(expected)
+def test_crop_is_the_central_square_of_the_photo(size: tuple[int, int], resize: int, expected: tuple[int, ...]) -> None:
+    """The side is 224 / resize of the shorter side."""
+    assert crop_box(size, Preprocessing(resize, 224)) == pytest.approx(expected)
 
 
 def gradient(width: int, height: int) -> Image.Image:
@@ -38,26 +34,23 @@ def gradient(width: int, height: int) -> Image.Image:
     return Image.fromarray(pixels.astype(np.uint8))
 
 
-def test_crop_shows_its_part_of_the_photo_upright_or_mirrored() -> None:
-    views = (View(2, 0, 1), View(2, 0, 1, flip=True))
-    crop, mirrored = crop_views(gradient(256, 256), Preprocessing(128, 64, views=views)).int()
-    red, green = crop[:2]
-    assert (red[:, 0].max(), red[:, -1].min()) == pytest.approx((0, 63), abs=2)  # the first quarter
-    assert (green[0].max(), green[-1].min()) == pytest.approx((192, 255), abs=2)  # the last
-    assert torch.equal(mirrored, crop.flip(2))
+def test_crop_shows_its_part_of_the_photo() -> None:
+    red, green = center_crop(gradient(256, 256), Preprocessing(128, 64)).int()[:2]
+    assert (red[:, 0].max(), red[:, -1].min()) == pytest.approx((64, 191), abs=2)  # the middle half
+    assert (green[0].max(), green[-1].min()) == pytest.approx((64, 191), abs=2)
 
 
 def test_pixels_are_weighed_over_the_area_that_they_replace() -> None:
     """Shrunk to a quarter with a triangle filter, a white pixel on black keeps its light: nearest would lose it."""
     pixels = np.zeros((252, 252, 3), dtype=np.uint8)
     pixels[126, 126] = 255
-    crop = crop_views(Image.fromarray(pixels), Preprocessing(63, 63))[0, 0].float()
+    crop = center_crop(Image.fromarray(pixels), Preprocessing(63, 63))[0].float()
     around = crop[30:33, 30:33]
     assert crop.sum() == around.sum()
     assert around.sum() == pytest.approx(255 / 16, abs=3)
     edge = np.zeros((252, 252, 3), dtype=np.uint8)
     edge[:, 126:] = 200
-    row = crop_views(Image.fromarray(edge), Preprocessing(63, 63))[0, 0, 31].int()
+    row = center_crop(Image.fromarray(edge), Preprocessing(63, 63))[0, 31].int()
     assert (row.diff() >= 0).all()  # a cubic would overshoot
     assert row.max() == 200
 
@@ -68,22 +61,24 @@ def test_pixels_are_normalized_by_channel() -> None:
     pixels = torch.tensor([51, 102, 153], dtype=torch.uint8).view(1, 3, 1, 1).expand(1, 3, 64, 64)
     assert torch.allclose(normalize(pixels, preprocessing)[0, :, 5, 7], expected, atol=1e-6)
     plain = to_tensor(Image.new("RGB", (80, 90), (51, 102, 153)), preprocessing)
-    assert plain.shape == (1, 3, 64, 64)
-    assert torch.allclose(plain[0, :, 5, 7], expected, atol=1e-6)
+    assert plain.shape == (3, 64, 64)
+    assert torch.allclose(plain[:, 5, 7], expected, atol=1e-6)
 
 
 class Colours(nn.Module):
-    """A network whose logits are ten times the mean red and green of a crop, and three zeros."""
+    """A network whose features are the mean channels of a crop, and whose logits ten times red, green and zeros."""
+
+    classifier = (lambda hidden: nn.functional.pad(10 * hidden[:, :2], (0, 3)),)
 
     def features(self, images: Tensor) -> Tensor:
         return images
 
-    def classify(self, images: Tensor) -> Tensor:
-        return nn.functional.pad(10 * images.mean((2, 3))[:, :2], (0, 3))
+    def penultimate(self, images: Tensor) -> Tensor:
+        return images.mean((2, 3))
 
 
-def classifier_of(config: Config, feature_bank: Tensor | None = None) -> FlowerClassifier:
-    return FlowerClassifier(Colours(), config, feature_bank)  # type: ignore[arg-type]
+def classifier_of(config: Config, head: nn.Linear | None = None) -> FlowerClassifier:
+    return FlowerClassifier(Colours(), config, head)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
@@ -92,27 +87,22 @@ def unprepared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flower_alexnet.classifier.prepare", lambda network, device: network)
 
 
-def test_probabilities_are_those_of_the_mean_logits_divided_by_the_temperature() -> None:
-    """Left of the photo is red, right is green; the mean of the probabilities would be another answer."""
-    photo = Image.new("RGB", (128, 64), (255, 0, 0))
-    photo.paste((0, 200, 0), (64, 0, 128, 64))
-    views = (View(x=0), View(x=0), View(x=1))
-    config = Config(preprocessing=Preprocessing(64, 64, views=views), temperature=2.5)
-    logits = torch.tensor([[10.0, -10, 0, 0, 0], [10.0, -10, 0, 0, 0], [-10.0, 10 * (200 / 127.5 - 1), 0, 0, 0]])
-    expected = torch.softmax(logits.mean(0) / 2.5, 0).tolist()
-    answer = classifier_of(config)(photo).probabilities
+def test_probabilities_are_those_of_the_logits_divided_by_the_temperature() -> None:
+    config = Config(preprocessing=Preprocessing(64, 64), temperature=2.5)
+    expected = torch.softmax(torch.tensor([10.0, 10 * (51 / 127.5 - 1), 0, 0, 0]) / 2.5, 0).tolist()
+    answer = classifier_of(config)(Image.new("RGB", (128, 64), (255, 51, 0))).probabilities
     assert list(answer) == list(LABELS)
     assert list(answer.values()) == pytest.approx(expected, abs=1e-6)
-    assert torch.softmax(logits / 2.5, 1).mean(0).tolist() != pytest.approx(expected, abs=0.05)
 
 
 def test_photo_at_the_threshold_is_in_distribution_and_one_below_is_not() -> None:
-    bank = nn.functional.one_hot(torch.tensor([0] * 10 + [1] * 10), 3).float()  # red and green, ten of each
-    for colour, cosine in (((255, 127, 127), 1.0), ((255, 255, 127), 0.5**0.5), ((127, 127, 255), 0.0)):
-        for threshold, expected in ((cosine - 0.01, True), (cosine + 0.01, False)):
-            config = Config(preprocessing=Preprocessing(64, 64), threshold=threshold)
-            photo = Image.new("RGB", (64, 64), colour)
-            assert classifier_of(config, bank)(photo).in_distribution is expected
-    nearest_only = torch.cat([bank[:9], bank[10:]])  # nine of red: the tenth nearest is a green one
-    config = Config(preprocessing=Preprocessing(64, 64), threshold=0.5)
-    assert not classifier_of(config, nearest_only)(Image.new("RGB", (64, 64), (255, 127, 127))).in_distribution
+    head = nn.Linear(3, 1)
+    with torch.no_grad():
+        head.weight.copy_(torch.tensor([[1.0, 0.0, 0.0]]))
+        head.bias.fill_(0.5)
+    red = Image.new("RGB", (64, 64), (255, 0, 0))
+    probability = 1 / (1 + np.exp(-1.5))
+    for threshold, expected in ((probability - 1e-5, True), (probability + 1e-5, False)):
+        prediction = classifier_of(Config(preprocessing=Preprocessing(64, 64), threshold=threshold), head)(red)
+        assert prediction.in_distribution is expected
+        assert prediction.in_distribution_probability == pytest.approx(probability, abs=1e-6)

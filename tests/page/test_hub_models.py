@@ -59,7 +59,7 @@ def test_models_of_the_hub_are_loaded_when_chosen(browser_page: Page, server: Se
     expect(bars).to_have_count(0)
     choose("ann/flowers@v1")
     expect(bars).to_have_count(5)
-    assert {name for name, _ in hub.downloads} == {"config.json", "model.safetensors", "references.safetensors"}
+    assert {name for name, _ in hub.downloads} == {"config.json", "model.safetensors", "in_distribution.safetensors"}
     choose(f"{SHIPPED} (")
     expect(bars).to_have_count(5)
     page.get_by_label("Model").click()

@@ -113,4 +113,12 @@ def test_on_the_page(server: Server, browser_page: Page, tmp_path: Path) -> None
     with page.expect_download() as download:
         page.get_by_role("button", name="Download as CSV").click()
     header = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()[0]
-    assert header.split(",") == ["photo", "label", "probability", "in_distribution", *SHAPES, "problem"]
+    assert header.split(",") == [
+        "photo",
+        "label",
+        "probability",
+        "in_distribution",
+        "in_distribution_probability",
+        *SHAPES,
+        "problem",
+    ]

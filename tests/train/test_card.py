@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from huggingface_hub import ModelCard
 
 from flower_alexnet import LABELS, AlexNet, Config, FlowerClassifier, InvalidModel, ModelNotFound, registry
-from flower_alexnet.images import Preprocessing, View
+from flower_alexnet.images import Preprocessing
 from train import __main__, export
 from train.card import FLOWER_PHOTOS, card, local_folder
 from train.recipes import RECIPES, Recipe
@@ -45,7 +46,8 @@ def written(
         summary["seeds"] = seeds
     options: dict[str, Any] = {"preprocessing": recipe.preprocessing, "batch_norm": recipe.batch_norm} | config
     network = AlexNet(len(labels), batch_norm=recipe.batch_norm)
-    classifier = FlowerClassifier(network, Config(labels, len(labels), **options))
+    head = torch.nn.Linear(2048, 1) if "threshold" in config else None
+    classifier = FlowerClassifier(network, Config(labels, len(labels), **options), head)
     return str(card(classifier, summary, tmp_path / "shapes"))
 
 
@@ -55,7 +57,7 @@ def command_of(text: str) -> str:
     return str(line)
 
 
-def parsed(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Recipe, Path, Path | None, bool]:
+def parsed(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Recipe, Path, Path | None, bool, Path | None]:
     """Return what the command line makes of a line, without training."""
     calls: list[Any] = []
     with monkeypatch.context() as patch:
@@ -70,13 +72,16 @@ CHANGED: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in RECIPES),
     ("alexnet-baseline", {"epochs": 3, "size": 128}),
     ("alexnet-baseline", {"batch_norm": True, "cosine": True, "trivial_augment": True, "learning_rate": 1e-05}),
-    ("alexnet-baseline", {"optimizer": "muon", "muon_learning_rate": 0.1 + 0.2, "views": 4, "crop_scale": 0.08}),
+    ("alexnet-baseline", {"optimizer": "muon", "muon_learning_rate": 0.1 + 0.2, "crop_pct": 1.0, "crop_scale": 0.08}),
     ("alexnet", {"teacher": None, "initial_size": None, "crop_scale": None}),
     ("alexnet", {"teacher": "runs/my own; teacher$(x)"}),
     ("alexnet", {"teacher": "-x"}),
     ("alexnet", {"teacher": "user/flowers@v1", "distillation_weight": 1.0}),
     ("alexnet-bn", {"batch_norm": False, "cosine": False, "trivial_augment": False, "ema_decay": 0.0}),
-    ("alexnet-bn", {"seed": 7, "initial_size": 96, "warmup_epochs": 2.5, "mix_prob": 0.0, "views": 1, "dropout": 0.0}),
+    (
+        "alexnet-bn",
+        {"seed": 7, "initial_size": 96, "warmup_epochs": 2.5, "mix_prob": 0.0, "outliers": 0, "dropout": 0.0},
+    ),
 ]
 
 
@@ -86,7 +91,7 @@ def test_command_gives_the_recipe_of_the_run(
 ) -> None:
     recipe = replace(RECIPES[name], **changes)
     line = command_of(written(tmp_path, name, recipe))
-    assert parsed(line, monkeypatch) == (name, recipe, Path("runs") / name, Path("shapes"), False)
+    assert parsed(line, monkeypatch) == (name, recipe, Path("runs") / name, Path("shapes"), False, None)
     options = {f"--{'no-' if value is False else ''}{field.replace('_', '-')}" for field, value in changes.items()}
     assert {word.partition("=")[0] for word in shlex.split(line) if word.startswith("--")} == {
         *("--data", "--output"),
@@ -106,7 +111,7 @@ def test_recipe_of_an_earlier_version_has_the_defaults_of_fields_it_did_not_have
     """The shipped baseline was trained before some fields were added."""
     for name in registry.SHIPPED:
         line = command_of((registry.find(name) / "README.md").read_text())
-        assert parsed(line, monkeypatch) == (name, RECIPES[name], Path("runs") / name, None, False)
+        assert parsed(line, monkeypatch) == (name, RECIPES[name], Path("runs") / name, None, False, None)
 
 
 def test_card_of_the_real_photos_and_of_own_ones(tmp_path: Path) -> None:
@@ -171,10 +176,7 @@ def test_training_is_told_as_it_was(tmp_path: Path) -> None:
     ("preprocessing", "expected"),
     [
         (Preprocessing(160, 128), "shorter side resized to 160 pixels, center crop of 128×128"),
-        (Preprocessing(128, 128), "shorter side resized to 128 pixels, the central square, as 128×128"),
-        (Preprocessing(views=(View(0.875),)), "shorter side resized to 256 pixels, the central square, as 224×224"),
-        (Preprocessing(views=(View(x=0),)), "shorter side resized to 256 pixels, one view of 224×224"),
-        (Preprocessing(views=(View(), View(x=0))), "logits averaged over 2 views of 224×224"),
+        (Preprocessing(128, 128), "the central square, as 128×128"),
     ],
 )
 def test_input_is_told_as_it_is(preprocessing: Preprocessing, expected: str, tmp_path: Path) -> None:
@@ -186,7 +188,10 @@ def test_figures_are_those_of_the_measurements(tmp_path: Path) -> None:
     per_class = {
         label: {"precision": 0.51 + n / 100, "recall": 0.61 + n / 100, "count": n} for n, label in enumerate(SHAPES)
     }
-    not_flowers = {"auroc": 0.4321, "in_distribution": 0.1234, "pictures": 245}
+    others = {
+        "all photos": {"photos": 330, "taken": 0.1234, "sure": 0.2345, "auroc": 0.9321, "fpr95": 0.1432},
+        "drawn pictures": {"photos": 245, "taken": 0.0, "sure": None, "auroc": 0.9876, "fpr95": 0.0543},
+    }
     test = {
         "accuracy": 0.8765,
         "photos": 321,
@@ -194,19 +199,29 @@ def test_figures_are_those_of_the_measurements(tmp_path: Path) -> None:
         "calibration_error_by_chance": 0.0342,
         "in_distribution": 0.9321,
         "per_class": per_class,
-        "not_flowers": not_flowers,
+        "others": others,
     }
-    text = written(tmp_path, test=test, seeds={"runs": 3, "mean": 0.8123, "deviation": 0.0456})
+    text = written(
+        tmp_path,
+        test=test,
+        dataset={"others": {"name": "things", "photos": "89ab", "train": 1154, "validation": 330}},
+        seeds={"runs": 3, "mean": 0.8123, "deviation": 0.0456},
+        threshold=0.4567,
+    )
     for row in (
         "| Test accuracy | **87.6 %** on 321 held-out photos |",
         "| Test accuracy over 3 seeds | 81.2 ± 4.6 % (mean ± standard deviation) |",
         "| Calibration error on test (15 bins) | 0.057; 0.034 by chance alone |",
-        "| Reference images against test photos | AUROC 0.432 |",
+        "| Photos of other things taken for one of the classes | **12.3 %** of 330; AUROC 0.932 |",
+        "| all photos | 330 | 12.3 % | 23.4 % | 0.932 | 14.3 % |",
+        "| drawn pictures | 245 | 0.0 % | – | 0.988 | 5.4 % |",
+        "beside 1154 photos of other things",
+        "--others things",
         "| Validation accuracy | 72.5 % on 367 photos |",
         "| circles | 51.0 % | 61.0 % | 0 |",
         "| squares | 52.0 % | 62.0 % | 1 |",
         "| stripes | 53.0 % | 63.0 % | 2 |",
-        "It kept 93.2 % of the test photos, and 12.3 % of 245 reference images",
+        "93.2 % of the test photos",
         "| Parameters | 14.6 million, stored as float16 safetensors |",
     ):
         assert row in text

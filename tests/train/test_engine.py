@@ -26,9 +26,19 @@ class Small(nn.Module):
         self.norm = nn.BatchNorm1d(3) if batch_norm else nn.Identity()
         self.linear = nn.Linear(3, num_classes)
 
+    @property
+    def classifier(self) -> tuple[nn.Module]:
+        return (self.linear,)
+
+    def features(self, images: Tensor) -> Tensor:
+        return images.float().mean((2, 3))
+
+    def penultimate(self, feature_maps: Tensor) -> Tensor:
+        return self.norm(feature_maps)
+
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to logits (N, num_classes)."""
-        return self.linear(self.norm(images.float().mean((2, 3))))
+        return self.linear(self.penultimate(self.features(images)))
 
 
 STEPS = 4
@@ -47,7 +57,16 @@ def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     def fit(**changes: Any) -> tuple[dict[str, Tensor], History]:
         recipe = Recipe(**{**SETTINGS, "epochs": 1, **changes})
-        network, history = engine.fit(recipe, photos, validation, tmp_path, labels=("dark", "red"))  # type: ignore[arg-type]
+        outliers = photos[::2] if recipe.outliers else None
+        network, head, history = engine.fit(
+            recipe,
+            photos,  # type: ignore[arg-type]
+            validation,
+            tmp_path,
+            labels=("dark", "red"),
+            outliers=outliers,  # type: ignore[arg-type]
+        )
+        assert (head is None) is (recipe.outliers == 0)
         measured = engine.measure(network, validation, torch.device("cpu"))
         assert (history[-1]["validation_loss"], history[-1]["validation_accuracy"]) == pytest.approx(measured)
         logits = network(validation[0]).detach()
@@ -134,6 +153,34 @@ def test_targets_are_smoothed_and_mixed_as_the_recipe_says(fit: Any, steps: Any)
     steps.clear()
     fit(mix_prob=1.0, epochs=3)
     assert any(row["targets"].max(1).values.lt(1).any() for row in steps)
+
+
+def test_outliers_have_their_weights_in_the_loss(fit: Any, steps: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step sees as many outliers as the recipe says, of other photos in each, and the head learns to tell them."""
+    monkeypatch.setattr(engine, "HIDDEN", 3)
+    seen: list[tuple[int, int]] = []
+    outlier_loss = engine.outlier_loss
+
+    def loss_of(logits: Tensor, known: Tensor, recipe: Recipe) -> Tensor:
+        seen.append((len(logits), len(known)))
+        return outlier_loss(logits, known, recipe)
+
+    monkeypatch.setattr(engine, "outlier_loss", loss_of)
+    plain, _ = fit(epochs=2)
+    with_outliers, _ = fit(epochs=2, outliers=6)
+    assert seen == [(6, 14)] * 2 * STEPS
+    assert not torch.allclose(with_outliers["linear.weight"], plain["linear.weight"], atol=1e-3)
+
+
+def test_loss_of_outliers_by_hand() -> None:
+    logits = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+    known = torch.tensor([2.0, 0.0, -1.0])  # one photo of the classes, two outliers
+    to_uniform = (-(math.log(math.e / (math.e + 1)) + math.log(1 / (math.e + 1))) / 2 + math.log(2)) / 2
+    head = (math.log(1 + math.exp(-2)) + math.log(2) + math.log(1 + math.exp(-1))) / 3
+    for uniform_weight, in_distribution_weight in ((0.0, 1.0), (1.0, 0.0), (0.3, 0.7)):
+        recipe = Recipe(uniform_weight=uniform_weight, in_distribution_weight=in_distribution_weight)
+        expected = uniform_weight * to_uniform + in_distribution_weight * head
+        assert engine.outlier_loss(logits, known, recipe).item() == pytest.approx(expected, abs=1e-6)
 
 
 class Sure(nn.Module):

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pytest
@@ -31,7 +32,9 @@ class RedIsSure(torch.nn.Module):
     def features(self, images: Tensor) -> Tensor:
         return images
 
-    def classify(self, images: Tensor) -> Tensor:
+    classifier: tuple[Any, ...] = (torch.nn.Identity(),)
+
+    def penultimate(self, images: Tensor) -> Tensor:
         red = torch.tensor([0.025, 0.025, 0.9, 0.025, 0.025]).log()
         other = torch.tensor([0.1, 0.1, 0.1, 0.1, 0.6]).log()
         return torch.stack([red if image[0].mean() > 0 else other for image in images])
@@ -67,7 +70,7 @@ def test_metrics_by_hand(tmp_path: Path, unprepared: None) -> None:
     ]
     confidences = [(row["confidence"], row["accuracy"], row["photos"]) for row in metrics["reliability"]]
     assert confidences == [(pytest.approx(0.6), 1 / 2, 2), (pytest.approx(0.9), pytest.approx(2 / 3), 3)]
-    assert metrics["in_distribution"] == metrics["not_flowers"]["in_distribution"] == 1  # there is no threshold
+    assert metrics["in_distribution"] == metrics["others"]["drawn pictures"]["taken"] == 1  # there is no threshold
     json.dumps(metrics)
 
 
@@ -95,22 +98,70 @@ def test_accuracy_under_corruptions_is_of_the_corrupted_photos(
     assert accuracies == {"none": 1, "blue": 0, "mean": 0.5}
 
 
-def test_images_of_no_flower_are_detected_by_their_features(tmp_path: Path, unprepared: None) -> None:
-    class Brightness(RedIsSure):
-        def features(self, images: Tensor) -> Tensor:
-            pure = (images.mean((2, 3)) - torch.tensor([1, -1, -1])).abs().amax(1) < 1e-3
-            return torch.stack([pure, ~pure], 1)[..., None, None].float()
+def test_others_are_told_apart_by_the_head(tmp_path: Path, unprepared: None) -> None:
+    """The head's logit is the mean red, -1 to 1; red photos are known, and those of others are of any red."""
 
-        def classify(self, features: Tensor) -> Tensor:
-            return features.new_zeros(len(features), 5)
+    class Redness(RedIsSure):
+        classifier = (lambda hidden: torch.tensor([0.025, 0.025, 0.9, 0.025, 0.025]).log().expand(len(hidden), 5),)
 
-    Image.new("RGB", (70, 70), "red").save(tmp_path / "red.png")
-    feature_bank = torch.tensor([[1.0, 0.0]])
-    for threshold, kept in ((0.5, 0), (None, 1)):
-        classifier = FlowerClassifier(Brightness(), Config(threshold=threshold), feature_bank)  # type: ignore[arg-type]
-        metrics = evaluate.evaluate(classifier, [Photo(tmp_path / "red.png", 2)])
-        assert metrics["in_distribution"] == 1
-        assert metrics["not_flowers"] == {"in_distribution": kept, "auroc": 1, "pictures": 245}
+        def penultimate(self, images: Tensor) -> Tensor:
+            return images.mean((2, 3))[:, :1]
+
+    head = torch.nn.Linear(1, 1)
+    with torch.no_grad():
+        head.weight.fill_(1)
+        head.bias.zero_()
+    others = {}
+    for name, reds in {"a": (0, 255, 100, 20), "b": (250,)}.items():
+        others[name] = [tmp_path / f"{name}{red}.png" for red in reds]
+        for red, file in zip(reds, others[name], strict=True):
+            Image.new("RGB", (70, 70), (red, 0, 0)).save(file)
+    photos = []
+    for red in (200, 255):
+        Image.new("RGB", (70, 70), (red, 9, 9)).save(tmp_path / f"{red}.png")
+        photos.append(Photo(tmp_path / f"{red}.png", 2))
+    config = Config(threshold=0.5)  # at the logit 0: a red of 127.5
+    metrics = evaluate.evaluate(FlowerClassifier(Redness(), config, head), photos, others=others)  # type: ignore[arg-type]
+    assert metrics["in_distribution"] == 1
+    assert list(metrics["others"]) == ["all photos", "a", "b", "drawn pictures"]
+    # Of the pairs of 200 and 255 with 0, 255, 100 and 20, one is in the wrong order and one a tie.
+    assert metrics["others"]["a"] == {"photos": 4, "taken": 1 / 4, "sure": 1, "auroc": 6.5 / 8, "fpr95": 1 / 4}
+    assert metrics["others"]["b"] == {"photos": 1, "taken": 1, "sure": 1, "auroc": 1 / 2, "fpr95": 1}
+    assert metrics["others"]["all photos"]["taken"] == 2 / 5
+    assert metrics["others"]["drawn pictures"]["photos"] == 245
+    lines = evaluate.report(metrics).splitlines()
+    assert ["a", "4", "25.0%", "100.0%", "0.812", "25.0%"] in [line.split() for line in lines]
+
+
+def test_temperature_goes_towards_corrupted_photos_as_far_as_others_stay_calibrated() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 2 * torch.randn(2000, 5, generator=generator)
+    targets = torch.multinomial(torch.softmax(logits, 1), 1, generator=generator).squeeze(1)
+    for noise in (0.0, 2.0):  # the more, the surer of corrupted photos than right
+        corrupted = logits + noise * torch.randn(2000, 5, generator=generator)
+        temperature = evaluate.fit_temperature_off_the_dataset(logits, corrupted, targets)
+        probabilities = torch.softmax(logits.double() / temperature, 1)
+        chance = evaluate._calibration_error_by_chance(probabilities)
+        assert evaluate.calibration_error(probabilities, targets) <= chance + evaluate.CALIBRATION_MARGIN
+        both = evaluate.fit_temperature(torch.cat([logits, corrupted]), targets.repeat(2))
+        alone = evaluate.fit_temperature(logits, targets)
+        if noise:
+            assert 1.005 * alone < temperature < 0.95 * both
+        else:
+            assert temperature == pytest.approx(alone, rel=1e-3)
+
+
+def test_head_is_calibrated_by_a_logistic_fit() -> None:
+    """Logits that are three times too large, and shifted, become those they were drawn from."""
+    generator = torch.Generator().manual_seed(0)
+    true = 2 * torch.randn(40_000, generator=generator, dtype=torch.float64)
+    known = torch.rand(40_000, generator=generator, dtype=torch.float64) < torch.sigmoid(true)
+    scale, shift = evaluate.fit_in_distribution(3 * true[known] + 1, 3 * true[~known] + 1)
+    assert (scale, shift) == pytest.approx((1 / 3, -1 / 3), abs=0.02)
+    scale, shift = evaluate.fit_in_distribution(torch.ones(9), -torch.ones(4))  # apart: still finite
+    assert torch.sigmoid(torch.tensor([scale + shift, shift - scale])).tolist() == pytest.approx(
+        [10 / 11, 1 / 6], abs=1e-4
+    )
 
 
 def test_calibration_error_by_chance_is_that_of_true_probabilities() -> None:
@@ -192,12 +243,12 @@ def test_plots_and_report_of_any_number_of_labels(classes: int, tmp_path: Path) 
         "calibration_error": 0.0,
         "calibration_error_by_chance": 0.0,
         "in_distribution": 1.0,
-        "not_flowers": {"in_distribution": 0.0, "pictures": 245},
+        "others": {"drawn pictures": {"photos": 245, "taken": 1.0, "sure": None, "auroc": None, "fpr95": None}},
     }
     matplotlib.use("Agg")
     evaluate.plot_confusion_matrix(metrics, tmp_path / "plot.png")
     assert 500 < max(Image.open(tmp_path / "plot.png").size) < 3000
-    rows = evaluate.report(metrics).splitlines()[3:]
+    rows = evaluate.report(metrics).partition("\n\n")[0].splitlines()[3:]
     assert len(rows) == 1 + classes
     assert len({len(row) for row in rows}) == 1
 
@@ -213,7 +264,7 @@ def test_command(flowers: Path, random_model: Path) -> None:
     assert result.returncode == 0, result.stderr
     metrics = json.loads(result.stdout)
     assert metrics["photos"] == 100
-    assert metrics["not_flowers"]["pictures"] == 245
+    assert metrics["others"]["drawn pictures"]["photos"] == 245
     predictions = FlowerClassifier.from_pretrained(random_model)([photo.path for photo in dataset.all_photos(flowers)])
     right = [p.label == LABELS[photo.target] for p, photo in zip(predictions, dataset.all_photos(flowers), strict=True)]
     assert metrics["accuracy"] == pytest.approx(sum(right) / 100)
@@ -236,5 +287,6 @@ def test_shipped_models_are_as_accurate_as_they_say(real_photos: Path) -> None:
         classifier = FlowerClassifier.from_pretrained(folder)
         measured = evaluate.evaluate(classifier, dataset.split(real_photos)["test"])
         assert measured["accuracy"] == pytest.approx(stated["accuracy"], abs=0.006), folder.name
-        assert measured["not_flowers"]["auroc"] == pytest.approx(stated["not_flowers"]["auroc"], abs=0.01)
+        kept, stated_kept = (metrics["others"]["drawn pictures"]["taken"] for metrics in (measured, stated))
+        assert kept == pytest.approx(stated_kept, abs=0.02), folder.name
         assert measured["calibration_error"] == pytest.approx(stated["calibration_error"], abs=0.01), folder.name

@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from flower_alexnet import LABELS, AlexNet, Config, FlowerClassifier, InvalidModel, dataset
-from flower_alexnet.classifier import in_distribution_score
 from train import data, evaluate, export
 from train.evaluate import CALIBRATION_BINS
 from train.recipes import Recipe
@@ -51,11 +50,14 @@ def exported(
     weights = network.get_parameter("classifier.6.weight")
     with torch.no_grad():
         weights.mul_(300)  # probabilities that differ from photo to photo
-    classifier = FlowerClassifier(network, Config(preprocessing=recipe.preprocessing))
+    classifier = FlowerClassifier(network, Config(preprocessing=recipe.preprocessing), torch.nn.Linear(2048, 1))
     described = {"dataset": data.describe(flowers, LABELS, dataset.split(flowers))}
     summary = export.summarize("alexnet-baseline", recipe, HISTORY, 70) | described
     folder = tmp_path_factory.mktemp("exported") / "model"
-    return folder, export.write_model_folder(classifier, summary, splits, folder)
+    # Photos of the test part stand in for photos of other things.
+    summary["dataset"]["others"] = {"name": "things", "photos": "0123", "train": 3, "validation": len(splits["test"])}
+    other_photos = {"train": {}, "validation": {"things": [photo.path for photo in splits["test"]]}}
+    return folder, export.write_model_folder(classifier, summary, splits, folder, other_photos)
 
 
 def test_each_part_is_measured_on_its_photos(
@@ -82,7 +84,8 @@ def test_weights_are_measured_as_they_are_stored(
     exported: tuple[Path, dict[str, Any]], splits: dict[str, list[dataset.Photo]], tmp_path: Path
 ) -> None:
     folder, summary = exported
-    classifier = FlowerClassifier(AlexNet(), FlowerClassifier.from_pretrained(folder).config, torch.rand(20, 128))
+    config = replace(FlowerClassifier.from_pretrained(folder).config, threshold=None)
+    classifier = FlowerClassifier(AlexNet(), config)
     with torch.no_grad():
         for parameter in classifier.network.parameters():
             parameter.mul_(1 + 2**-13)  # between two numbers of float16
@@ -91,22 +94,25 @@ def test_weights_are_measured_as_they_are_stored(
         assert torch.equal(parameter, parameter.half().float())
 
 
-def test_temperature_threshold_and_feature_bank_are_fitted_on_their_photos(
+def test_temperature_threshold_and_head_are_fitted_on_validation_photos(
     exported: tuple[Path, dict[str, Any]], splits: dict[str, list[dataset.Photo]]
 ) -> None:
     classifier = FlowerClassifier.from_pretrained(exported[0])
-    assert classifier.feature_bank is not None
-    features = evaluate.classify(classifier, splits["train"])[0].features
-    assert len(classifier.feature_bank) == len(features) == len(splits["train"])
-    assert torch.allclose(classifier.feature_bank, torch.nn.functional.normalize(features, dim=1), atol=1e-3)
+    config, head = classifier.config, classifier.in_distribution_head
     outputs, targets = evaluate.classify(classifier, splits["validation"])
-    assert classifier.config.temperature == pytest.approx(evaluate.fit_temperature(outputs.logits, targets), rel=1e-3)
-    scores = in_distribution_score(outputs.features, classifier.feature_bank)
-    assert classifier.config.threshold == pytest.approx(evaluate.fit_threshold(scores) - export.ROUNDING, abs=1e-7)
-    assert classifier.config.threshold is not None
-    assert classifier.config.threshold < scores.sort().values[len(scores) // 20]
-    others, targets = evaluate.classify(classifier, splits["test"])
-    assert classifier.config.temperature != pytest.approx(evaluate.fit_temperature(others.logits, targets), rel=1e-3)
+    corrupted, _ = evaluate.classify_corrupted(classifier, splits["validation"])
+    logits = torch.cat([*corrupted.values()])
+    temperature = evaluate.fit_temperature_off_the_dataset(outputs.logits, logits, targets)
+    assert config.temperature == pytest.approx(temperature, rel=1e-3)
+    assert head is not None
+    unknown = evaluate.stack(classifier.outputs(photo.path for photo in splits["test"])).in_distribution_logit
+    # The head is scaled already: what the same fit says of it is to leave it as it is.
+    fitted = evaluate.fit_in_distribution(outputs.in_distribution_logit, unknown)
+    assert fitted == pytest.approx((1, 0), abs=1e-3)
+    known = torch.sigmoid(outputs.in_distribution_logit.double())
+    assert config.threshold == pytest.approx(evaluate.fit_threshold(known) - export.ROUNDING, abs=1e-4)
+    assert config.threshold is not None
+    assert config.threshold < known.sort().values[len(known) // 20]
 
 
 def run_of(seed: int, test: float, **recipe: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A model as an ONNX file: the library's probabilities, for one view and for several, in batches of any size."""
+"""A model as an ONNX file: the library's probabilities, with and without a head, in batches of any size."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from torch import nn
 
 from flower_alexnet import AlexNet, Config, FlowerClassifier
-from flower_alexnet.images import Preprocessing, View, crop_views
+from flower_alexnet.images import Preprocessing, center_crop
 from tests.support.photos import PROJECT, drawn_flower
 from train import onnx, publish
 from train.onnx import NotTheSame, compare, write_onnx
 
-VIEWS = (View(1.2), View(1, 0, 1, flip=True))
 
-
-def random_classifier(views: tuple[View, ...], batch_norm: bool = False) -> FlowerClassifier:
+def random_classifier(batch_norm: bool = False, threshold: float | None = None) -> FlowerClassifier:
     """Return a classifier of three classes with random weights, on crops of another size than 224."""
     torch.manual_seed(0)
     config = Config(
         labels=("cat", "dog", "Hund ö"),
         num_classes=3,
         batch_norm=batch_norm,
-        preprocessing=Preprocessing(resize=140, crop=127, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4), views=views),
+        preprocessing=Preprocessing(resize=140, crop=127, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4)),
         temperature=0.02,
+        threshold=threshold,
     )
-    return FlowerClassifier(AlexNet(3, batch_norm), config)
+    return FlowerClassifier(AlexNet(3, batch_norm), config, None if threshold is None else nn.Linear(2048, 1))
 
 
-@pytest.mark.parametrize(("views", "batch_norm"), [((View(),), False), (VIEWS, True)])
-def test_batches_of_any_size(views: tuple[View, ...], batch_norm: bool, tmp_path: Path) -> None:
-    classifier = random_classifier(views, batch_norm)
+@pytest.mark.parametrize(("batch_norm", "threshold"), [(False, None), (True, 0.5)])
+def test_batches_of_any_size(batch_norm: bool, threshold: float | None, tmp_path: Path) -> None:
+    classifier = random_classifier(batch_norm, threshold)
     assert write_onnx(classifier, tmp_path / "model.onnx") <= 1e-4
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]  # the weights are inside
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
@@ -46,26 +46,27 @@ def test_batches_of_any_size(views: tuple[View, ...], batch_norm: bool, tmp_path
     assert session.get_inputs()[0].type == "tensor(uint8)"
     for number in (1, 2, 7):
         photos = [drawn_flower("daisy", seed, (150 + 20 * seed, 160)) for seed in range(number)]
-        crops = [
-            crop_views(photo, classifier.config.preprocessing).permute(0, 2, 3, 1).contiguous().numpy()
-            for photo in photos
-        ]
-        batch = np.stack(crops) if len(views) > 1 else np.concatenate(crops)
-        (probabilities,) = session.run(["probabilities"], {"images": batch})
+        preprocessing = classifier.config.preprocessing
+        batch = np.stack([center_crop(photo, preprocessing).permute(1, 2, 0).numpy() for photo in photos])
+        probabilities, *known = session.run(None, {"images": batch})
         assert probabilities.dtype == np.float32
-        expected = [list(prediction.probabilities.values()) for prediction in classifier(photos)]
+        predictions = classifier(photos)
+        expected = [list(prediction.probabilities.values()) for prediction in predictions]
         assert np.abs(probabilities - expected).max() <= 1e-4
+        assert len(known) == (threshold is not None)
+        for one in known:
+            assert one == pytest.approx([it.in_distribution_probability for it in predictions], abs=1e-4)
 
 
 def test_file_names_no_path_of_this_machine(tmp_path: Path) -> None:
-    write_onnx(random_classifier((View(),)), tmp_path / "model.onnx")
+    write_onnx(random_classifier(), tmp_path / "model.onnx")
     content = (tmp_path / "model.onnx").read_bytes()
     assert b".py" not in content
     assert str(PROJECT).encode() not in content
 
 
 def test_file_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    classifier = random_classifier((View(),))
+    classifier = random_classifier()
     file = tmp_path / "model.onnx"
     write_onnx(classifier, file)
     before = file.read_bytes()
@@ -86,7 +87,7 @@ def test_file_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_command_writes_it_and_publishing_makes_a_stale_one_again(tmp_path: Path) -> None:
-    classifier = random_classifier((View(),))
+    classifier = random_classifier()
     folder = tmp_path / "model"
     classifier.network.save_pretrained(folder, config=classifier.config)
     command = [sys.executable, "-m", "train.export", "onnx"]

@@ -90,7 +90,7 @@ def test_published_model_gives_the_same_probabilities_to_the_last_bit(
     expected = FlowerClassifier.from_pretrained(SHIPPED)(photo)
     row = json.loads(answer.stdout)[0]
     assert {entry["label"]: entry["probability"] for entry in row["top"]} == expected.probabilities
-    assert {path for path, _ in hub.downloads} == {"config.json", "model.safetensors", "references.safetensors"}
+    assert {path for path, _ in hub.downloads} == {"config.json", "model.safetensors", "in_distribution.safetensors"}
 
     hub.downloads.clear()
     offline = classify(environment, "ann/flowers", photo, HF_HUB_OFFLINE="1")

@@ -71,7 +71,6 @@ def test_run_writes_a_complete_model_folder(whole_run: Path) -> None:
         "confusion_matrix.png",
         "metrics.json",
         "model.safetensors",
-        "references.safetensors",
         "reliability.png",
         "training_curves.png",
     ]
@@ -329,7 +328,7 @@ def test_printed_lines_start_two_processes(flowers: Path, environment: dict[str,
     assert sorted(launchers()) == ["accelerate", "torchrun"]
     for name, line in launchers().items():
         (tmp_path / name).mkdir()
-        short = ["--data", str(flowers), *SMALL, "--epochs", "1", "--initial-size", "None", "--views", "1"]
+        short = ["--data", str(flowers), "--no-others", *SMALL, "--epochs", "1", "--initial-size", "None"]
         result = subprocess.run(
             f"{line} {shlex.join(short)}",
             shell=True,

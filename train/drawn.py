@@ -1,4 +1,4 @@
-"""Out-of-distribution images, which show none of the five flowers: drawn by code, or files of installed packages."""
+"""Pictures that show none of the five flowers: drawn by code, or files of installed packages."""
 
 from __future__ import annotations
 

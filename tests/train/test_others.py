@@ -1,0 +1,157 @@
+"""Photos of other things: those that were handed out are made again from the public datasets, or a folder is split."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from scipy.io import savemat
+from torchvision.datasets import Flowers102
+
+from flower_alexnet.dataset import InvalidDataset
+from tests.conftest import REAL_PHOTOS
+from train import others
+
+OTHER_PHOTOS = REAL_PHOTOS.parent / "other_photos"
+
+
+def photos(folder: Path, names: list[str], size: tuple[int, int] = (40, 30)) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        Image.new("RGB", size).save(folder / name)
+
+
+@pytest.fixture
+def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder that looks to torchvision as if it had downloaded both datasets, with few photos."""
+    root = tmp_path / "downloads"
+    flowers = root / "flowers-102"
+    labels = [number % 102 + 1 for number in range(12 * 102)]
+    photos(flowers / "jpg", [f"image_{number:05d}.jpg" for number in range(1, len(labels) + 1)])
+    Image.new("RGB", (600, 300), "red").save(flowers / "jpg" / "image_00001.jpg")  # a pink primrose
+    savemat(flowers / "imagelabels.mat", {"labels": labels})
+    ids = list(range(1, len(labels) + 1))
+    savemat(flowers / "setid.mat", {"trnid": ids[::3], "valid": ids[1::3], "tstid": ids[2::3]})
+    sums = {
+        key: (name, hashlib.md5((flowers / name).read_bytes()).hexdigest() if (flowers / name).is_file() else checksum)
+        for key, (name, checksum) in Flowers102._file_dict.items()
+    }
+    monkeypatch.setattr(Flowers102, "_file_dict", sums)
+    categories = root / "caltech101" / "101_ObjectCategories"
+    numbers = {"ant": 8, "emu": 8, "sunflower": 8, "Faces_easy": 8, others.BACKGROUND: 300}
+    for category, count in numbers.items():
+        photos(categories / category, [f"image_{number:04d}.jpg" for number in range(1, count + 1)])
+    return root
+
+
+def test_folder_is_made_by_the_rule(downloads: Path, tmp_path: Path) -> None:
+    others.make(tmp_path / "made", downloads)
+    made = {part: others.subfolders(tmp_path / "made" / part) for part in ("train", "validation")}
+    assert [len(made["train"]["flowers102"]), len(made["validation"]["flowers102"])] == [480, 160]
+    things = {
+        (part, name): [file.name for file in made[part]["caltech101"] if file.parent.name == name]
+        for part in made
+        for name in ("ant", "emu", "sunflower", "Faces_easy", others.BACKGROUND)
+    }
+    counts = {key: len(files) for key, files in things.items() if files}
+    background = others.BACKGROUND
+    assert counts == {
+        ("train", "ant"): 6,
+        ("validation", "emu"): 6,
+        ("train", background): 200,
+        ("validation", background): 50,
+    }
+    names = sorted(
+        (f"image_{n:04d}.jpg" for n in range(1, 9)), key=lambda name: hashlib.sha256(name.encode()).hexdigest()
+    )
+    assert sorted(things["train", "ant"]) == sorted(names[:6])
+    assert not set(things["train", background]) & set(things["validation", background])
+    primrose = tmp_path / "made" / "train" / "flowers102" / "pink-primrose" / "image_00001.jpg"
+    if primrose.exists():  # its name is among the ten that come first
+        assert Image.open(primrose).size == (512, 256)
+    assert Image.open(next((tmp_path / "made").rglob("emu/*.jpg"))).size == (40, 30)  # never enlarged
+
+
+@pytest.mark.skipif(not OTHER_PHOTOS.is_dir(), reason=f"{OTHER_PHOTOS} is not there")
+def test_rule_gives_the_folder_that_the_shipped_models_saw() -> None:
+    """Species, categories and numbers are those of the folder; its "lotus lotus" is torchvision's "lotus"."""
+    for part, text in (("train", others.TRAINING_SPECIES), ("validation", others.VALIDATION_SPECIES)):
+        folders = {folder.name for folder in (OTHER_PHOTOS / part / "flowers102").iterdir()}
+        assert {name.replace("lotus-lotus", "lotus") for name in folders} == {
+            name.replace(" ", "-") for name in others._names(text)
+        }
+    validation = {folder.name for folder in (OTHER_PHOTOS / "validation" / "caltech101").iterdir()}
+    assert validation == others._names(others.VALIDATION_CATEGORIES) | {others.BACKGROUND}
+    split = others.split(OTHER_PHOTOS)
+    assert {part: {name: len(files) for name, files in groups.items()} for part, groups in split.items()} == {
+        "train": {"caltech101": 674, "flowers102": 480},
+        "validation": {"caltech101": 170, "flowers102": 160},
+    }
+
+
+def test_species_are_torchvisions_and_none_of_the_five() -> None:
+    training, validation = others._names(others.TRAINING_SPECIES), others._names(others.VALIDATION_SPECIES)
+    assert (len(training), len(validation)) == (48, 16)
+    assert training | validation <= set(Flowers102.classes)
+    assert not training & validation
+    left_out = {"sunflower", "common dandelion", "oxeye daisy", "rose", "barbeton daisy", "osteospermum"}
+    assert left_out <= set(Flowers102.classes)
+    assert not left_out & (training | validation)
+
+
+def test_failed_download_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OTHER_PHOTOS", raising=False)
+
+    def unreachable(*arguments: Any, **options: Any) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(Flowers102, "download", unreachable)
+    with pytest.raises(InvalidDataset, match=r"no route to host.*--others FOLDER, or train with --no-others"):
+        others.find_or_make(tmp_path)
+
+
+def test_made_once_and_kept(downloads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OTHER_PHOTOS", raising=False)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    downloads.rename(cache / "other_photos.downloads")
+    folder = others.find_or_make(cache)
+    assert {path.name for path in cache.iterdir()} == {"other_photos", ".others.lock"}
+    monkeypatch.setattr(others, "make", None)
+    assert others.find_or_make(cache) == folder
+    monkeypatch.setenv("OTHER_PHOTOS", "/elsewhere")
+    assert others.find_or_make(cache) == Path("/elsewhere")
+
+
+def test_any_folder_is_split_by_names(tmp_path: Path) -> None:
+    photos(tmp_path / "cars", [f"{number}.jpg" for number in range(15)])
+    photos(tmp_path / "cats" / "small", [f"{number}.png" for number in range(100, 104)])
+    photos(tmp_path, ["a.jpg"])
+    (tmp_path / "cars" / "notes.txt").write_text("no photo")
+    (tmp_path / ".hidden.jpg").write_text("no photo")
+    split = others.split(tmp_path)
+    files = {part: [file for group in groups.values() for file in group] for part, groups in split.items()}
+    assert {part: len(found) for part, found in files.items()} == {"train": 16, "validation": 4}
+    assert not set(files["train"]) & set(files["validation"])
+    assert set(split["train"]) | set(split["validation"]) == {".", "cars", "cats"}
+    assert others.split(tmp_path) == split
+    assert others.describe(tmp_path, split) | {"photos": ""} == {
+        "name": tmp_path.name,
+        "photos": "",
+        "train": 16,
+        "validation": 4,
+    }
+
+
+def test_folder_without_photos_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidDataset, match="does not exist"):
+        others.split(tmp_path / "nowhere")
+    (tmp_path / "a.txt").write_text("no photo")
+    with pytest.raises(InvalidDataset, match="holds no photos"):
+        others.split(tmp_path)
+    photos(tmp_path, ["a.jpg"])
+    with pytest.raises(InvalidDataset, match="holds 1 photo of other things; at least 3 are needed"):
+        others.split(tmp_path)

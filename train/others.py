@@ -1,0 +1,211 @@
+"""Photos of other things than the classes: found, listed, or made from public datasets as the outliers of training."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from PIL import Image
+from torchvision.datasets import Caltech101, Flowers102
+from tqdm import tqdm
+
+from flower_alexnet.dataset import SPLIT_FOLDERS, InvalidDataset, Photo
+from flower_alexnet.images import has_image_suffix
+from train.card import OTHER_PHOTOS, counted
+from train.data import CACHE, fingerprint
+
+TRAINING_SPECIES = """
+    alpine sea holly, bee balm, black-eyed susan, blackberry lily, blanket flower, bolero deep blue, californian
+    poppy, camellia, canna lily, cape flower, clematis, fire lily, foxglove, fritillary, garden phlox, gaura,
+    gazania, geranium, giant white arum lily, great masterwort, hibiscus, lenten rose, lotus, magnolia, mallow,
+    mexican petunia, moon orchid, morning glory, orange dahlia, peruvian lily, pincushion flower, pink primrose,
+    poinsettia, prince of wales feathers, purple coneflower, red ginger, silverbush, spear thistle, spring crocus,
+    stemless gentian, sweet william, sword lily, thorn apple, toad lily, wallflower, water lily, windflower, yellow
+    iris
+"""
+"""Species of Flowers102 to train on; between commas, as torchvision names them. Neither here nor among those to
+validate on are the five flowers (sunflower, common dandelion, oxeye daisy, rose), what most people call a daisy too
+(barbeton daisy, osteospermum), and 32 species that are kept for measurements of others."""
+
+VALIDATION_SPECIES = """
+    anthurium, azalea, bromelia, buttercup, columbine, corn poppy, english marigold, frangipani, king protea, love
+    in the mist, petunia, ruby-lipped cattleya, siam tulip, snapdragon, tree mallow, tree poppy
+"""
+
+VALIDATION_CATEGORIES = """
+    Leopards, barrel, binocular, buddha, butterfly, car_side, chandelier, dragonfly, elephant, emu, ferry,
+    gramophone, helicopter, ketch, lamp, llama, schooner, stegosaurus, trilobite, wheelchair
+"""
+"""Categories of Caltech101 to validate on; all others but those of ``LEFT_OUT`` are trained on."""
+
+LEFT_OUT = {"sunflower", "Faces_easy"}
+"""Categories of Caltech101 that show one of the five flowers, or the photos of another category again."""
+
+BACKGROUND = "BACKGROUND_Google"
+"""Caltech101's category of photos of anything."""
+
+PHOTOS = {"flowers102": 10, "caltech101": 6}
+"""Photos of a species or category; of ``BACKGROUND``, some of each part."""
+
+BACKGROUND_PHOTOS = 200, 50
+"""Photos of ``BACKGROUND`` to train and to validate on."""
+
+SIDE, QUALITY = 256, 80
+"""Pixels of the shorter side, and JPEG quality, of the photos that are kept."""
+
+VALIDATION_SHARE = 0.2
+"""Share of a folder's photos, by the SHA-256 of their names, to validate on if it is not split by folders."""
+
+
+def find_or_make(cache: Path = CACHE) -> Path:
+    """Return the folder of other photos: ``$OTHER_PHOTOS`` if set, else the one in the cache, made if need be.
+
+    1,484 photos are made of Oxford's 102 flowers (Nilsback and Zisserman, 2008) and Caltech-101 (Fei-Fei, Fergus and
+    Perona, 2004), which torchvision downloads, 480 MB together; what was downloaded is deleted.
+
+    Raises:
+        InvalidDataset: a download failed.
+    """
+    if given := os.environ.get("OTHER_PHOTOS"):
+        return Path(given)
+    folder = cache / OTHER_PHOTOS
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / ".others.lock"):  # another process may be making it
+        if not folder.is_dir():
+            part, downloads = cache / f"{OTHER_PHOTOS}.part", cache / f"{OTHER_PHOTOS}.downloads"
+            shutil.rmtree(part, ignore_errors=True)  # of a killed process
+            try:
+                make(part, downloads)
+            except (OSError, RuntimeError) as error:
+                raise InvalidDataset(
+                    f"The photos of other things could not be downloaded ({error}). Run the command again, give your "
+                    "own with --others FOLDER, or train with --no-others: the model then cannot tell what it does not "
+                    "know."
+                ) from error
+            part.rename(folder)
+            shutil.rmtree(downloads, ignore_errors=True)
+    return folder
+
+
+def make(folder: Path, downloads: Path) -> None:
+    """Write ``train`` and ``validation``, each with the photos of both datasets.
+
+    Of each species and category, the photos are those whose file names come first by SHA-256.
+
+    Args:
+        folder: to write into.
+        downloads: folder that torchvision downloads the datasets to, or finds them in.
+
+    Raises:
+        OSError, RuntimeError: a download failed, or is not what it should be.
+    """
+    chosen: dict[str, list[Path]] = {}
+    for name, files in _species(downloads).items():
+        for part, species in (("train", TRAINING_SPECIES), ("validation", VALIDATION_SPECIES)):
+            if name in _names(species):
+                folder_name = re.sub(r"\W+", "-", name)
+                chosen[f"{part}/flowers102/{folder_name}"] = first(files, PHOTOS["flowers102"])
+    Caltech101(downloads, download=True)
+    for category in sorted((downloads / "caltech101" / "101_ObjectCategories").iterdir()):
+        if category.name in LEFT_OUT or not category.is_dir():
+            continue
+        part = "validation" if category.name in _names(VALIDATION_CATEGORIES) else "train"
+        count = sum(BACKGROUND_PHOTOS) if category.name == BACKGROUND else PHOTOS["caltech101"]
+        files = first(category.glob("*.jpg"), count)
+        if category.name == BACKGROUND:
+            chosen[f"validation/caltech101/{BACKGROUND}"] = files[BACKGROUND_PHOTOS[0] :]
+            files = files[: BACKGROUND_PHOTOS[0]]
+        chosen[f"{part}/caltech101/{category.name}"] = files
+    for name, files in tqdm(chosen.items(), desc="photos of other things"):
+        (folder / name).mkdir(parents=True)
+        for file in files:
+            with Image.open(file) as image:
+                rgb = image.convert("RGB")
+            size = tuple(max(SIDE, round(SIDE * side / min(rgb.size))) for side in rgb.size)
+            if min(rgb.size) > SIDE:
+                rgb = rgb.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+            rgb.save(folder / name / file.name, quality=QUALITY)
+
+
+OtherPhotos = dict[str, dict[str, list[Path]]]
+"""Files of ``train`` and of ``validation``, each by the sub-folder that they are in."""
+
+
+def split(folder: Path) -> OtherPhotos:
+    """List the photos of ``train`` and ``validation``.
+
+    These are the folders of those names if there are no others; otherwise the fifth of all photos whose names come
+    first by SHA-256 is to validate on.
+
+    Raises:
+        InvalidDataset: there is no such folder, or one of the two has no photos.
+    """
+    groups = subfolders(folder)
+    if sorted(SPLIT_FOLDERS.get(name.lower(), "") for name in groups) == ["train", "validation"]:
+        return {SPLIT_FOLDERS[name.lower()]: subfolders(folder / name) for name in groups}
+    every = first((file for files in groups.values() for file in files), None)
+    to_validate = set(every[: round(VALIDATION_SHARE * len(every))])
+    if not to_validate:
+        raise InvalidDataset(f"{folder} holds {counted(len(every), 'photo')} of other things; at least 3 are needed.")
+    parts = {"train": set(every) - to_validate, "validation": to_validate}
+    return {
+        part: {name: kept for name, files in groups.items() if (kept := [file for file in files if file in chosen])}
+        for part, chosen in parts.items()
+    }
+
+
+def outliers(photos: OtherPhotos) -> list[Photo]:
+    """Return the photos to train on; their targets mean nothing."""
+    return [Photo(file, 0) for files in photos["train"].values() for file in files]
+
+
+def describe(folder: Path, photos: OtherPhotos) -> dict[str, Any]:
+    """Return what metrics.json says of other photos: the folder's name, a fingerprint, and numbers of photos."""
+    parts = {part: [Photo(file, 0) for files in groups.values() for file in files] for part, groups in photos.items()}
+    return {
+        "name": folder.resolve().name,
+        "photos": fingerprint(parts, ["others"]),
+        **{part: len(files) for part, files in parts.items()},
+    }
+
+
+def subfolders(folder: Path) -> dict[str, list[Path]]:
+    """Return the image files in each folder of a folder, at any depth, by its name; those beside them by ".".
+
+    Raises:
+        InvalidDataset: there is no such folder, or no photo in it.
+    """
+    groups: dict[str, list[Path]] = {}
+    for file in sorted(folder.rglob("*")) if folder.is_dir() else ():
+        parts = file.relative_to(folder).parts
+        if file.is_file() and not any(part[0] == "." for part in parts) and has_image_suffix(file.name):
+            groups.setdefault(parts[0] if len(parts) > 1 else ".", []).append(file)
+    if not groups:
+        problem = "holds no photos" if folder.is_dir() else "does not exist"
+        raise InvalidDataset(f"The folder of other photos {folder} {problem}. Give a folder of photos of other things.")
+    return groups
+
+
+def first(files: Iterable[Path], count: int | None) -> list[Path]:
+    """Return those files, at most so many, whose names come first by SHA-256."""
+    return sorted(files, key=lambda file: hashlib.sha256(file.name.encode()).hexdigest())[:count]
+
+
+def _species(downloads: Path) -> dict[str, list[Path]]:
+    """Return the files of each species, downloaded if they are not there."""
+    files: dict[str, list[Path]] = {}
+    for part in ("train", "val", "test"):
+        dataset = Flowers102(downloads, part, download=True)
+        for file, label in zip(dataset._image_files, dataset._labels, strict=True):
+            files.setdefault(Flowers102.classes[label], []).append(file)
+    return files
+
+
+def _names(text: str) -> set[str]:
+    return {" ".join(name.split()) for name in text.split(",")}
