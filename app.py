@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,8 +21,10 @@ UPLOADS = uploads.make_folder()
 
 import gradio as gr
 from starlette.middleware import Middleware
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
 
-from flower_alexnet.page import answers, api, events
+from flower_alexnet.page import answers, api, events, examples
 from flower_alexnet.page.answers import DEFAULT, MODELS
 from flower_alexnet.page.arguments import Arguments
 from flower_alexnet.page.guard import MAX_FILE, Guard
@@ -40,240 +43,182 @@ MAX_QUEUE = 256
 
 I18N = gr.I18n(**TEXTS)
 
-SHARE_MODEL = "(model) => { const url = new URL(location); url.searchParams.set('model', model); \
-history.replaceState(null, '', url); }"
-"""Puts the chosen model into the page's address."""
+HEADER = """<svg aria-hidden="true" width="40" height="40" viewBox="0 0 34 34"><g fill="#d6245f" fill-opacity="0.85">
+<ellipse cx="17" cy="8" rx="5" ry="8"/><ellipse cx="17" cy="8" rx="5" ry="8" transform="rotate(60 17 17)"/>
+<ellipse cx="17" cy="8" rx="5" ry="8" transform="rotate(120 17 17)"/>
+<ellipse cx="17" cy="8" rx="5" ry="8" transform="rotate(180 17 17)"/>
+<ellipse cx="17" cy="8" rx="5" ry="8" transform="rotate(240 17 17)"/>
+<ellipse cx="17" cy="8" rx="5" ry="8" transform="rotate(300 17 17)"/></g>
+<circle cx="17" cy="17" r="5.5" fill="#e0a800"/></svg><div><h1>Flower AlexNet</h1><p id="tagline"></p></div>"""
 
-HIDE_STALE = "() => document.querySelectorAll('.of-a-photo').forEach(it => it.classList.add('stale'))"
-"""Hides all that was computed for the former photo or model."""
-
-SHOW_CURRENT = "(id) => (key, photo, model) => document.getElementById(id).classList.toggle( \
-'stale', key !== `${model ?? ''} ${photo?.path ?? ''}`)"
-"""Shows what was computed, unless the photo or the model changed meanwhile."""
-
-TYPE_FILES = """<script>
-for (const kind of ["change", "drop"])  // what a photo is, its contents tell; not the browser, which may know no HEIC
-  document.addEventListener(kind, (event) => {
-    const given = kind === "drop" ? event.dataTransfer?.files : event.target.files;
-    if (!given?.length || !event.target.closest?.("#photo") || [...given].every((it) => /^image/.test(it.type))) return;
-    event.stopImmediatePropagation();
-    event.preventDefault();
-    const files = new DataTransfer();
-    for (const it of given) files.items.add(new File([it], it.name, {type: "image/unknown"}));
-    if (kind === "change") event.target.files = files.files;
-    const retyped = {bubbles: true, cancelable: true, dataTransfer: files};
-    event.target.dispatchEvent(kind === "drop" ? new DragEvent(kind, retyped) : new Event(kind, retyped));
-  }, true);
-</script>"""
-"""Lets every file into the box for a photo."""
-
-SHOW_ANSWER = "(photo) => { if (photo && innerWidth <= 640) \
-document.getElementById('words').scrollIntoView({block: 'center', behavior: 'smooth'}); }"
-"""Scrolls to the answer on a phone, where it is below the photo."""
-
-NAME_EXAMPLES = "(names) => document.querySelectorAll('#examples .gallery-item').forEach( \
-(button, index) => button.ariaLabel = names[index])"
-"""Names the example photos for screen readers."""
+PAGE_SCRIPT = (Path(events.__file__).parent / "page.js").read_text(encoding="utf-8")
+"""What runs in the visitor's browser; the components below call its functions when they are there."""
 
 
 def build() -> gr.Blocks:
-    """Build the page: the photo on the left, four tabs on the right, then what happens on each event."""
+    """Build the page: four tabs, then what happens on each event."""
     with gr.Blocks(title="Flower AlexNet", delete_cache=uploads.DELETE_CACHE) as page:
-        gr.Markdown(I18N("heading"))
-        with gr.Row():
-            with gr.Column(scale=4, min_width=300):
-                photo, model, classify_button = photo_column()
-            with gr.Column(scale=5, min_width=300), gr.Tabs():
-                answer = answer_tab()
-                comparison = all_models_tab()
-                many = many_photos_tab()
-                about = about_tab()
-        gr.Markdown(I18N("privacy"))
+        gr.HTML(
+            HEADER, elem_id="header", js_on_load="document.getElementById('tagline').textContent = flowerTexts.tagline"
+        )
+        with gr.Tabs():
+            photo, heat, answer, model = photo_tab()
+            many = many_photos_tab()
+            comparison = models_tab()
+            about = about_tab()
+        footer()
 
-        on_answer(photo, model, classify_button, answer)
-        on_model(page, model, photo, answer, about)
+        on_photo(photo, model, answer, heat)
+        on_model(page, photo, model, answer, comparison, about)
         on_comparison(photo, comparison)
         on_many_photos(model, many)
         endpoints()
     return page
 
 
-def photo_column() -> tuple[gr.Image, gr.Dropdown, gr.Button]:
-    """Lay out the photo, the examples and the list of models."""
-    photo = gr.Image(
-        label=I18N("photo"),
-        elem_id="photo",
-        sources=["upload", "webcam", "clipboard"],
-        webcam_options=gr.WebcamOptions(mirror=False, constraints={"video": {"facingMode": {"ideal": "environment"}}}),
-        height=320,
-        buttons=["fullscreen"],
-    )
-    gr.Examples(
-        [path for path, _ in events.EXAMPLES],
-        photo,
-        label=I18N("examples"),
-        elem_id="examples",
-        examples_per_page=20,
-    )
-    model = gr.Dropdown(events.model_choices(), value=DEFAULT, label=I18N("model"), info=I18N("model_info"))
-    return photo, model, gr.Button(I18N("classify"), variant="primary")
-
-
-def answer_tab() -> SimpleNamespace:
-    """Lay out the answer, the probabilities, and where the network looked."""
-    with gr.Tab(I18N("answer")):
-        with gr.Column(elem_id="answer", elem_classes="of-a-photo"):
-            words = gr.Markdown(I18N("hint"), elem_id="words")
-            bars = gr.Label(label=I18N("flower"), num_top_classes=5, show_heading=False)
-        button = gr.Button(I18N("where"))
-        with gr.Column(elem_id="explanation", elem_classes=["of-a-photo", "stale"]):
-            label = gr.Dropdown(answers.label_choices(DEFAULT or "", "en"), value="", label=I18N("label_to_explain"))
-            slider = gr.ImageSlider(label=I18N("where"), format="jpeg", max_height=400, interactive=False)
-            gr.Markdown(I18N("where_info"))
-    return SimpleNamespace(words=words, bars=bars, button=button, label=label, slider=slider)
-
-
-def all_models_tab() -> SimpleNamespace:
-    """Lay out the answers of all models side by side."""
-    with gr.Tab(I18N("all_models")) as tab:
-        button = gr.Button(I18N("compare"))
-        with gr.Column(elem_id="comparison", elem_classes=["of-a-photo", "stale"]):
-            chart = gr.BarPlot(
-                x="model", y="probability", color="flower", x_title="", y_title="", y_lim=[0, 1], height=260
-            )
-        table = gr.Dataframe(interactive=False, wrap=True)
-    return SimpleNamespace(tab=tab, button=button, chart=chart, table=table)
+def photo_tab() -> tuple[gr.HTML, gr.HTML, gr.HTML, gr.Dropdown]:
+    """Lay out the photo beside its answer; the list of models is below the answer."""
+    with gr.Tab(I18N("tab_photo")), gr.Row(elem_classes="columns", equal_height=False):
+        with gr.Column(min_width=300, elem_classes="photo"):
+            photo = drawn("stage(element, trigger, props, upload)", "photo")
+            heat = drawn("heat(element, trigger, props, watch)", "heat", visible="hidden")
+        with gr.Column(min_width=300, elem_classes="card"):
+            answer = drawn("answer(element, trigger, props, watch)", "answer")
+            model = gr.Dropdown(events.model_choices(), value=DEFAULT, label=I18N("model"), elem_id="model")
+        drawn("strips(element)", "strips")
+    return photo, heat, answer, model
 
 
 def many_photos_tab() -> SimpleNamespace:
-    """Lay out many photos: the upload, the progress, a gallery and a table."""
-    with gr.Tab(I18N("many_photos")):
-        files = gr.File(label=I18N("files"), file_count="multiple", height=160)
+    """Lay out many photos: the upload, how far it is, a summary, a gallery and a table."""
+    with gr.Tab(I18N("many_photos")), gr.Column(elem_id="many"):
+        files = gr.File(label=I18N("files"), file_count="multiple", height=150, elem_id="files")
+        status = gr.HTML(elem_id="status")
+        cancel_button = gr.Button(I18N("cancel"), visible=False)
         with gr.Row():
-            button = gr.Button(I18N("classify_all"), variant="primary")
-            cancel_button = gr.Button(I18N("cancel"))
-        done = gr.Markdown()
+            download = gr.DownloadButton(I18N("download"), visible=False)
+            sorted_photos = gr.DownloadButton(I18N("download_zip"), visible=False)
         gallery = gr.Gallery(
             label=I18N("gallery"),
             elem_id="gallery",
-            columns=3,
+            columns=[2, 3, 4, 5],
             height="auto",
             format="jpeg",
             interactive=False,
             visible=False,
             buttons=["download", "fullscreen"],
         )
-        table = gr.Dataframe(interactive=False, wrap=True, max_height=400)
-        download = gr.DownloadButton(I18N("download"), interactive=False)
+        table = gr.Dataframe(
+            label=I18N("table"),
+            interactive=False,
+            wrap=True,
+            max_height=400,
+            column_widths=["50%", "50%"],
+            visible=False,
+        )
     return SimpleNamespace(
         files=files,
-        button=button,
+        status=status,
         cancel_button=cancel_button,
-        done=done,
-        gallery=gallery,
-        table=table,
-        download=download,
+        outputs=[status, gallery, table, download, sorted_photos],
     )
 
 
-def about_tab() -> list[gr.Component]:
-    """Lay out the description of the model, its plots and its layers."""
-    with gr.Tab(I18N("about")):
-        description = gr.Markdown()
-        plots = []
-        for plot in events.PLOTS:
-            with gr.Accordion(I18N(plot)):
-                plots.append(gr.Image(show_label=False, interactive=False, alt_text=I18N(plot), buttons=["download"]))
+def models_tab() -> SimpleNamespace:
+    """Lay out the answers of all models."""
+    with gr.Tab(I18N("models")) as tab:
+        answers_of_models = gr.HTML(elem_id="models", js_on_load="flowerPage.models(element, trigger, props)")
+    return SimpleNamespace(tab=tab, answers=answers_of_models)
+
+
+def about_tab() -> SimpleNamespace:
+    """Lay out what the chosen model is, its figures, its card and its layers."""
+    with gr.Tab(I18N("about")) as tab, gr.Column(elem_id="about"):
+        description = gr.HTML()
+        with gr.Accordion(I18N("recall"), open=False):
+            confusion = gr.HTML()
+        with gr.Accordion(I18N("reliability"), open=False):
+            reliability = gr.BarPlot(x="confidence", y="accuracy", y_lim=[0, 100], height=260, show_label=False)
+        with gr.Accordion(I18N("training_curves"), open=False):
+            curves = gr.LinePlot(
+                x="epoch", y="accuracy", color="photos", color_title="", y_lim=[0, 100], height=260, show_label=False
+            )
+        with gr.Accordion(I18N("card"), open=False):
+            card = gr.Markdown()
         with gr.Accordion(I18N("layers"), open=False):
             layers = gr.Code(show_label=False, interactive=False)
-    return [description, *plots, layers]
+    return SimpleNamespace(tab=tab, outputs=[description, confusion, reliability, curves, card, layers])
 
 
-def on_answer(photo: gr.Image, model: gr.Dropdown, classify_button: gr.Button, answer: SimpleNamespace) -> None:
-    """Answer when the photo changes, and explain when asked to."""
-    photo.change(None, None, None, js=HIDE_STALE)
-    key, explained_key = gr.Textbox(visible=False), gr.Textbox(visible=False)
-    answered = show_current(
-        gr.on(
-            [photo.change, classify_button.click],
-            events.answer,
-            [photo, model],
-            [key, answer.words, answer.bars, answer.label],
-            **private(show_progress_on=answer.bars, **ANSWER_LIMIT),
-        ),
-        *("answer", key, photo, model),
+def footer() -> None:
+    """Lay out what becomes of photos, and who made those of the page."""
+    with gr.Column(elem_id="footer"):
+        gr.Markdown(I18N("privacy"))
+        with gr.Accordion(I18N("credits"), open=False):
+            gr.Markdown((examples.FOLDER / "CREDITS.md").read_text(encoding="utf-8").partition("\n")[2])
+
+
+def drawn(call: str, elem_id: str, **options: Any) -> gr.HTML:
+    """Return a component that a function of ``page.js`` draws."""
+    return gr.HTML(
+        None,
+        html_template="",
+        js_on_load=f"flowerPage.{call}",
+        elem_id=elem_id,
+        apply_default_css=False,
+        **options,
     )
-    answered.then(None, photo, None, js=SHOW_ANSWER)
-    show_current(
-        gr.on(
-            [answer.button.click, answer.label.input],
-            events.show_explanation,
-            [photo, model, answer.label],
-            [explained_key, answer.slider],
-            **private(show_progress_on=answer.button, **HEAVY_LIMIT),
-        ),
-        *("explanation", explained_key, photo, model),
-    )
+
+
+def on_photo(photo: gr.HTML, model: gr.Dropdown, answer: gr.HTML, heat: gr.HTML) -> None:
+    """Answer when a photo is there, and explain when asked to."""
+    photo.input(events.answer, [photo, model], answer, **private(**ANSWER_LIMIT))
+    heat.input(events.show_explanation, [photo, heat, model], heat, **private(**HEAVY_LIMIT))
 
 
 def on_model(
-    page: gr.Blocks, model: gr.Dropdown, photo: gr.Image, answer: SimpleNamespace, about: list[gr.Component]
+    page: gr.Blocks,
+    photo: gr.HTML,
+    model: gr.Dropdown,
+    answer: gr.HTML,
+    comparison: SimpleNamespace,
+    about: SimpleNamespace,
 ) -> None:
     """Translate the choices when the page loads; load, ask and describe a model when it is chosen."""
-    names, key = gr.JSON(visible=False), gr.Textbox(visible=False)
-    loaded = page.load(events.load_page, model, [model, answer.label, names], **private())
-    loaded.then(None, names, None, js=NAME_EXAMPLES)
-    model.input(None, None, None, js=HIDE_STALE)
+    loaded = page.load(events.load_page, model, [model, comparison.answers], **private())
+    model.input(None, model, None, js="(model) => { flowerPage.shareModel(model); }")
     # A download of one visitor does not hold up the others.
-    chosen = model.input(
-        events.choose_model, model, model, **private(show_progress_on=answer.bars, concurrency_limit=8)
+    chosen = model.input(events.choose_model, model, model, **private(show_progress_on=answer, concurrency_limit=8))
+    chosen.then(events.answer, [photo, model], answer, **private(**ANSWER_LIMIT))
+    for event in (loaded.then, about.tab.select, chosen.then):
+        event(events.show_model, model, about.outputs, **private())
+
+
+def on_comparison(photo: gr.HTML, comparison: SimpleNamespace) -> None:
+    """Ask all models when their tab is opened, and when the photo changes while it is open."""
+    gr.on(
+        [comparison.tab.select, comparison.answers.input],
+        events.show_all_models,
+        photo,
+        comparison.answers,
+        **private(**HEAVY_LIMIT),
     )
-    show_current(
-        chosen.then(
-            events.answer,
-            [photo, model],
-            [key, answer.words, answer.bars, answer.label],
-            **private(show_progress_on=answer.bars, **ANSWER_LIMIT),
-        ),
-        *("answer", key, photo, model),
-    )
-    for event in (loaded, chosen):
-        event.then(events.show_model, model, about, **private())
-    model.change(None, model, None, js=SHARE_MODEL)
-
-
-def on_comparison(photo: gr.Image, comparison: SimpleNamespace) -> None:
-    """Ask all models when their tab is opened, and forget their answers when the photo changes."""
-    key, outputs = gr.Textbox(visible=False), [comparison.chart, comparison.table]
-    photo.change(None, None, outputs, js="() => [null, null]")
-    show_current(
-        gr.on(
-            [comparison.tab.select, comparison.button.click],
-            events.show_all_models,
-            photo,
-            [key, *outputs],
-            **private(show_progress_on=comparison.button, **HEAVY_LIMIT),
-        ),
-        *("comparison", key, photo),
-    )
-
-
-def show_current(event: Any, element: str, key: gr.Textbox, photo: gr.Image, model: gr.Dropdown | None = None) -> Any:
-    """Show an element after an event, if what it made is of the photo and model that are there then."""
-    inputs = [key, photo] if model is None else [key, photo, model]
-    return event.then(None, inputs, None, js=f"(...made) => ({SHOW_CURRENT})('{element}')(...made)")
 
 
 def on_many_photos(model: gr.Dropdown, many: SimpleNamespace) -> None:
-    """Classify many photos, or stop doing so."""
-    running = many.button.click(
+    """Classify many photos as soon as they are there, or stop doing so."""
+    hide = {"fn": lambda: gr.update(visible=False), "outputs": many.cancel_button, **private(queue=False)}
+    many.files.upload(lambda: gr.update(visible=True), None, many.cancel_button, **private(queue=False))
+    running = gr.on(
+        [many.files.upload, many.files.clear],
         events.show_many,
         [many.files, model],
-        [many.done, many.gallery, many.table, many.download],
-        **private(show_progress_on=many.gallery, **HEAVY_LIMIT),
+        many.outputs,
+        **private(show_progress="hidden", **HEAVY_LIMIT),
     )
+    running.then(**hide)
     stopped = many.cancel_button.click(None, cancels=running, **private(queue=False))
-    stopped.then(events.cancel, None, many.done, **private(queue=False))
+    stopped.then(events.cancel, None, many.outputs[0], **private(queue=False)).then(**hide)
 
 
 def endpoints() -> None:
@@ -299,10 +244,8 @@ def endpoints() -> None:
 
 def private(**options: Any) -> dict[str, Any]:
     """Return the options of an event of the page that programs cannot call; its photo comes as an unread file."""
-    shown = {
-        "show_progress": "minimal",
-        "trigger_mode": "always_last",
-    }  # no photo is forgotten while another is classified
+    # No photo is forgotten while another is classified.
+    shown = {"show_progress": "hidden", "trigger_mode": "always_last"}
     return {"api_visibility": "private", "preprocess": False, **shown, **options}
 
 
@@ -311,7 +254,6 @@ def launch(**options: Any) -> gr.Blocks:
     page = build()
     uploads.start_sweeping(page, UPLOADS)
     threading.Thread(target=answers.load_local_models, daemon=True).start()  # while the page is already served
-    cards = [str(model.folder / "README.md") for model in MODELS.values() if model.folder]
     middleware = [
         Middleware(Guard, endpoints=[endpoint.__name__ for endpoint in api.ENDPOINTS]),
         Middleware(Arguments, endpoints=api.ENDPOINTS),
@@ -323,10 +265,9 @@ def launch(**options: Any) -> gr.Blocks:
         css=CSS,
         i18n=I18N,
         mcp_server=True,
-        allowed_paths=cards,
         max_file_size=MAX_FILE,
-        head=TYPE_FILES,
-        app_kwargs={"middleware": middleware},
+        head=f"<script>{PAGE_SCRIPT}</script>",
+        app_kwargs={"middleware": middleware, "routes": [Mount("/examples", StaticFiles(directory=examples.FOLDER))]},
         enable_monitoring=False,
         run_history=False,  # which would keep visitors' photos in their browsers
         **options,

@@ -126,13 +126,13 @@ def _answer(prediction: Prediction) -> str:
     """Return a one-line answer in English."""
     if not prediction.in_distribution:
         if set(prediction.probabilities) <= set(LABELS):
-            return "This does not look like one of the five flowers"
-        return "This does not look like any of the known classes"
-    name, probability = english_name(prediction.label), prediction.probability
-    percent = ">99%" if probability >= 0.995 else f"{probability:.0%}"
+            return "None of the five, it seems"
+        return "None of those it knows, it seems"
+    (name, probability), (other, _) = [(english_name(label), probability) for label, probability in prediction.top(2)]
+    name = name[0].upper() + name[1:]
     if probability < 0.5:
-        return f"Not sure, maybe: {name} ({percent})"
-    return f"{name[0].upper()}{name[1:]}, {percent}"
+        return f"{name} or {other}?"
+    return f"{name}, {'>99' if probability >= 0.995 else f'{100 * probability:.0f}'}%"
 
 
 def _row(photo: str, prediction: Prediction, k: int) -> dict[str, object]:

@@ -37,6 +37,10 @@ class TooManyPhotos(ValueError):
     """There are more photos than are accepted at once."""
 
 
+class UnreadableMember(UnreadableImage):
+    """A photo cannot be read from the zip it is in."""
+
+
 class Loadable(Protocol):
     """A photo to classify."""
 
@@ -74,29 +78,41 @@ class PhotoFile:
             InvalidImage: it cannot be used.
         """
         if self.problem is not None:
-            raise UnreadableImage(self.problem)
+            raise UnreadableMember(self.problem)
         if self.archive is None or self.member is None:
             return images.load(self.path, shorter_side=shorter_side)
+        return images.load(self.content(), PurePosixPath(self.name).name, shorter_side)
+
+    def content(self) -> bytes:
+        """Return the bytes of the photo's file.
+
+        Raises:
+            InvalidImage: it cannot be read from its zip.
+            OSError: it cannot be read.
+        """
+        if self.archive is None or self.member is None:
+            return self.path.read_bytes()
         if self.member.file_size > MAX_MEMBER:
-            raise UnreadableImage(f"{self.name} is larger than {MAX_MEMBER // 1_000_000} MB. Send it by itself.")
+            raise UnreadableMember(f"{self.name} is larger than {MAX_MEMBER // 1_000_000} MB. Send it by itself.")
         try:
             with self.archive.open(self.member) as file:
-                content = file.read(MAX_MEMBER)
+                return file.read(MAX_MEMBER)
         except RuntimeError as error:  # raised by zipfile for encrypted members
-            raise UnreadableImage(f"{self.name} is locked with a password. Make a zip without one.") from error
+            raise UnreadableMember(f"{self.name} is locked with a password. Make a zip without one.") from error
         except (BadZipFile, NotImplementedError, OSError, EOFError, zlib.error) as error:
-            raise UnreadableImage(f"{self.name} is damaged in the zip ({error}). Make the zip again.") from error
-        return images.load(content, PurePosixPath(self.name).name, shorter_side)
+            raise UnreadableMember(f"{self.name} is damaged in the zip ({error}). Make the zip again.") from error
 
 
 @dataclass(frozen=True)
 class Row:
-    """The result for one photo: a prediction and, if asked for, a thumbnail; or what is wrong with it."""
+    """The result for one photo: a prediction and, if asked for, a thumbnail; or what is wrong with it, in English, and
+    the kind of error that this is."""
 
     name: str
     prediction: Prediction | None = None
     thumbnail: Image.Image | None = None
     problem: str | None = None
+    error: InvalidImage | None = None
 
 
 @dataclass(frozen=True)
@@ -257,7 +273,7 @@ def _classify_batch(classifier: FlowerClassifier, photos: Iterable[Loadable], th
             try:
                 image = photo.load(classifier.shorter_side)
             except InvalidImage as error:
-                rows.append(Row(photo.name, problem=str(error)))
+                rows.append(Row(photo.name, problem=str(error), error=error))
                 continue
             thumbnail = None
             if thumbnails:

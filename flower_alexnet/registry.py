@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,15 @@ class Model:
     def folder(self) -> Path | None:
         """Return the folder of its card, measurements and plots; None for a model of the Hub."""
         return _folder(self.name, WEIGHTS)
+
+    def measurements(self) -> dict[str, Any]:
+        """Return ``metrics()``, or nothing, from memory as long as the file is not changed."""
+        file = self.folder / "metrics.json" if self.folder else None
+        try:
+            metrics = _metrics_at(file.parent, file.stat().st_mtime_ns) if file else None
+        except OSError:
+            metrics = None
+        return metrics if isinstance(metrics, dict) else {}
 
     def metrics(self) -> dict[str, Any] | None:
         """Return the contents of its ``metrics.json``; None if that is damaged or not local."""
@@ -116,6 +126,11 @@ def _not_here(name: str, weights: Path) -> str:
 
 def _folder(name: str, weights: Path) -> Path | None:
     return next((folder for folder in (weights / name, Path(name)) if name and folder.is_dir()), None)
+
+
+@lru_cache(maxsize=64)
+def _metrics_at(folder: Path, time: int) -> Any:  # noqa: ARG001  (a part of the cache's key)
+    return _metrics(folder)
 
 
 def _metrics(folder: Path) -> Any:

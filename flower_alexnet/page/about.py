@@ -1,114 +1,121 @@
-"""Describe a model to visitors: what it is, how good it is and how it was trained."""
+"""Describe a model to visitors: what it is, how good it is, how it was trained, and its card."""
 
 from __future__ import annotations
 
-import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
+import gradio as gr
+import pandas as pd
+
+from flower_alexnet import FlowerClassifier, InvalidModel
 from flower_alexnet.classifier import load_classifier
-from flower_alexnet.page.translations import flower_name, translate
+from flower_alexnet.page import render
+from flower_alexnet.page.answers import without_paths
+from flower_alexnet.page.translations import translate
 from flower_alexnet.registry import Model
 
 HUB = "https://huggingface.co"
 
+FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+IMAGE = re.compile(r"^!\[.*?\]\(.*?\)\n+", re.MULTILINE)
+"""What is left out of a card: its metadata, and its plots, which the page draws itself."""
 
-def describe_model(model: Model, language: str) -> str:
-    """Return what a model is, how good it is and how it was trained, as Markdown.
+
+def describe_model(model: Model | None, language: str) -> list[Any]:
+    """Return a model's description (HTML), confusion matrix (HTML), two plots, its card (Markdown) and its layers.
 
     What ``metrics.json`` lacks, or holds in another form than ``train.export`` writes, is left out.
-
-    Raises:
-        InvalidModel: it cannot be loaded.
     """
-    metrics = model.metrics()
-    parts = [f"## {model.name}", _network(model, language)]
-    lines = [
-        line
-        for about in (_others, _accuracy, _calibration, _training)
-        if (line := _or_none(about, metrics, language)) is not None
-    ]
-    parts.append("\n".join(f"- {line}" for line in lines) if lines else translate("not_measured", language))
-    if (recall := _or_none(_recall, metrics, language)) is not None:
-        parts.append(recall)
-    parts.append(f"[{translate('card', language)}]({_card(model)})")
-    return "\n\n".join(parts)
-
-
-def _or_none(about: Any, metrics: Any, language: str) -> str | None:
-    """Return what there is to say of measurements, or None if they are missing or of another form."""
+    if model is None:
+        return ["", "", _no_plot(), _no_plot(), "", ""]
     try:
-        return about(metrics, language)
+        classifier = load_classifier(model.name)
+    except InvalidModel as error:
+        return [render.hint(without_paths(error)), "", _no_plot(), _no_plot(), "", ""]
+    metrics = model.measurements()
+    sentences = [_network(model, classifier, language)]
+    sentences += [it for tell in (_accuracy, _others, _training) if (it := _or_none(tell, metrics, language))]
+    if len(sentences) == 1:
+        sentences.append(translate("not_measured", language))
+    return [
+        render.lead(sentences),
+        _or_none(lambda known, to: render.confusion(known["test"], to), metrics, language) or "",
+        _or_none(_reliability, metrics, language) or _no_plot(),
+        _or_none(_curves, metrics, language) or _no_plot(),
+        card(model, language),
+        str(classifier.network),
+    ]
+
+
+def card(model: Model, language: str) -> str:
+    """Return a model's card as Markdown, or a link to that of a model of the Hub."""
+    if model.folder is None:
+        repo_id, _, revision = model.name.partition("@")
+        link = translate("card_link", language, model=repo_id)
+        return f"[{link}]({HUB}/{repo_id}/blob/{revision or 'main'}/README.md)"
+    try:
+        text = Path(model.folder / "README.md").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return translate("not_measured", language)
+    return IMAGE.sub("", FRONT_MATTER.sub("", text))
+
+
+def _or_none(tell: Callable[[Any, str], Any], metrics: Any, language: str) -> Any:
+    """Return what there is to tell of measurements, or None if they are missing or of another form."""
+    try:
+        return tell(metrics, language)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         return None
 
 
-def _network(model: Model, language: str) -> str:
-    classifier = load_classifier(model.name)
-    batch_norm, preprocessing = classifier.config.batch_norm, classifier.config.preprocessing
+def _network(model: Model, classifier: FlowerClassifier, language: str) -> str:
+    parameters = sum(parameter.numel() for parameter in classifier.network.parameters())
     return translate(
-        "about_network",
+        "about_what",
         language,
-        normalization=translate("with_batch_norm" if batch_norm else "without_batch_norm", language),
-        parameters=f"{sum(parameter.numel() for parameter in classifier.network.parameters()) / 1e6:.1f}",
-        size=preprocessing.crop,
+        model=model.name,
+        parameters=round(parameters / 1e6),
+        size=classifier.config.preprocessing.crop,
     )
 
 
 def _accuracy(metrics: Any, language: str) -> str:
-    test = metrics["test"]
-    seeds = _or_none(_seeds, metrics, language) or ""
-    accuracy = f"{test['accuracy']:.1%}"
-    return translate("about_accuracy", language, accuracy=accuracy, photos=int(test["photos"]), seeds=seeds)
-
-
-def _seeds(metrics: Any, language: str) -> str:
-    seeds = metrics["seeds"]
-    mean, deviation = f"{seeds['mean']:.1%}", f"{seeds['deviation']:.1%}"
-    return translate("about_seeds", language, mean=mean, deviation=deviation, count=int(seeds["runs"]))
-
-
-def _calibration(metrics: Any, language: str) -> str:
-    error, chance = (metrics["test"][name] for name in ("calibration_error", "calibration_error_by_chance"))
-    return translate("about_calibration", language, calibration=f"{error:.3f}", chance=f"{chance:.3f}")
+    return translate("about_accuracy", language, right=f"{100 * metrics['test']['accuracy']:.0f}")
 
 
 def _others(metrics: Any, language: str) -> str:
     others = metrics["test"]["others"]
     if "all photos" not in others:
         return translate("about_cannot_tell", language)
-    photos = int(others["all photos"]["photos"])
-    refused = round((1 - others["all photos"]["taken"]) * photos)
-    return translate("about_others", language, refused=refused, others=photos)
+    return translate("about_others", language, taken=f"{100 * others['all photos']['taken']:.0f}")
 
 
 def _training(metrics: Any, language: str) -> str:
     training = metrics["training"]
-    return translate(
-        "about_training",
-        language,
-        recipe=str(metrics["recipe"]["name"]),
-        epochs=int(training["epochs"]),
-        minutes=round(training["minutes"]),
-        machine=str(training["machine"]),
-    )
+    return translate("about_training", language, minutes=round(training["minutes"]), machine=str(training["machine"]))
 
 
-def _recall(metrics: Any, language: str) -> str:
-    per_class = metrics["test"]["per_class"]
-    header = " | ".join(flower_name(label, language) for label in per_class)
-    values = " | ".join(f"{row['recall']:.1%}" for row in per_class.values())
-    return f"**{translate('recall', language)}**\n\n| {header} |\n|{'---|' * len(per_class)}\n| {values} |"
+def _reliability(metrics: Any, language: str) -> Any:
+    sure, right = (translate(key, language) for key in ("how_sure", "right"))
+    rows = [
+        {"confidence": f"{100 * row['confidence']:.0f}", "accuracy": round(100 * row["accuracy"])}
+        for row in metrics["test"]["reliability"]
+    ]
+    return gr.update(value=pd.DataFrame(rows), x_title=f"{sure} (%)", y_title=f"{right} (%)")
 
 
-def _card(model: Model) -> str:
-    if model.folder is None:
-        repo_id, _, revision = model.name.partition("@")
-        return f"{HUB}/{repo_id}/tree/{quote(revision or 'main')}"
-    if model.shipped and (space := os.environ.get("SPACE_ID")):
-        return f"{HUB}/spaces/{space}/blob/main/weights/{model.name}/README.md"
-    card = (model.folder / "README.md").absolute()
-    if card.is_relative_to(Path.cwd()):  # without the server's folders
-        card = card.relative_to(Path.cwd())
-    return f"{os.environ.get('GRADIO_ROOT_PATH', '').rstrip('/')}/gradio_api/file={quote(card.as_posix())}"
+def _curves(metrics: Any, language: str) -> Any:
+    rows = [
+        {"epoch": row["epoch"], "accuracy": 100 * row[f"{part}_accuracy"], "photos": translate(key, language)}
+        for part, key in (("train", "training_photos"), ("validation", "other_photos"))
+        for row in metrics["history"]
+    ]
+    titles = {"x_title": translate("epoch", language), "y_title": f"{translate('right', language)} (%)"}
+    return gr.update(value=pd.DataFrame(rows), **titles)
+
+
+def _no_plot() -> Any:
+    return gr.update(value=None)

@@ -6,7 +6,7 @@ import os
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from flower_alexnet import explain as grad_cam
 from flower_alexnet.classifier import load_classifier
 from flower_alexnet.config import read_config
 from flower_alexnet.page import compare
-from flower_alexnet.page.translations import describe, flower_name, percent, translate
+from flower_alexnet.page.translations import capitalized, describe, flower_name, percent, translate
 from flower_alexnet.page.uploads import is_upload
 from flower_alexnet.registry import Model
 
@@ -32,11 +32,28 @@ MAX_PHOTOS = 500
 """Photos that are classified in one request."""
 
 SURE = 0.5
-"""Probability from which on an answer is given without reserve."""
+"""Probability from which on one flower is named; below, two are."""
 
+MAX_NAMES = 12
+"""Most labels that are listed in a sentence."""
 
 Photo = dict[str, Any] | None
 """An uploaded file as the page sends it; Gradio checked that it is an upload, ``images.load`` checks its contents."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The answer to a photo.
+
+    Args:
+        prediction: of the photo.
+        model: that gave it.
+        key: what tells the photo from others that the visitor chose: the path of the upload.
+    """
+
+    prediction: Prediction
+    model: Model
+    key: str = ""
 
 
 def model_title(model: Model, language: str) -> str:
@@ -44,7 +61,7 @@ def model_title(model: Model, language: str) -> str:
     if model.problem is not None:
         return translate("unavailable", language, model=model.name)
     if model.test_accuracy is not None:
-        return translate("measured", language, model=model.name, accuracy=f"{model.test_accuracy:.1%}")
+        return translate("measured", language, model=model.name, right=f"{100 * model.test_accuracy:.0f}")
     return translate("unmeasured", language, model=model.name) if model.shipped else model.name
 
 
@@ -57,25 +74,33 @@ def all_labels() -> list[str]:
     return list(labels)
 
 
-def label_choices(model: str, language: str) -> list[tuple[str, str]]:
-    """Return name and label of each of a model's classes; the first choice is the model's own answer."""
-    labels: tuple[str, ...] = LABELS
-    if model in READY:
-        labels = READY[model].config.labels
-    elif model in MODELS and MODELS[model].problem is None and (folder := MODELS[model].folder) is not None:
-        labels = read_config(folder).labels
-    return [(translate("its_answer", language), ""), *((flower_name(label, language), label) for label in labels)]
-
-
 def in_words(prediction: Prediction, language: str) -> str:
-    """Return the answer to a photo in words."""
+    """Return the answer to a photo in a few words: the flower, two candidates, or that it is none of them."""
     if not prediction.in_distribution:
         five = set(prediction.probabilities) <= set(LABELS)
         return translate("none_of_the_five" if five else "none_of_the_classes", language)
-    key = "sure" if prediction.probability >= SURE else "not_sure"
-    name = flower_name(prediction.label, language)
-    words = translate(key, language, flower=name, probability=percent(prediction.probability))
-    return words[0].upper() + words[1:]
+    one, other = (flower_name(label, language) for label in candidates(prediction))
+    if is_sure(prediction):
+        probability = percent(prediction.probability, language)
+        return capitalized(translate("sure", language, flower=one, probability=probability))
+    return capitalized(translate("unsure", language, one=capitalized(one), other=other))
+
+
+def is_sure(prediction: Prediction) -> bool:
+    """Return whether one flower is named rather than two."""
+    return prediction.probability >= SURE
+
+
+def candidates(prediction: Prediction) -> tuple[str, str]:
+    """Return the two most probable labels."""
+    (one, _), (other, _) = prediction.top(2)
+    return one, other
+
+
+def known_names(prediction: Prediction) -> list[str]:
+    """Return the labels that the model knows, the first of them if they are many."""
+    labels = list(prediction.probabilities)
+    return labels if len(labels) <= MAX_NAMES else [*labels[:MAX_NAMES], "…"]
 
 
 def prediction_fields(prediction: Prediction | None, problem: str | None) -> dict[str, Any]:

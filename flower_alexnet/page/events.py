@@ -3,48 +3,32 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 import tempfile
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+from zipfile import ZIP_STORED, ZipFile
 
 import gradio as gr
 import pandas as pd
+from PIL import Image
 
-from flower_alexnet import LABELS, InvalidModel, batch, dataset, registry
-from flower_alexnet.classifier import load_classifier
-from flower_alexnet.page import answers
-from flower_alexnet.page.about import describe_model
-from flower_alexnet.page.answers import MODELS, Photo, in_words, prediction_fields, without_paths
+from flower_alexnet import InvalidImage, batch, registry
+from flower_alexnet.page import about, answers, render
+from flower_alexnet.page.answers import MODELS, Answered, Photo, in_words, prediction_fields, without_paths
 from flower_alexnet.page.language import preferred_language
-from flower_alexnet.page.translations import flower_name, translate
-
-PLOTS = ("confusion_matrix", "reliability", "training_curves")
-"""Plots of a model folder; the texts of the page have the same keys."""
+from flower_alexnet.page.translations import describe, flower_name, translate
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a text begins with that a spreadsheet takes for a formula (OWASP, CSV injection)."""
 
-COLUMNS = ("name", "answer", "percent")
+COLUMNS = ("name", "answer")
 """Columns of the table of many photos."""
 
-
-def example_photos() -> list[tuple[str, str]]:
-    """List path and label of the drawn pictures and, if ``$FLOWER_PHOTOS`` is set, of two test photos a class."""
-    folder = Path(__file__).resolve().parent.parent.parent / "examples"
-    examples = [(str(folder / f"{label}.webp"), label) for label in LABELS]
-    if photos := os.environ.get("FLOWER_PHOTOS"):
-        with suppress(dataset.InvalidDataset):
-            test = dataset.split(Path(photos))["test"]
-            for index, label in enumerate(LABELS):
-                examples += [(str(photo.path), label) for photo in test if photo.target == index][:2]
-    return examples
-
-
-EXAMPLES = example_photos()
-"""Example photos to click on, with their labels."""
+UNKNOWN, UNUSABLE = "none", "unusable"
+"""Folders, in the zip of sorted photos, of those that show no known class."""
 
 
 def model_choices(language: str = "en") -> list[tuple[str, str]]:
@@ -52,30 +36,25 @@ def model_choices(language: str = "en") -> list[tuple[str, str]]:
     return [(answers.model_title(model, language), model.name) for model in MODELS.values()]
 
 
-def load_page(model: str, request: gr.Request) -> tuple[Any, Any, list[str]]:
-    """Return the choices of models and flowers and the names of the examples; ``?model=`` chooses a model."""
+def load_page(model: str, request: gr.Request) -> tuple[Any, str]:
+    """Return the choices of models, and a hint for their tab; ``?model=`` chooses a model."""
     wanted = registry.current_name(request.query_params.get("model") or "")
     chosen = wanted if wanted in MODELS else model
     language = _language(request)
-    names = [flower_name(label, language) for _, label in EXAMPLES]
-    labels = gr.update(choices=answers.label_choices(chosen, language), value="")
-    return gr.update(choices=model_choices(language), value=chosen), labels, names
+    return gr.update(choices=model_choices(language), value=chosen), render.hint(translate("no_photo_yet", language))
 
 
-def answer(photo: Photo, model: str, request: gr.Request) -> tuple[str, str, dict[str, float] | None, Any]:
-    """Return the key of photo and model, the answer in words, each label's probability, and the model's labels."""
-    language, probabilities = _language(request), None
-    if (known := MODELS.get(model)) and known.problem is not None:
-        title = translate("model_unavailable", language, model=model)
-        words = f"## {title}\n{without_paths(known.problem)}"
-    elif not photo:
-        words = translate("hint", language)
-    else:
+def answer(photo: Photo, model: str, request: gr.Request) -> Any:
+    """Return the answer to a photo, or what is wrong, as HTML; nothing as long as there is no photo."""
+    language, key = _language(request), _key(photo)
+    if not photo:
+        known = MODELS.get(model)
+        return gr.skip() if known is None or known.problem is None else _problem_of(model, language)
+    try:
         prediction = answers.predict(photo, model, language)
-        words = f"## {in_words(prediction, language)}"
-        probabilities = {flower_name(label, language): value for label, value in prediction.probabilities.items()}
-    labels = gr.update(choices=answers.label_choices(model, language), value="")
-    return _key(photo, model), words, probabilities, labels
+    except gr.Error as error:
+        return render.problem(_title(error, language), str(error.message), key)
+    return render.answer(Answered(prediction, MODELS[model], key), language)
 
 
 def choose_model(model: str, request: gr.Request, progress: gr.Progress = gr.Progress(track_tqdm=True)) -> Any:
@@ -87,102 +66,163 @@ def choose_model(model: str, request: gr.Request, progress: gr.Progress = gr.Pro
     return gr.update(choices=model_choices(language))
 
 
-def show_explanation(photo: Photo, model: str, label: str, request: gr.Request) -> tuple[Any, Any]:
-    """Return the key of photo and model, and the photo without and with its Grad-CAM heat."""
-    explanation = answers.explain(photo, label, model, _language(request))
-    return _key(photo, model), (explanation.image, explanation.overlay)
-
-
-def show_all_models(photo: Photo, request: gr.Request) -> tuple[str, Any, Any]:
-    """Return the key of the photo, and the answers of all models as a chart and as a table."""
-    if not photo:
-        return "", None, None
+def show_explanation(photo: Photo, asked: Any, model: str, request: gr.Request) -> dict[str, str] | None:
+    """Return the photo under its Grad-CAM heat, the photo itself, and what the heat is of; nothing if it fails."""
+    label = asked.get("asked") if isinstance(asked, dict) else ""
     language = _language(request)
-    all_answers = answers.compare_models(photo, language)
-    bars = [
-        {"model": answer.model, "flower": flower_name(label, language), "probability": probability}
-        for answer in all_answers
-        if answer.prediction
-        for label, probability in answer.prediction.probabilities.items()
-    ]
-    rows = [
-        [answer.model, in_words(answer.prediction, language), round(answer.milliseconds or 0, 1)]
-        if answer.prediction
-        else [answer.model, without_paths(answer.problem), None]
-        for answer in all_answers
-    ]
-    columns = [translate(key, language) for key in ("model", "answer", "milliseconds")]
-    return _key(photo), pd.DataFrame(bars), pd.DataFrame(rows, columns=columns)
+    try:
+        explanation = answers.explain(photo, label if isinstance(label, str) else "", model, language)
+    except gr.Error:
+        return None  # what is wrong with the photo stands in place of its answer
+    return {
+        "key": _key(photo),
+        "label": explanation.label,
+        "name": flower_name(explanation.label, language),
+        "overlay": _data_url(explanation.overlay),
+        "photo": _data_url(explanation.image),
+    }
+
+
+def show_all_models(photo: Photo, request: gr.Request) -> str:
+    """Return the answers of all models as HTML."""
+    language = _language(request)
+    if not photo:
+        return render.hint(translate("no_photo_yet", language))
+    try:
+        return render.models(answers.compare_models(photo, language), language)
+    except gr.Error as error:
+        return render.problem(_title(error, language), str(error.message))
 
 
 def show_many(
-    files: list[dict[str, Any]] | None,
-    model: str,
-    request: gr.Request,
-    progress: gr.Progress = gr.Progress(),
-) -> Iterator[tuple[Any, ...]]:
-    """Yield how many photos are done, a gallery, a table and, at the end, the table as a CSV file."""
+    files: list[dict[str, Any]] | None, model: str, request: gr.Request
+) -> Iterator[tuple[Any, Any, Any, Any, Any]]:
+    """Yield how many photos are done and, at the end, a summary, a gallery, a table, a CSV file and a sorted zip."""
     language = _language(request)
-    photos = answers.collect(files, language)
-    classifier = answers.load(model, language)
-    gallery, table, lines = [], [], []
+    if not files:
+        yield "", _hidden(), _hidden(), _hidden(), _hidden()
+        return
+    try:
+        photos = answers.collect(files, language)
+        classifier = answers.load(model, language)
+    except gr.Error as error:
+        yield render.problem(_title(error, language), str(error.message)), _hidden(), _hidden(), _hidden(), _hidden()
+        return
+    yield render.progress(0, len(photos), language), _hidden(), _hidden(), _hidden(), _hidden()
+    rows: list[batch.Row] = []
     for row in batch.classify(classifier, photos, thumbnails=True):
-        words = in_words(row.prediction, language) if row.prediction else row.problem
-        if row.thumbnail:
-            gallery.append((row.thumbnail, f"{words} · {Path(row.name).name}"))
-        probability = round(100 * row.prediction.probability, 1) if row.prediction else None
-        table.append([row.name, words, probability])
-        lines.append(_csv_line(row, classifier.config.labels))
-        progress((len(lines), len(photos)))
-        if len(lines) % batch.BATCH_SIZE == 0:
-            so_far = translate("done", language, done=len(lines), all=len(photos))
-            yield so_far, gr.skip(), _table(table, language), gr.update(value=None, interactive=False)
-    done = translate("done", language, done=len(lines), all=len(photos))
-    with tempfile.TemporaryDirectory() as folder:  # Gradio copies the file
-        file = Path(folder) / "flowers.csv"
-        # With a byte order mark, by which Excel knows UTF-8; a file's name may hold what is no Unicode.
-        with file.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace") as output:
-            writer = csv.writer(output)
-            writer.writerow(map(_cell, lines[0]))
-            writer.writerows(map(_cell, line.values()) for line in lines)
+        rows.append(row)
+        if len(rows) % batch.BATCH_SIZE == 0:
+            yield render.progress(len(rows), len(photos), language), *[gr.skip()] * 4
+    words = [_in_words(row, language) for row in rows]
+    problems = {PurePosixPath(row.name).name: said for row, said in zip(rows, words, strict=True) if row.problem}
+    predictions = [row.prediction for row in rows if row.prediction]
+    gallery = [(row.thumbnail, said) for row, said in zip(rows, words, strict=True) if row.thumbnail]
+    table = [[PurePosixPath(row.name).name, said] for row, said in zip(rows, words, strict=True)]
+    with tempfile.TemporaryDirectory() as folder:  # Gradio copies the files
+        table_file, sorted_photos = Path(folder) / "flowers.csv", Path(folder) / "flowers.zip"
+        write_csv(rows, classifier.config.labels, table_file)
+        write_sorted(photos, rows, sorted_photos)
         yield (
-            done,
+            render.summary(predictions, problems, language),
             gr.update(value=gallery, visible=bool(gallery)),
-            _table(table, language),
-            gr.update(value=str(file), interactive=True),
+            gr.update(
+                value=pd.DataFrame(table, columns=[translate(key, language) for key in COLUMNS]), visible=bool(table)
+            ),
+            gr.update(value=str(table_file), visible=True),
+            gr.update(value=str(sorted_photos), visible=bool(predictions)),
         )
 
 
 def cancel(request: gr.Request) -> str:
-    """Return the text shown after many photos were cancelled."""
-    return translate("cancelled", _language(request))
+    """Return what is shown after many photos were cancelled."""
+    return render.hint(translate("cancelled", _language(request)))
 
 
 def show_model(model: str, request: gr.Request) -> list[Any]:
-    """Return the description of a model, its plots and its layers."""
-    nothing = [*[None for _ in PLOTS], ""]
-    if (known := MODELS.get(model)) is None:
-        return ["", *nothing]
-    try:
-        network = str(load_classifier(model).network)
-    except InvalidModel as error:
-        return [without_paths(error), *nothing]
-    files = [known.folder / f"{plot}.png" if known.folder else None for plot in PLOTS]
-    plots = [str(file) if file and file.is_file() else None for file in files]
-    return [describe_model(known, _language(request)), *plots, network]
+    """Return the description of a model, its figures, its card and its layers."""
+    return about.describe_model(MODELS.get(model), _language(request))
 
 
-def _key(photo: Photo, model: str = "") -> str:
-    """Return what an answer belongs to, as app.py's SHOW_CURRENT computes it."""
-    return f"{model} {(photo or {}).get('path') or ''}"
+def write_csv(rows: Sequence[batch.Row], labels: Sequence[str], file: Path) -> None:
+    """Write a line a photo, with a byte order mark, by which Excel knows UTF-8.
+
+    Args:
+        rows: of the photos.
+        labels: of the model.
+        file: to write; a photo's name that is no Unicode is written with backslashes.
+    """
+    with file.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace") as output:
+        lines = [_csv_line(row, labels) for row in rows]
+        writer = csv.writer(output)
+        writer.writerow(map(_cell, lines[0]))
+        writer.writerows(map(_cell, line.values()) for line in lines)
+
+
+def write_sorted(photos: Sequence[batch.PhotoFile], rows: Sequence[batch.Row], file: Path) -> None:
+    """Write the photos into a zip, each in the folder of its answer; a name that occurs twice gets a number.
+
+    Args:
+        photos: as they came.
+        rows: of the same photos.
+        file: to write.
+    """
+    names: set[str] = set()
+    with ZipFile(file, "w", ZIP_STORED) as archive:
+        for photo, row in zip(photos, rows, strict=True):
+            path = PurePosixPath(batch.printable(photo.name).replace("\\", "/"))
+            name, number = f"{_folder_of(row)}/{path.name}", 1
+            while name in names:
+                number += 1
+                name = f"{_folder_of(row)}/{path.stem} ({number}){path.suffix}"
+            try:
+                content = photo.content()
+            except (InvalidImage, OSError):  # its row says why
+                continue
+            names.add(name)
+            archive.writestr(name, content)
+
+
+def _folder_of(row: batch.Row) -> str:
+    if row.prediction is None:
+        return UNUSABLE
+    return row.prediction.label.replace("/", "_") if row.prediction.in_distribution else UNKNOWN
+
+
+def _in_words(row: batch.Row, language: str) -> str:
+    if row.prediction is not None:
+        return in_words(row.prediction, language)
+    return describe(row.error, language) if row.error else ""
+
+
+def _problem_of(model: str, language: str) -> str:
+    title = translate("model_unavailable", language, model=model)
+    return render.problem(title, without_paths(MODELS[model].problem))
+
+
+def _title(error: gr.Error, language: str) -> str:
+    return error.title if error.title and error.title != "Error" else translate("failed", language)
+
+
+def _hidden() -> Any:
+    return gr.update(value=None, visible=False)
+
+
+def _key(photo: Photo) -> str:
+    """Return what tells a photo from others: ``page.js`` ignores what was computed of a former one."""
+    path = (photo or {}).get("path")
+    return path if isinstance(path, str) else ""
+
+
+def _data_url(image: Image.Image) -> str:
+    """Return an image as an address that holds it, which no other visitor can guess."""
+    content = io.BytesIO()
+    image.save(content, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{b64encode(content.getvalue()).decode()}"
 
 
 def _language(request: gr.Request) -> str:
     return preferred_language(request.headers.get("accept-language"))
-
-
-def _table(rows: list[list[Any]], language: str) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=[translate(key, language) for key in COLUMNS])
 
 
 def _cell(value: object) -> object:

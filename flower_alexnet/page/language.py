@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from webob.acceptparse import create_accept_language_header
 
-from flower_alexnet.page.translations import LANGUAGES
+from flower_alexnet.page.examples import EXAMPLES, example_name
+from flower_alexnet.page.translations import LANGUAGES, TEXTS
 
 TAGS = {language.partition("-")[0]: language for language in LANGUAGES}
 """Primary language tag -> language: every kind of Chinese is answered in the one that there is."""
@@ -15,8 +19,29 @@ SCRIPT = """<script>
 document.documentElement.lang = "{language}";
 Object.defineProperty(navigator, "language", {{value: "{language}"}});
 Object.defineProperty(navigator, "languages", {{value: ["{language}"]}});
+window.flowerTexts = {texts};
+window.flowerExamples = {examples};
 </script>"""
-"""For the head of the page: Gradio chooses its texts by ``navigator.language``."""
+"""For the head of the page: Gradio chooses its texts by ``navigator.language``, and ``page.js`` has them from here."""
+
+IN_THE_BROWSER = (
+    *(
+        "drop_title",
+        "drop_hint",
+        "tagline",
+        "choose",
+        "take",
+        "another",
+        "where",
+        "where_info",
+        "line",
+        "save",
+        "photo",
+        "question",
+    ),
+    *("intro", "examples", "recent", "recent_photo", "looking", "failed", "try_again"),
+)
+"""Texts that ``page.js`` shows."""
 
 
 def preferred_language(accept_language: str | None) -> str:
@@ -51,7 +76,7 @@ class Localize:
             elif message["type"] == "http.response.body" and start is not None:
                 body += message.get("body", b"")
                 if not message.get("more_body", False):
-                    body = body.replace(b"<head>", b"<head>" + SCRIPT.format(language=language).encode(), 1)
+                    body = body.replace(b"<head>", b"<head>" + _script(language), 1)
                     headers = MutableHeaders(raw=start["headers"])
                     headers["Content-Length"] = str(len(body))
                     headers["Content-Language"] = language
@@ -62,6 +87,14 @@ class Localize:
                 await send(message)
 
         await self.app(scope, receive, localize)
+
+
+@cache
+def _script(language: str) -> bytes:
+    texts = {key: TEXTS[language][key] for key in IN_THE_BROWSER}
+    examples = [(name, example_name(key, language)) for name, key in EXAMPLES.items()]
+    made = (json.dumps(it, ensure_ascii=False).replace("<", "\\u003c") for it in (texts, examples))
+    return SCRIPT.format(language=language, texts=next(made), examples=next(made)).encode()
 
 
 def _is_page(message: Message) -> bool:

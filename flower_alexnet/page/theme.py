@@ -1,31 +1,289 @@
-"""The look of the page: Gradio's theme and what CSS adds to it."""
+"""The look of the page: Gradio's theme, and the CSS of what the page draws itself."""
 
 import gradio as gr
 
-THEME = gr.themes.Soft(
-    primary_hue="green",
-    font=["system-ui", "sans-serif"],  # the visitor's own fonts: no request to another host
-    font_mono=["ui-monospace", "monospace"],
-).set(  # contrast of text of at least 4.5:1
-    block_label_text_color="*primary_800",
-    block_title_text_color="*primary_800",
-    block_info_text_color="*neutral_600",
-    body_text_color_subdued="*neutral_600",
-    button_primary_background_fill="*primary_700",
-    button_primary_background_fill_hover="*primary_800",
-    color_accent="*primary_700",
-    block_label_background_fill_dark="*primary_700",
-    block_title_background_fill_dark="*primary_700",
-    button_primary_background_fill_dark="*primary_700",
-    button_primary_background_fill_hover_dark="*primary_800",
-    button_secondary_background_fill_hover_dark="*neutral_500",
-    link_text_color_dark="*secondary_300",
+GROUND, CARD, INK, SOFT, LINE, LEAF = "#f6f3ec", "#fffdf9", "#22301f", "#566151", "#e4dfd2", "#2f6b3a"
+GROUND_DARK, CARD_DARK, INK_DARK, SOFT_DARK, LINE_DARK, LEAF_DARK = (
+    *("#141814", "#1d231d", "#eef2e9", "#a9b5a3", "#2e372d", "#8fd09b"),
 )
 
-CSS = """
-#answer.stale > * { visibility: hidden; }
-#explanation.stale, #comparison.stale { display: none; }
-.dark { --color-accent: var(--primary-400); }
-#gallery .fixed-height { min-height: 0; }
-@media (max-width: 640px) { #examples .gallery-item { --size-20: 52px; } }
+THEME = gr.themes.Base(
+    primary_hue="green",
+    neutral_hue="stone",
+    radius_size="lg",
+    font=["system-ui", "sans-serif"],  # the visitor's own fonts: no request to another host
+    font_mono=["ui-monospace", "monospace"],
+).set(
+    body_background_fill=GROUND,
+    body_background_fill_dark=GROUND_DARK,
+    body_text_color=INK,
+    body_text_color_dark=INK_DARK,
+    body_text_color_subdued=SOFT,
+    body_text_color_subdued_dark=SOFT_DARK,
+    background_fill_primary=CARD,
+    background_fill_primary_dark=CARD_DARK,
+    background_fill_secondary=GROUND,
+    background_fill_secondary_dark=GROUND_DARK,
+    block_background_fill=CARD,
+    block_background_fill_dark=CARD_DARK,
+    block_border_color=LINE,
+    block_border_color_dark=LINE_DARK,
+    block_radius="20px",
+    block_label_background_fill=CARD,
+    block_label_background_fill_dark=CARD_DARK,
+    block_label_text_color=SOFT,
+    block_label_text_color_dark=SOFT_DARK,
+    block_title_text_color=SOFT,
+    block_title_text_color_dark=SOFT_DARK,
+    block_info_text_color=SOFT,
+    block_info_text_color_dark=SOFT_DARK,
+    border_color_primary=LINE,
+    border_color_primary_dark=LINE_DARK,
+    border_color_accent=LEAF,
+    border_color_accent_dark=LEAF_DARK,
+    color_accent=LEAF,
+    color_accent_soft=GROUND,
+    color_accent_soft_dark=LINE_DARK,
+    input_background_fill=CARD,
+    input_background_fill_dark=CARD_DARK,
+    input_border_color=LINE,
+    input_border_color_dark=LINE_DARK,
+    button_primary_background_fill=LEAF,
+    button_primary_background_fill_hover="#25552e",
+    button_primary_background_fill_dark=LEAF_DARK,
+    button_primary_background_fill_hover_dark="#a9dcb2",
+    button_primary_text_color=CARD,
+    button_primary_text_color_dark=CARD_DARK,
+    button_secondary_background_fill=CARD,
+    button_secondary_background_fill_dark=CARD_DARK,
+    button_secondary_text_color=LEAF,
+    button_secondary_text_color_dark=LEAF_DARK,
+    button_secondary_border_color=LINE,
+    button_secondary_border_color_dark=LINE_DARK,
+    button_large_radius="999px",
+    button_small_radius="999px",
+    link_text_color=LEAF,
+    link_text_color_dark=LEAF_DARK,
+    link_text_color_visited=LEAF,
+    link_text_color_visited_dark=LEAF_DARK,
+    loader_color=LEAF,
+    loader_color_dark=LEAF_DARK,
+    table_border_color=LINE,
+    table_border_color_dark=LINE_DARK,
+    table_even_background_fill=CARD,
+    table_even_background_fill_dark=CARD_DARK,
+    table_odd_background_fill=CARD,
+    table_odd_background_fill_dark=CARD_DARK,
+)
+
+FLOWER_COLORS = {
+    "daisy": ("#3f76c2", "#8db6ee"),
+    "dandelion": ("#8f6b00", "#f0c53a"),
+    "roses": ("#d6245f", "#ff7ea6"),
+    "sunflowers": ("#bf4e00", "#ff9a52"),
+    "tulips": ("#8e3cc4", "#c993f0"),
+}
+"""Label -> color of its name, in the light and in the dark: contrast of at least 4.5:1 with the surface."""
+
+BAR_COLORS = {
+    "daisy": "#5b8fd6",
+    "dandelion": "#e0a800",
+    "roses": "#d6245f",
+    "sunflowers": "#e8640c",
+    "tulips": "#8e3cc4",
+}
+"""Label -> color of its bar, in the light; in the dark it is that of its name."""
+
+_FLOWERS = "\n".join(
+    f".flower-{label} {{ --name: {light}; --bar: {BAR_COLORS[label]}; }}\n"
+    f".dark .flower-{label} {{ --name: {dark}; --bar: {dark}; }}"
+    for label, (light, dark) in FLOWER_COLORS.items()
+)
+
+CSS = (
+    f""":root {{
+  --ground: {GROUND}; --card: {CARD}; --ink: {INK}; --soft: {SOFT}; --rule: {LINE}; --leaf: {LEAF}; --mute: #c9c4b6;
+  --shade: 0 1px 2px #0000000d, 0 8px 28px #5a4d2a14;
+}}
+.dark {{
+  --ground: {GROUND_DARK}; --card: {CARD_DARK}; --ink: {INK_DARK}; --soft: {SOFT_DARK}; --rule: {LINE_DARK};
+  --leaf: {LEAF_DARK}; --mute: #4b554a; --shade: 0 8px 28px #0006;
+}}
 """
+    + _FLOWERS
+    + """
+.flower-other { --name: var(--leaf); --bar: var(--leaf); }
+.gradio-container { background: var(--ground); }
+.gradio-container > main { max-width: 1180px !important; margin: 0 auto; padding: 20px 28px 36px !important; }
+.gradio-container .html-container { padding: 0; }
+.gradio-container :focus-visible { outline: 3px solid var(--leaf); outline-offset: 2px; }
+
+#header .gradio-style { display: flex; gap: 14px; align-items: center; min-height: 48px; }
+#header svg { flex: none; }
+#header h1 { font-size: 22px; line-height: 1.2; letter-spacing: -0.01em; margin: 0; color: var(--ink); }
+#header p { font-size: 15px; margin: 0; color: var(--soft); }
+
+.tab-wrapper { height: auto !important; padding: 0 !important; }
+.tab-container { height: auto !important; width: auto !important; background: var(--card);
+  border: 1px solid var(--rule); border-radius: 999px; padding: 4px !important; gap: 4px; }
+.tab-container::after { display: none; }
+.tab-container button { height: 38px !important; padding: 0 16px !important; border-radius: 999px !important;
+  font-size: 15px !important; font-weight: 400; color: var(--soft) !important; white-space: nowrap; }
+.tab-container button.selected { background: var(--leaf) !important; color: var(--card) !important; font-weight: 600; }
+.tab-container button.selected::after { display: none !important; }
+.tabs { gap: 18px !important; }
+.tabitem { padding: 0 !important; border: 0 !important; }
+
+.card { background: var(--card); border: 1px solid var(--rule); border-radius: 20px; box-shadow: var(--shade);
+  padding: 24px 26px !important; gap: 0 !important; overflow: visible !important; }
+.card .block, .card .form { border: 0 !important; box-shadow: none !important; background: none !important; }
+
+.stage { position: relative; background: var(--card); border: 1px solid var(--rule); border-radius: 20px;
+  box-shadow: var(--shade); overflow: hidden; }
+.stage [hidden] { display: none !important; }
+.stage input[type="file"] { position: absolute; width: 1px; height: 1px; opacity: 0; overflow: hidden; }
+.drop { height: 440px; margin: 14px; border: 2px dashed var(--mute); border-radius: 14px; display: flex; gap: 8px;
+  flex-direction: column; align-items: center; justify-content: center; text-align: center; color: var(--leaf); }
+.stage.over .drop { border-color: var(--leaf); background: color-mix(in srgb, var(--leaf) 8%, transparent); }
+.drop h2 { font-size: 26px; font-weight: 700; line-height: 1.25; letter-spacing: -0.01em; margin: 4px 0 0;
+  color: var(--ink); }
+.drop p { margin: 0; color: var(--soft); font-size: 16px; }
+.row { display: flex; gap: 10px; flex-wrap: wrap; justify-content: center; margin-top: 10px; }
+.btn, .pill { position: relative; display: inline-flex; align-items: center; border-radius: 999px; font-weight: 600;
+  cursor: pointer; }
+.btn { min-height: 48px; padding: 0 24px; background: var(--leaf); color: var(--card); font-size: 16px; }
+.btn.two { background: transparent; color: var(--leaf); box-shadow: inset 0 0 0 2px var(--leaf); }
+.btn:focus-within, .pill:focus-within { outline: 3px solid var(--leaf); outline-offset: 2px; }
+.take { display: none; }
+@media (pointer: coarse) { .take { display: inline-flex; } }
+.frame { position: relative; }
+.stage figure { position: relative; height: 470px; margin: 0; overflow: hidden; background: #10140f; }
+.blur { position: absolute; inset: -40px; background-size: cover; background-position: center; filter: blur(28px);
+  opacity: 0.55; }
+.picture, .heat { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; margin: 0 !important; }
+.unseen { display: none; }
+.undecoded .picture, .undecoded .blur { visibility: hidden; }
+.undecoded .unseen { display: grid; place-items: center; position: absolute; inset: 0; color: #eef2e9; padding: 20px;
+  overflow-wrap: anywhere; margin: 0; }
+.pills { position: absolute; left: 14px; right: 14px; bottom: 14px; display: flex; gap: 8px; flex-wrap: wrap; }
+.pill { min-height: 40px; padding: 0 16px; background: #fffffff0; color: #22301f; font-size: 15px; border: 0;
+  box-shadow: 0 2px 10px #0003; }
+.pill.go { background: #2f6b3a; color: #fff; }
+.pill[aria-pressed="true"] { background: #22301f; color: #fff; }
+.line { padding: 10px 18px 12px; }
+.line input { width: 100%; height: 32px; accent-color: var(--leaf); cursor: ew-resize; }
+.line p { margin: 0; font-size: 14px; color: var(--soft); }
+
+.strip + .strip { margin-top: 16px; }
+.strip h3, .references h3 { font-size: 15px; font-weight: 600; margin: 0 0 8px; color: var(--soft); }
+.strip .thumbs { display: flex; gap: 10px; flex-wrap: wrap; }
+.strip button { padding: 0; border: 0; border-radius: 14px; overflow: hidden; cursor: pointer;
+  box-shadow: var(--shade); }
+.strip img { display: block; width: 72px; height: 72px; object-fit: cover; margin: 0 !important; }
+.recent img { width: 56px; height: 56px; }
+
+.panel h2 { font-size: 40px; line-height: 1.08; letter-spacing: -0.02em; font-weight: 700; margin: 0; color: var(--ink);
+  overflow-wrap: anywhere; }
+.panel h2 .name { font-size: 52px; color: var(--name, var(--ink)); }
+.panel h2 small { font-size: 34px; font-weight: 600; opacity: 0.85; white-space: nowrap; }
+.panel.unknown h2, .panel.problem h2 { font-size: 38px; }
+.why { color: var(--soft); margin: 8px 0 16px; max-width: 48ch; font-size: 16px; line-height: 1.5; }
+#words { transition: opacity 0.15s; min-height: 380px; }
+#words.stale { opacity: 0.35; }
+.name { color: var(--name, var(--ink)); }
+.bar { display: grid; grid-template-columns: 130px 1fr 56px; align-items: center; gap: 12px; width: 100%;
+  min-height: 34px; padding: 0 6px; margin: 0 -6px; border: 0; border-radius: 10px; background: none;
+  text-align: left; color: var(--ink); font-size: 16px; box-sizing: content-box; }
+button.bar { cursor: pointer; }
+button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, transparent); }
+.bar .n, .bar .p { font-weight: 600; }
+.bar .n { overflow-wrap: anywhere; line-height: 1.2; }
+.bar .p { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.bar .t { height: 16px; border-radius: 8px; overflow: hidden;
+  background: color-mix(in srgb, var(--mute) 32%, transparent); }
+.bar i { display: block; height: 100%; min-width: 3px; border-radius: 8px; background: var(--bar); }
+.unknown .bar { color: var(--soft); }
+.unknown .bar i { background: var(--mute); }
+.unknown .bar .n, .unknown .bar .p { font-weight: 500; }
+.tip { background: color-mix(in srgb, var(--leaf) 9%, transparent); border-radius: 12px; padding: 12px 16px;
+  margin: 0 0 14px; color: var(--ink); }
+.choice { border-top: 1px solid var(--rule); padding-top: 10px; }
+.choice summary { cursor: pointer; font-weight: 600; min-height: 32px; color: var(--soft); }
+.references { border-top: 1px solid var(--rule); margin-top: 14px; padding-top: 14px; }
+.ref { display: grid; grid-template-columns: auto 1fr; gap: 14px; align-items: center; margin: 8px 0; }
+.ref .thumbs { display: flex; gap: 6px; }
+.ref img { width: 66px; height: 66px; object-fit: cover; border-radius: 10px; margin: 0 !important; }
+.ref p { margin: 0; font-size: 15px; line-height: 1.4; color: var(--soft); }
+#model { border-top: 1px solid var(--rule) !important; border-radius: 0; margin-top: 14px; padding: 14px 0 0;
+  overflow: visible; }
+#model .wrap { border: 1px solid var(--rule); border-radius: 12px; box-shadow: none; }
+#model input { min-height: 34px; }
+.card .form { overflow: visible !important; }
+
+#models .gradio-style { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 18px; }
+#models .gradio-style > .why { grid-column: 1 / -1; }
+#models article { background: var(--card); border: 1px solid var(--rule); border-radius: 20px; padding: 20px 22px;
+  box-shadow: var(--shade); }
+#models h3 { font-size: 15px; font-weight: 600; color: var(--soft); margin: 0; }
+.words { font-size: 24px; line-height: 1.2; font-weight: 700; margin: 4px 0 2px; color: var(--ink); }
+.took { font-size: 14px; color: var(--soft); margin: 0 0 8px; }
+#models .bar { min-height: 28px; }
+
+#many { gap: 16px; }
+#files { border: 2px dashed var(--mute); box-shadow: none; }
+#status progress { width: 100%; height: 10px; accent-color: var(--leaf); }
+.chips { display: flex; flex-wrap: wrap; gap: 8px; margin: 0 0 8px; }
+.chip { border-radius: 999px; padding: 5px 14px; font-weight: 600; color: var(--name, var(--soft));
+  background: color-mix(in srgb, var(--bar, var(--mute)) 14%, var(--card)); border: 1px solid var(--rule); }
+.reasons { margin: 0 0 8px 20px; color: var(--soft); overflow-wrap: anywhere; }
+#gallery .fixed-height { min-height: 0; }
+#gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)) !important; gap: 10px; }
+#gallery button, #gallery img { border-radius: 14px !important; }
+#gallery .caption-label { font-size: 14px; white-space: normal; max-width: 100%; background: #10140fd9; color: #fff; }
+
+.scroll { overflow-x: auto; }
+.confusion { border-collapse: separate; border-spacing: 4px; font-size: 15px; }
+.confusion, .confusion th, .confusion td { border: 0 !important; background: none; }
+.confusion th { font-weight: 600; padding: 4px 8px; color: var(--soft); text-align: left; }
+.confusion td { padding: 8px 12px; text-align: center; border-radius: 8px; font-variant-numeric: tabular-nums;
+  color: var(--ink); background: color-mix(in srgb, var(--leaf) calc(var(--share) * 55%), var(--ground)); }
+#about { gap: 12px; }
+#about .lead { font-size: 18px; line-height: 1.55; max-width: 68ch; margin: 0; color: var(--ink); }
+#footer p { margin: 10px 0 0; font-size: 14px; color: var(--soft); }
+
+@media (min-width: 700px) {
+  .columns { display: grid !important; grid-template-columns: minmax(0, 1.08fr) minmax(0, 1fr);
+    grid-template-rows: auto 1fr; gap: 18px 22px !important; }
+  .columns > .card { grid-area: 1 / 2 / span 2; align-self: start; }
+}
+@media (min-width: 900px) {
+  .tabs > .tab-wrapper { margin-top: -66px; justify-content: flex-end; }
+  #header { margin-right: 480px; }
+}
+@media (max-width: 899px) {
+  .gradio-container > main { padding: 12px 14px 28px !important; }
+  #header p { display: none; }
+  .tab-container { width: 100% !important; justify-content: space-between; overflow-x: auto !important; }
+  .tab-container button { padding: 0 10px !important; font-size: 14px !important; }
+  .tabs { gap: 12px !important; }
+}
+@media (max-width: 700px) {
+  .stage figure { height: 290px; }
+  .drop { height: 300px; }
+  .card { padding: 16px 18px !important; }
+  .panel h2, .panel.unknown h2, .panel.problem h2 { font-size: 30px; }
+  .panel h2 .name { font-size: 38px; }
+  .panel h2 small { font-size: 26px; }
+  #words { min-height: 250px; }
+  .bar { grid-template-columns: 122px 1fr 50px; gap: 8px; }
+  .pill { min-height: 36px; padding: 0 13px; font-size: 14px; }
+  .pills { left: 10px; right: 10px; bottom: 10px; gap: 6px; }
+  .ref { grid-template-columns: 1fr; gap: 6px; }
+  .strip .thumbs { flex-wrap: nowrap; overflow-x: auto; padding-bottom: 4px; }
+  .strip button { flex: none; }
+  .strip img { width: 64px; height: 64px; }
+  .columns { flex-direction: column; gap: 12px !important; }
+  .columns > * { width: 100%; }
+}
+"""
+)

@@ -1,0 +1,279 @@
+// The photo and its answer, in the visitor's browser. Texts come from the server as window.flowerTexts.
+window.flowerPage = (() => {
+  const texts = window.flowerTexts;
+  const MAX_BYTES = 1e6;   // larger photos are scaled before they are sent
+  const MAX_SIDE = 1600;   // to at most so many pixels
+  const KEPT = 5;          // photos of this visit to go back to, in memory alone
+  const now = {number: 0, file: null, address: null, key: null};
+  const recent = [];
+  const parts = {};        // what each component gives: element, trigger, props, upload
+  const find = (selector) => document.querySelector(selector);
+  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+  const icon = '<svg aria-hidden="true" width="46" height="46" viewBox="0 0 24 24" fill="none" stroke="currentColor" ' +
+    'stroke-width="1.6" stroke-linecap="round" stroke-linejoin="round"><path d="M12 16V3m0 0L7 8m5-5 5 5M4 21h16"/></svg>';
+  const chooser = (classes, text, attributes) =>
+    `<label class="${classes}">${text}<input type="file" ${attributes}></label>`;
+  const pictures = 'accept="image/*,.heic,.heif,.avif"';
+
+  function stage(element, trigger, props, upload) {
+    parts.stage = {element, trigger, props, upload};
+    element.innerHTML = `<div class="stage empty">
+      <div class="drop">${icon}<h2>${texts.drop_title}</h2><p>${texts.drop_hint}</p><div class="row">
+        ${chooser("btn", texts.choose, pictures)}
+        ${chooser("btn two take", texts.take, 'accept="image/*" capture="environment"')}</div></div>
+      <div class="frame"><figure hidden><div class="blur"></div><img class="picture" alt="${texts.photo}"><img class="heat" alt="" hidden>
+        <p class="unseen"></p></figure>
+      <div class="pills" hidden>${chooser("pill go", texts.another, pictures)}
+        ${chooser("pill take", texts.take, 'accept="image/*" capture="environment"')}
+        <button type="button" class="pill where" aria-pressed="false">${texts.where}</button>
+        <button type="button" class="pill save">${texts.save}</button></div></div>
+      <div class="line" hidden><input type="range" min="0" max="100" value="50" aria-label="${texts.line}"><p></p></div>
+    </div>`;
+    for (const input of element.querySelectorAll("input[type=file]"))
+      input.addEventListener("change", () => { if (input.files.length) use(input.files[0]); input.value = ""; });
+    element.querySelector(".where").addEventListener("click", toggleHeat);
+    element.querySelector(".save").addEventListener("click", save);
+    element.querySelector(".line input").addEventListener("input", drawLine);
+    element.querySelector(".picture").addEventListener("error", () => element.querySelector(".stage").classList.add("undecoded"));
+  }
+
+  function strips(element) {
+    element.innerHTML = `<section class="strip examples"><h3>${texts.examples}</h3><div class="thumbs"></div></section>
+      <section class="strip recent" hidden><h3>${texts.recent}</h3><div class="thumbs"></div></section>`;
+    for (const [name, label] of window.flowerExamples) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.ariaLabel = label;
+      button.title = label;
+      button.innerHTML = `<img src="examples/${name}" alt="" width="72" height="72">`;
+      button.addEventListener("click", async () => use(new File([await (await fetch(`examples/${name}`)).blob()], name)));
+      element.querySelector(".examples .thumbs").append(button);
+    }
+  }
+
+  // A photo may be dropped or pasted anywhere but into the field for many photos.
+  const forMany = (event) => event.target.closest?.("#files");
+  document.addEventListener("dragover", (event) => {
+    if (!forMany(event)) { event.preventDefault(); find(".stage")?.classList.add("over"); }
+  });
+  document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) find(".stage")?.classList.remove("over"); });
+  document.addEventListener("drop", (event) => {
+    find(".stage")?.classList.remove("over");
+    if (forMany(event) || !event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    use(event.dataTransfer.files[0]);
+  });
+  document.addEventListener("paste", (event) => {
+    const file = [...(event.clipboardData?.files ?? [])].find((it) => it.type.startsWith("image/"));
+    if (file) { event.preventDefault(); use(file); }
+  });
+
+  async function use(file) {
+    const number = ++now.number;
+    if (!find("#models")?.offsetParent) find('.tab-container [role="tab"]')?.click();
+    now.file = file;
+    now.key = null;
+    now.address = URL.createObjectURL(file);
+    show();
+    remember(file, now.address);
+    busy();
+    try {
+      const small = await shrunk(file);
+      const sent = await parts.stage.upload(small);
+      if (number !== now.number) return;
+      now.key = sent.path;
+      parts.stage.props.value = {path: sent.path, orig_name: file.name, meta: {_type: "gradio.FileData"}};
+      setTimeout(() => parts.stage.trigger("input"));
+    } catch (error) {
+      if (number === now.number) failed();
+    }
+  }
+
+  // A large photo takes seconds on a slow line, and the network sees 224 pixels of it.
+  async function shrunk(file) {
+    if (file.size <= MAX_BYTES) return file;
+    try {
+      const bitmap = await createImageBitmap(file, {imageOrientation: "from-image"});
+      const scale = Math.min(1, MAX_SIDE / Math.max(bitmap.width, bitmap.height));
+      const canvas = new OffscreenCanvas(Math.round(bitmap.width * scale), Math.round(bitmap.height * scale));
+      const context = canvas.getContext("2d");
+      context.fillStyle = "white";
+      context.fillRect(0, 0, canvas.width, canvas.height);
+      context.imageSmoothingQuality = "high";
+      context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+      bitmap.close();
+      const blob = await canvas.convertToBlob({type: "image/jpeg", quality: 0.92});
+      return blob.size < file.size ? new File([blob], file.name.replace(/\.\w+$/, "") + ".jpg", {type: blob.type}) : file;
+    } catch (error) {
+      return file;  // what the browser cannot decode, the server may
+    }
+  }
+
+  function show() {
+    const stage = find(".stage");
+    stage.classList.remove("empty", "undecoded");
+    stage.querySelector(".drop").hidden = true;
+    stage.querySelector("figure").hidden = stage.querySelector(".pills").hidden = false;
+    stage.querySelector(".picture").src = now.address;
+    stage.querySelector(".blur").style.backgroundImage = `url("${now.address}")`;
+    stage.querySelector(".unseen").textContent = now.file.name;
+    forgetHeat();
+  }
+
+  function remember(file, address) {
+    const again = recent.findIndex((it) => it.file === file);
+    if (again >= 0) recent.splice(again, 1);
+    recent.unshift({file, address});
+    for (const {address: old} of recent.splice(KEPT)) URL.revokeObjectURL(old);
+    const strip = find(".recent");
+    strip.hidden = recent.length < 2;
+    strip.querySelector(".thumbs").replaceChildren(...recent.map((it, index) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.ariaLabel = fill(texts.recent_photo, {number: index + 1});
+      button.innerHTML = '<img alt="" width="56" height="56">';
+      button.firstChild.src = it.address;
+      button.addEventListener("click", () => use(it.file));
+      return button;
+    }));
+  }
+
+  function answer(element, trigger, props, watch) {
+    parts.answer = {element, trigger, props};
+    element.innerHTML = `<div id="words" aria-live="polite" aria-atomic="true"><div class="panel"><h2>${texts.question}</h2>
+      <p class="why">${texts.intro}</p></div></div>`;
+    watch("value", () => {
+      const made = document.createElement("div");
+      made.innerHTML = props.value;
+      const panel = made.querySelector(".panel");
+      if (!panel || panel.dataset.key !== (now.key ?? "")) return;  // of a photo that is there no more
+      find("#words").replaceChildren(panel);
+      find("#words").classList.remove("stale");
+      if (panel.dataset.label && panel.dataset.known === "1" && innerWidth >= 1000) askHeat("");
+      else forgetHeat();
+      if (find("#models")?.offsetParent) parts.models.trigger("input");
+    });
+    element.addEventListener("click", (event) => {
+      const bar = event.target.closest("button.bar");
+      if (bar) askHeat(bar.dataset.label);
+    });
+  }
+
+  const busy = () => {
+    find("#words").classList.add("stale");
+    if (!find("#words .panel[data-key]")) find("#words h2").textContent = texts.looking;
+  };
+
+  function failed() {
+    find("#words").innerHTML = `<div class="panel problem" data-key=""><h2>${texts.failed}</h2><p class="why">${texts.try_again}</p></div>`;
+    find("#words").classList.remove("stale");
+  }
+
+  function heat(element, trigger, props, watch) {
+    parts.heat = {element, trigger, props};
+    watch("value", () => {
+      const made = props.value;
+      if (!made?.overlay || made.key !== now.key) return;
+      const stage = find(".stage"), picture = stage.querySelector(".picture");
+      if (stage.classList.contains("undecoded")) { picture.src = made.photo; stage.classList.remove("undecoded"); }
+      stage.querySelector(".heat").src = made.overlay;
+      stage.querySelector(".line p").textContent = fill(texts.where_info, {flower: made.name});
+      for (const bar of document.querySelectorAll("#words .bar")) bar.classList.toggle("asked", bar.dataset.label === made.label);
+      now.heat = made;
+      showHeat(true);
+    });
+  }
+
+  function askHeat(label) {
+    if (!now.key) return;
+    parts.heat.props.value = {asked: label};
+    setTimeout(() => parts.heat.trigger("input"));
+  }
+
+  function toggleHeat() {
+    if (now.heat?.key === now.key) showHeat(find(".stage .heat").hidden);
+    else askHeat("");
+  }
+
+  function showHeat(shown) {
+    const stage = find(".stage");
+    stage.querySelector(".heat").hidden = stage.querySelector(".line").hidden = !shown;
+    stage.querySelector(".where").ariaPressed = String(shown);
+    drawLine();
+  }
+
+  function forgetHeat() {
+    now.heat = null;
+    for (const bar of document.querySelectorAll("#words .bar.asked")) bar.classList.remove("asked");
+    find(".stage .line input").value = 50;
+    showHeat(false);
+  }
+
+  // The heat lies over the photo as it is shown, which fills the frame in one direction alone.
+  function drawLine() {
+    const stage = find(".stage"), shown = stage.querySelector(".heat"), figure = stage.querySelector("figure");
+    const share = stage.querySelector(".line input").value / 100;
+    const picture = stage.querySelector(".picture");
+    const scale = Math.min(figure.clientWidth / picture.naturalWidth, figure.clientHeight / picture.naturalHeight) || 1;
+    const width = picture.naturalWidth * scale, left = (figure.clientWidth - width) / 2;
+    shown.style.clipPath = `inset(0 0 0 ${left + share * width}px)`;
+  }
+  addEventListener("resize", () => { if (find(".stage .heat") && !find(".stage .heat").hidden) drawLine(); });
+
+  // A picture of photo, answer and heat, made here; it goes to the share sheet, or into the downloads.
+  async function save() {
+    const stage = find(".stage"), picture = stage.querySelector(".picture"), over = stage.querySelector(".heat");
+    const panel = find("#words .panel"), style = getComputedStyle(document.body);
+    const width = 1080, height = Math.round(width * picture.naturalHeight / picture.naturalWidth), foot = 190;
+    const canvas = document.createElement("canvas");
+    canvas.width = width;
+    canvas.height = height + foot;
+    const context = canvas.getContext("2d");
+    context.fillStyle = style.getPropertyValue("--card");
+    context.fillRect(0, 0, width, height + foot);
+    context.drawImage(picture, 0, 0, width, height);
+    if (!over.hidden) {
+      const left = width * stage.querySelector(".line input").value / 100;
+      context.save();
+      context.beginPath();
+      context.rect(left, 0, width - left, height);
+      context.clip();
+      context.drawImage(over, 0, 0, width, height);
+      context.restore();
+    }
+    const heading = panel?.querySelector("h2"), name = heading?.querySelector(".name");
+    context.fillStyle = name ? getComputedStyle(name).color : style.getPropertyValue("--ink");
+    context.font = "700 64px system-ui, sans-serif";
+    context.fillText(heading?.innerText.replace(/\s+/g, " ") ?? "", 40, height + 90, width - 80);
+    context.fillStyle = style.getPropertyValue("--soft");
+    context.font = "30px system-ui, sans-serif";
+    context.fillText("Flower AlexNet", 40, height + 150, width - 80);
+    const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
+    const file = new File([blob], "flower.jpg", {type: "image/jpeg"});
+    if (matchMedia("(pointer: coarse)").matches && navigator.canShare?.({files: [file]})) {
+      try { await navigator.share({files: [file]}); } catch (error) { /* the visitor closed the sheet */ }
+      return;
+    }
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = file.name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+
+  function models(element, trigger, props) {
+    parts.models = {element, trigger, props};
+  }
+
+  // The address names the model; in a Space the page is in a frame, whose address nobody sees.
+  function shareModel(model) {
+    const url = new URL(location);
+    url.searchParams.set("model", model);
+    history.replaceState(null, "", url);
+    if (parent !== window) parent.postMessage({queryString: url.searchParams.toString()}, "https://huggingface.co");
+    if (now.key) busy();
+  }
+
+  return {stage, strips, answer, heat, models, shareModel};
+})();

@@ -1,0 +1,230 @@
+"""What the page shows, as HTML: the answer to a photo, all models' answers, many photos, and the figures of a model.
+
+Everything that comes from outside (names of files, labels, models and problems) is escaped here, and only here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from flower_alexnet import LABELS, Prediction
+from flower_alexnet.page.answers import Answered, candidates, in_words, is_sure, known_names
+from flower_alexnet.page.compare import Answer
+from flower_alexnet.page.translations import capitalized, flower_name, listed, percent, translate
+from flower_alexnet.registry import Model
+
+REFERENCES = 3
+"""Photos of each flower to compare with: ``examples/LABEL_1.webp`` and on."""
+
+ENOUGH = 30
+"""Least test photos of which it is told how often answers of some probability are right."""
+
+
+def answer(answered: Answered, language: str) -> str:
+    """Return the answer to a photo: its heading, how far to trust it, a bar for each flower, and photos to compare."""
+    prediction, model = answered.prediction, answered.model
+    labels = [label for label, _ in prediction.top(len(prediction.probabilities))]
+    bars = _bars(prediction, language)
+    if not prediction.in_distribution:
+        names = capitalized(listed([flower_name(label, language) for label in known_names(prediction)], language))
+        body = (
+            f"<h2>{escape(in_words(prediction, language))}</h2>"
+            f'<p class="why">{escape(translate("none_why", language, flowers=names))}</p>'
+            f'<p class="tip">{escape(translate("tip", language))}</p>'
+            f'<details class="choice"><summary>{escape(translate("had_to_choose", language))}</summary>{bars}</details>'
+        )
+        return _panel(answered, body)
+    if is_sure(prediction):
+        heading = (
+            f'<span class="name {_flower(labels[0])}">{escape(capitalized(flower_name(labels[0], language)))}</span> '
+            f"<small>{escape(percent(prediction.probability, language))}</small>"
+        )
+        why = " ".join(trust(prediction, model, language))
+    else:
+        heading = f'<span class="name">{escape(in_words(prediction, language))}</span>'
+        one, other = candidates(prediction)
+        why = translate(
+            "unsure_why",
+            language,
+            one=flower_name(one, language),
+            other=flower_name(other, language),
+            one_probability=percent(prediction.probabilities[one], language),
+            other_probability=percent(prediction.probabilities[other], language),
+        )
+    body = f'<h2>{heading}</h2><p class="why">{escape(why)}</p>{bars}{_references(labels[:2], language)}'
+    return _panel(answered, body)
+
+
+def problem(title: str, words: str, key: str = "") -> str:
+    """Return what is shown in place of an answer."""
+    return (
+        f'<div class="panel problem" data-key="{escape(key)}"><h2>{escape(title)}</h2>'
+        f'<p class="why">{escape(words)}</p></div>'
+    )
+
+
+def trust(prediction: Prediction, model: Model, language: str) -> list[str]:
+    """Return sentences on how often such answers are right, and on what the flower is mistaken for, if it is known."""
+    sentences = []
+    test = model.measurements().get("test")
+    if (right := _right_of_100(test, prediction.probability)) is not None:
+        sentences.append(translate("how_often", language, number=right))
+    if (other := _mistaken_for(test, prediction.label)) is not None:
+        names = {"flower": flower_name(prediction.label, language), "other": flower_name(other, language)}
+        sentences.append(translate("mistaken_for", language, **names))
+    return sentences
+
+
+def models(answers: Sequence[Answer], language: str) -> str:
+    """Return a card for each model: its answer in words, and its bars."""
+    cards = []
+    for given in answers:
+        name = f"<h3>{escape(given.model)}</h3>"
+        if given.prediction is None:
+            cards.append(f'<article>{name}<p class="why">{escape(given.problem or "")}</p></article>')
+            continue
+        words, bars = escape(in_words(given.prediction, language)), _bars(given.prediction, language, buttons=False)
+        took = translate("milliseconds", language, number=round(given.milliseconds or 0))
+        known = given.prediction.in_distribution
+        cards.append(
+            f'<article class="{"" if known else "unknown"}">{name}<p class="words">{words}</p>'
+            f'<p class="took">{escape(took)}</p>{bars}</article>'
+        )
+    return "".join(cards)
+
+
+def lead(sentences: Sequence[str]) -> str:
+    """Return sentences as one paragraph."""
+    return f'<p class="lead">{escape(" ".join(sentences))}</p>'
+
+
+def hint(words: str) -> str:
+    """Return one quiet sentence."""
+    return f'<p class="why">{escape(words)}</p>'
+
+
+def progress(done: int, photos: int, language: str) -> str:
+    """Return how many of the photos are done, as words and a bar."""
+    words = escape(translate("done", language, done=done, all=photos))
+    return f'<p class="words">{words}</p><progress max="{photos}" value="{done}" aria-label="{words}"></progress>'
+
+
+def summary(predictions: Sequence[Prediction], problems: Mapping[str, str], language: str) -> str:
+    """Return how many photos show what, and why some cannot be used.
+
+    Args:
+        predictions: of the photos that can be used.
+        problems: name of each other photo -> what is wrong with it, in words.
+        language: of the visitor.
+    """
+    counts = Counter(prediction.label if prediction.in_distribution else "" for prediction in predictions)
+    unknown = counts.pop("", 0)
+    parts = [
+        f'<span class="chip {_flower(label)}">'
+        f"{escape(translate('summary_flower', language, count=count, flower=flower_name(label, language)))}</span>"
+        for label, count in counts.most_common()
+    ]
+    for key, count in (("summary_none", unknown), ("summary_unusable", len(problems))):
+        if count:
+            parts.append(f'<span class="chip">{escape(translate(key, language, count=count))}</span>')
+    reasons = "".join(f"<li><b>{escape(name)}</b> {escape(why)}</li>" for name, why in problems.items())
+    return f'<p class="chips">{"".join(parts)}</p>' + (f'<ul class="reasons">{reasons}</ul>' if reasons else "")
+
+
+def confusion(test: Mapping[str, Any], language: str) -> str:
+    """Return the confusion matrix as a table: a row a true flower, a column an answer, darker the more photos."""
+    labels, counts = list(test["per_class"]), test["confusion_matrix"]
+    names = [escape(flower_name(label, language)) for label in labels]
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    rows = []
+    for name, row in zip(names, counts, strict=True):
+        total = max(1, sum(row))
+        cells = "".join(f'<td style="--share:{count / total:.3f}">{int(count)}</td>' for count in row)
+        rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
+    corner = f"{escape(translate('true_flower', language))} ↓ {escape(translate('said_flower', language))} →"
+    return (
+        f'<div class="scroll"><table class="confusion"><thead><tr><th scope="col">{corner}</th>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _panel(answered: Answered, body: str) -> str:
+    known = answered.prediction.in_distribution
+    return (
+        f'<div class="panel{"" if known else " unknown"}" data-key="{escape(answered.key)}" '
+        f'data-label="{escape(answered.prediction.label)}" data-known="{int(known)}">{body}</div>'
+    )
+
+
+def _bars(prediction: Prediction, language: str, buttons: bool = True) -> str:
+    rows = []
+    for label, probability in prediction.top(5):
+        name, share = flower_name(label, language), percent(probability, language)
+        bar = (
+            f'<span class="n">{escape(capitalized(name))}</span><span class="t"><i class="{_flower(label)}" '
+            f'style="width:{100 * probability:.1f}%"></i></span><span class="p">{escape(share)}</span>'
+        )
+        if buttons:
+            what = escape(translate("bar", language, flower=name, probability=share))
+            rows.append(
+                f'<button type="button" class="bar" data-label="{escape(label)}" data-name="{escape(name)}" '
+                f'aria-label="{what}">{bar}</button>'
+            )
+        else:
+            rows.append(f'<div class="bar">{bar}</div>')
+    return f'<div class="bars">{"".join(rows)}</div>'
+
+
+def _references(labels: Sequence[str], language: str) -> str:
+    """Return photos of two flowers to compare with, if there are any: of the five alone."""
+    rows = []
+    for label in labels:
+        if label not in LABELS:
+            return ""
+        photos = "".join(
+            f'<img src="examples/{label}_{number}.webp" alt="{escape(flower_name(label, language))}" '
+            'width="66" height="66" loading="lazy">'
+            for number in range(1, REFERENCES + 1)
+        )
+        name = escape(capitalized(flower_name(label, language)))
+        marks = escape(translate(f"marks_{label}", language))
+        rows.append(
+            f'<div class="ref"><div class="thumbs">{photos}</div>'
+            f'<p><b class="name {_flower(label)}">{name}</b> {marks}</p></div>'
+        )
+    heading = escape(translate("compare_yourself", language))
+    return f'<section class="references"><h3>{heading}</h3>{"".join(rows)}</section>'
+
+
+def _flower(label: str) -> str:
+    """Return the CSS class of a flower's color."""
+    return f"flower-{label}" if label in LABELS else "flower-other"
+
+
+def _right_of_100(test: Any, probability: float) -> int | None:
+    """Return how many of 100 answers of about this probability are right, from at least ``ENOUGH`` test photos."""
+    try:
+        bins = sorted(test["reliability"], key=lambda row: abs(row["confidence"] - probability))
+        right = photos = 0.0
+        for row in bins:
+            right, photos = right + row["accuracy"] * row["photos"], photos + row["photos"]
+            if photos >= ENOUGH:
+                return min(99, round(100 * right / photos))
+    except (KeyError, TypeError, ValueError):
+        pass
+    return None
+
+
+def _mistaken_for(test: Any, label: str) -> str | None:
+    """Return the label that a flower is given most often where it is given a wrong one."""
+    try:
+        labels = list(test["per_class"])
+        row = dict(zip(labels, test["confusion_matrix"][labels.index(label)], strict=True))
+        row.pop(label)
+        other = max(row, key=lambda it: row[it])
+        return other if row[other] > 0 else None
+    except (KeyError, TypeError, ValueError, IndexError):
+        return None
