@@ -86,7 +86,7 @@ def photos(folder: Path, size: str, count: int) -> list[Path]:
 
 def photo(size: tuple[int, int], seed: int = 0) -> bytes:
     """Return a JPEG file of a size (width, height): an example image, cropped, enlarged, with noise of the seed."""
-    with Image.open(PROJECT / "examples" / "sunflowers.webp") as drawn:
+    with Image.open(PROJECT / "examples" / "sunflowers_1.webp") as drawn:
         side = min(drawn.size)
         box = (0, 0, side, side * size[1] / size[0])
         pixels = np.asarray(drawn.convert("RGB").resize(size, Image.Resampling.BICUBIC, box), dtype=np.float32)

@@ -1,44 +1,46 @@
-"""The example pictures: drawn by the script, small, and classified correctly by the default model."""
+"""The example photos: small, credited, of the test part alone, and answered by the default model as the page says."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image
 
-from examples import draw
 from flower_alexnet import LABELS, dataset
 from flower_alexnet.classifier import load_classifier
-from flower_alexnet.page import events
-from tests.support.photos import PROJECT
-
-EXAMPLES = PROJECT / "examples"
+from flower_alexnet.page.examples import EXAMPLES, FOLDER
+from flower_alexnet.page.render import REFERENCES
 
 
-def test_each_is_what_the_script_draws(tmp_path: Path) -> None:
-    draw.main(tmp_path)
+def test_each_is_small_and_credited() -> None:
+    photos = sorted(file.name for file in FOLDER.iterdir() if file.suffix == ".webp")
+    assert set(EXAMPLES) <= set(photos)
+    assert {f"{label}_{number + 1}.webp" for label in LABELS for number in range(REFERENCES)} <= set(photos)
+    assert len(photos) <= 30
+    credited = (FOLDER / "CREDITS.md").read_text(encoding="utf-8")
+    for name in photos:
+        assert (FOLDER / name).stat().st_size < 60_000
+        assert re.search(rf"^\| {re.escape(name)} \| \[.+\]\(https://.+\)", credited, re.MULTILINE), name
+
+
+def test_photos_of_the_five_are_of_the_test_part(real_photos: Path) -> None:
+    """The address of each photo at its photographer's ends with the number that its file is named by."""
+    test = {photo.path.name.partition("_")[0] for photo in dataset.split(real_photos)["test"]}
+    credited = (FOLDER / "CREDITS.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\S+)\.webp \| \[.+\]\(\S+/(\d+)/?\)", credited, re.MULTILINE)
+    for name, number in rows:
+        assert number in test or name == "other", name
+    assert len(rows) == len(LABELS) * REFERENCES + 2
+
+
+def test_default_model_answers_each_as_the_page_says() -> None:
+    classifier = load_classifier()
     for label in LABELS:
-        kept, drawn = (Image.open(folder / f"{label}.webp").convert("RGB") for folder in (EXAMPLES, tmp_path))
-        assert max(ImageStat.Stat(ImageChops.difference(kept, drawn)).mean) < 1
-        assert (EXAMPLES / f"{label}.webp").stat().st_size < 60_000
-
-
-def test_default_model_classifies_each_correctly() -> None:
-    for label in LABELS:
-        prediction = load_classifier()(EXAMPLES / f"{label}.webp")
-        assert prediction.label == label
-        assert prediction.in_distribution
-
-
-def test_page_offers_test_photos_where_they_are(real_photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = [(str(EXAMPLES / f"{label}.webp"), label) for label in LABELS]
-    monkeypatch.delenv("FLOWER_PHOTOS", raising=False)
-    assert events.example_photos() == drawn
-    monkeypatch.setenv("FLOWER_PHOTOS", str(EXAMPLES))  # not the five folders
-    assert events.example_photos() == drawn
-    monkeypatch.setenv("FLOWER_PHOTOS", str(real_photos))
-    offered = events.example_photos()[len(drawn) :]
-    test = {str(photo.path): LABELS[photo.target] for photo in dataset.split(real_photos)["test"]}
-    assert len(offered) == 2 * len(LABELS)
-    assert all(test[path] == label for path, label in offered)
+        for number in range(1, REFERENCES + 1):
+            prediction = classifier(FOLDER / f"{label}_{number}.webp")
+            assert prediction.label == label
+            assert prediction.in_distribution
+    assert not classifier(FOLDER / "other.webp").in_distribution
+    with Image.open(FOLDER / "other.webp") as other:
+        assert min(other.size) >= 224

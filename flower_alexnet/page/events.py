@@ -76,6 +76,7 @@ def show_explanation(photo: Photo, asked: Any, model: str, request: gr.Request) 
         return None  # what is wrong with the photo stands in place of its answer
     return {
         "key": _key(photo),
+        "model": model,
         "label": explanation.label,
         "name": flower_name(explanation.label, language),
         "overlay": _data_url(explanation.overlay),

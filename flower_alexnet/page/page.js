@@ -174,7 +174,7 @@ window.flowerPage = (() => {
     parts.heat = {element, trigger, props};
     watch("value", () => {
       const made = props.value;
-      if (!made?.overlay || made.key !== now.key) return;
+      if (!made?.overlay || made.key !== now.key || (now.model && made.model !== now.model)) return;
       const stage = find(".stage"), picture = stage.querySelector(".picture");
       if (stage.classList.contains("undecoded")) { picture.src = made.photo; stage.classList.remove("undecoded"); }
       stage.querySelector(".heat").src = made.overlay;
@@ -268,6 +268,7 @@ window.flowerPage = (() => {
 
   // The address names the model; in a Space the page is in a frame, whose address nobody sees.
   function shareModel(model) {
+    now.model = model;
     const url = new URL(location);
     url.searchParams.set("model", model);
     history.replaceState(null, "", url);

@@ -60,7 +60,7 @@ MARKS = {
 """Label -> what tells the flower from the others."""
 
 _TEXTS = {
-    "percent": ("{number}%", "{number}%", "{number} %", "{number} %", "{number} %", "{number}%"),
+    "percent": ("{number}%", "{number}%", "{number}\u00a0%", "{number}\u00a0%", "{number}\u00a0%", "{number}%"),
     "tagline": (
         "Names the flower in a photo, and says when it is none it knows.",
         "认出照片里的花；不认识时也会直说。",

@@ -14,7 +14,7 @@ from flower_alexnet.classifier import load_classifier
 from flower_alexnet.explain import MAX_SIDE, explain
 from tests.support.photos import PROJECT
 
-FLOWER = Image.open(PROJECT / "examples" / "sunflowers.webp").convert("RGB").resize((300, 300))
+FLOWER = Image.open(PROJECT / "examples" / "sunflowers_1.webp").convert("RGB").resize((300, 300))
 
 
 @pytest.mark.parametrize("left", [0, 300])

@@ -16,7 +16,7 @@ from flower_alexnet import InvalidImage, images
 from tests.support.photos import PROJECT
 
 CASES = int(os.environ.get("FUZZ_CASES", "0"))
-FLOWER = Image.open(PROJECT / "examples" / "tulips.webp").convert("RGB").resize((48, 32))
+FLOWER = Image.open(PROJECT / "examples" / "tulips_1.webp").convert("RGB").resize((48, 32))
 
 
 def files() -> list[bytes]:

@@ -129,7 +129,7 @@ def test_tensor_is_the_normalized_center() -> None:
 
 
 def test_large_jpeg_is_decoded_no_larger_than_needed(tmp_path: Path) -> None:
-    flower = Image.open(PROJECT / "examples" / "daisy.webp").convert("RGB").resize((4000, 3000))
+    flower = Image.open(PROJECT / "examples" / "daisy_1.webp").convert("RGB").resize((4000, 3000))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned
     flower.save(tmp_path / "large.jpg", quality=95, exif=exif)
@@ -150,7 +150,7 @@ def test_large_jpeg_is_decoded_no_larger_than_needed(tmp_path: Path) -> None:
 def test_loaded_image_is_not_turned_once_more(kind: str, orientation: int, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    with Image.open(PROJECT / "examples" / "daisy.webp") as daisy:
+    with Image.open(PROJECT / "examples" / "daisy_1.webp") as daisy:
         daisy.convert("RGB").resize((90, 60)).save(tmp_path / "photo", kind, exif=exif)
     once = images.load(tmp_path / "photo")
     again = images.load(once)
@@ -196,7 +196,7 @@ def test_16_bit_png_is_not_white() -> None:
 
 @pytest.mark.parametrize("kind", ["HEIF", "AVIF", "WEBP", "JPEG2000", "MPO", "GIF", "TIFF", "BMP", "PPM", "TGA"])
 def test_kinds_of_file(kind: str) -> None:
-    flower = Image.open(PROJECT / "examples" / "roses.webp").convert("RGB").resize((160, 120))
+    flower = Image.open(PROJECT / "examples" / "roses_1.webp").convert("RGB").resize((160, 120))
     content = encoded(flower, kind)
     loaded = images.load(content)
     assert loaded.size == (160, 120)

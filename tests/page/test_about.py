@@ -8,25 +8,37 @@ import pytest
 
 from flower_alexnet import registry
 from flower_alexnet.page.about import describe_model
-from flower_alexnet.page.translations import LANGUAGES
+from flower_alexnet.page.translations import LANGUAGES, flower_name
 from flower_alexnet.registry import Model
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_shipped_models_are_described_by_their_measurements(language: str) -> None:
     for model in registry.shipped_models():
-        text, metrics = describe_model(model, language), model.metrics()
-        assert metrics is not None
-        assert f"{metrics['test']['accuracy']:.1%}" in text
-        assert f"{metrics['test']['calibration_error']:.3f}" in text
-        assert all(f"{row['recall']:.1%}" in text for row in metrics["test"]["per_class"].values())
+        metrics = model.measurements()
+        text, confusion, reliability, curves, card, layers = describe_model(model, language)
+        assert f"{100 * metrics['test']['accuracy']:.0f}" in text
+        for label, counts in zip(metrics["test"]["per_class"], metrics["test"]["confusion_matrix"], strict=True):
+            assert flower_name(label, language) in confusion
+            assert all(f">{count}</td>" in confusion for count in counts)
+        assert len(reliability["value"]) == len(metrics["test"]["reliability"])
+        assert len(curves["value"]) == 2 * metrics["training"]["epochs"]
+        assert card.lstrip().startswith(f"# {model.name}")
+        assert "![" not in card
+        assert layers.startswith("AlexNet(")
 
 
-def test_card_is_linked_where_it_is(random_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shipped = registry.shipped_models()[0]
-    monkeypatch.setenv("SPACE_ID", "ann/flowers")
-    assert f"spaces/ann/flowers/blob/main/weights/{shipped.name}/README.md" in describe_model(shipped, "en")
-    monkeypatch.delenv("SPACE_ID")
-    assert str(registry.WEIGHTS) not in describe_model(shipped, "en")
+def test_others_are_told_of_first_hand(random_model: Path) -> None:
+    texts = {model.name: describe_model(model, "en")[0] for model in registry.shipped_models()}
+    assert "It cannot tell what it does not know" in texts["alexnet-baseline"]
+    assert "photos of other things it takes about" in texts["alexnet-bn"]
     unmeasured = describe_model(Model(str(random_model), None, shipped=False), "en")
-    assert "Nothing was measured" in unmeasured
+    assert "Nothing was measured" in unmeasured[0]
+    assert unmeasured[1] == ""
+
+
+def test_card_of_a_model_of_the_hub_is_linked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flower_alexnet.page import about
+
+    link = about.card(Model("ann/flowers@v1", shipped=False), "en")
+    assert link == "[The card of ann/flowers](https://huggingface.co/ann/flowers/blob/v1/README.md)"

@@ -13,24 +13,22 @@ from flower_alexnet.registry import Model
 def test_prediction_in_words() -> None:
     sure, unsure = {"roses": 0.97, "tulips": 0.03}, {"roses": 0.48, "tulips": 0.27, "daisy": 0.25}
     assert in_words(Prediction(sure), "en") == "Rose, 97%"
-    assert in_words(Prediction(unsure), "en") == "Not sure, maybe: rose (48%)"
-    assert in_words(Prediction(sure, in_distribution=False), "en") == "This does not look like one of the five flowers"
+    assert in_words(Prediction(unsure), "en") == "Rose or tulip?"
+    assert in_words(Prediction(sure, in_distribution=False), "en") == "None of the five, it seems"
 
 
 def test_prediction_in_words_of_other_languages() -> None:
     rest = dict.fromkeys(LABELS[:4], 0.0)
-    assert in_words(Prediction({**rest, "tulips": 0.97}), "de") == "Tulpe, 97%"
-    assert in_words(Prediction({**rest, "tulips": 0.4}), "zh-CN") == "不确定：可能是郁金香（40%）"
-    assert in_words(Prediction({**rest, "tulips": 0.97}, in_distribution=False), "es").startswith("No parece")
+    assert in_words(Prediction({**rest, "tulips": 0.97}), "de") == "Tulpe, 97\u00a0%"
+    assert in_words(Prediction({**rest, "tulips": 0.4}), "zh-CN") == "郁金香还是雏菊？"
+    assert in_words(Prediction({**rest, "tulips": 0.97}, in_distribution=False), "es").startswith("Parece que ninguna")
 
 
 def test_title_of_a_model_gives_its_accuracy() -> None:
-    assert model_title(Model("good", 0.75, 0.8), "en") == "good (75.0% on test)"
-    assert model_title(Model("fair", 0.85, 0.6), "en") == "fair (85.0% on test)"
-    assert (
-        model_title(Model("broken", 0.9, 0.9, problem="model.safetensors is damaged"), "en") == "broken (unavailable)"
-    )
-    assert model_title(Model("new"), "en") == "new (accuracy not measured)"
+    assert model_title(Model("good", 0.75, 0.8), "en") == "good: 75 of 100 test photos right"
+    assert model_title(Model("fair", 0.85, 0.6), "en") == "fair: 85 of 100 test photos right"
+    assert model_title(Model("broken", 0.9, 0.9, problem="model.safetensors is damaged"), "en") == "broken: unavailable"
+    assert model_title(Model("new"), "en") == "new: not measured"
 
 
 @pytest.mark.parametrize("probability", [0.3, 0.4999, 0.5, 0.97, 0.994, 0.9951, 1.0])

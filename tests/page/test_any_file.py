@@ -18,7 +18,7 @@ from flower_alexnet.classifier import load_classifier
 from tests.support.photos import PROJECT, encoded
 from tests.support.server import Server
 
-FLOWER = Image.open(PROJECT / "examples" / "roses.webp").convert("RGB").resize((160, 120))
+FLOWER = Image.open(PROJECT / "examples" / "roses_1.webp").convert("RGB").resize((160, 120))
 
 
 def turned() -> Image.Exif:

@@ -29,7 +29,7 @@ from flower_alexnet.page import uploads
 from tests.support.photos import PROJECT, drawn_flower
 from tests.support.server import Server, serve
 
-EXAMPLE = PROJECT / "examples" / "sunflowers.webp"
+EXAMPLE = PROJECT / "examples" / "sunflowers_1.webp"
 
 
 @pytest.fixture(scope="module")

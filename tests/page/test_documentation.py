@@ -19,7 +19,7 @@ from gradio_client import Client
 from tests.support.photos import PROJECT
 from tests.support.server import Server
 
-PHOTO = PROJECT / "examples" / "sunflowers.webp"
+PHOTO = PROJECT / "examples" / "sunflowers_1.webp"
 ENDPOINTS = ("classify", "explain", "compare", "classify_batch")
 DATA = f"data:image/webp;base64,{base64.b64encode(PHOTO.read_bytes()).decode()}"
 

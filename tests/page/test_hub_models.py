@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.hub import File, Hub, Repo, serve_hub
+from tests.support.page import bars, upload
 from tests.support.photos import PROJECT, drawn_flower
 from tests.support.server import Server, serve
 
@@ -43,11 +44,10 @@ def server(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
 def test_models_of_the_hub_are_loaded_when_chosen(browser_page: Page, server: Server, hub: Hub, tmp_path: Path) -> None:
     page = browser_page
     page.goto(server.url)
-    page.locator("#examples .gallery-item[aria-label]").first.wait_for()
+    page.locator(".examples button").last.wait_for()
     drawn_flower("sunflowers", size=(400, 300)).save(tmp_path / "flower.jpg")
-    page.locator("input[type=file]").first.set_input_files(str(tmp_path / "flower.jpg"))
-    bars = page.locator("[data-testid$='-confidence-set']")
-    expect(bars).to_have_count(5)
+    upload(page, tmp_path / "flower.jpg")
+    expect(bars(page)).to_have_count(5)
     assert hub.downloads == []  # nothing is downloaded before it is chosen
 
     def choose(name: str) -> None:
@@ -56,12 +56,12 @@ def test_models_of_the_hub_are_loaded_when_chosen(browser_page: Page, server: Se
 
     choose("ann/nothing")
     expect(page.get_by_text("no such repository on the Hub")).to_be_visible()
-    expect(bars).to_have_count(0)
+    expect(bars(page)).to_have_count(0)
     choose("ann/flowers@v1")
-    expect(bars).to_have_count(5)
-    assert {name for name, _ in hub.downloads} == {"config.json", "model.safetensors", "in_distribution.safetensors"}
-    choose(f"{SHIPPED} (")
-    expect(bars).to_have_count(5)
+    expect(bars(page)).to_have_count(5)
+    assert {name for name, _ in hub.downloads} == {"config.json", "model.safetensors"}
+    choose(f"{SHIPPED}:")
+    expect(bars(page)).to_have_count(5)
     page.get_by_label("Model").click()
-    expect(page.get_by_role("option", name="ann/nothing (unavailable)")).to_be_visible()
+    expect(page.get_by_role("option", name="ann/nothing: unavailable")).to_be_visible()
     assert "Traceback" not in server.log.read_text()

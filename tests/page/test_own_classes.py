@@ -14,6 +14,7 @@ from gradio_client import Client, handle_file
 from playwright.sync_api import Page, expect
 
 from tests.support.hub import Hub, serve_hub
+from tests.support.page import bars, open_tab, upload
 from tests.support.photos import PROJECT, SHAPES, drawn_dataset, drawn_shape
 from tests.support.server import Server, serve
 
@@ -93,25 +94,22 @@ def test_on_the_page(server: Server, browser_page: Page, tmp_path: Path) -> None
     page = browser_page
     drawn_shape(SHAPES[0], size=(400, 300)).save(tmp_path / "shape.png")
     page.goto(server.url)
-    page.locator("#photo input[type=file]").set_input_files(str(tmp_path / "shape.png"))
-    bars = page.locator("[data-testid$='-confidence-set']")
-    expect(bars).to_have_count(5)
-    page.get_by_label("Model").click()
+    upload(page, tmp_path / "shape.png")
+    expect(bars(page)).to_have_count(5)
+    page.get_by_label("Model", exact=True).click()
     page.get_by_role("option", name=MODEL).click()
-    expect(bars).to_have_count(len(SHAPES))
+    expect(bars(page)).to_have_count(len(SHAPES))
     for label in SHAPES:
-        expect(bars.filter(has_text=label)).to_have_count(1)
-    page.get_by_role("button", name="Where did it look?").click()
-    page.get_by_label("What speaks for").click()
-    expect(page.get_by_role("option")).to_have_count(1 + len(SHAPES))
-    page.get_by_role("option", name=SHAPES[1]).click()
-    page.get_by_role("tab", name="All models").click()
-    expect(page.get_by_role("gridcell", name=MODEL, exact=True)).to_be_visible()
-    page.get_by_role("tab", name="Many photos").click()
-    page.locator("input[type=file][multiple]").set_input_files(str(tmp_path / "shape.png"))
-    page.get_by_role("button", name="Classify all").click()
+        expect(bars(page).filter(has_text=label.capitalize())).to_have_count(1)
+    expect(page.locator(".references")).to_have_count(0)  # there are no photos of these to compare with
+    bars(page).filter(has_text=SHAPES[1].capitalize()).click()
+    expect(page.get_by_text(f"what speaks for {SHAPES[1]}")).to_be_visible()
+    open_tab(page, "Models")
+    expect(page.get_by_role("heading", name=MODEL, exact=True)).to_be_visible()
+    open_tab(page, "Many photos")
+    page.locator("#files input[type=file]").set_input_files(str(tmp_path / "shape.png"))
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download as CSV").click()
+        page.get_by_role("button", name="Table (CSV)").click()
     header = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()[0]
     assert header.split(",") == [
         "photo",

@@ -24,8 +24,8 @@ def csv_of(files: list[tuple[str, Path]]) -> bytes:
     """Return the file that the page offers for photos of given names."""
     sent: list[dict[str, Any]] = [{"path": str(path), "orig_name": name} for name, path in files]
     request = gr.Request(headers={"accept-language": "zh-CN"})
-    for *_, download in events.show_many(sent, str(answers.DEFAULT), request):
-        if download.get("value"):
+    for *_, download, _ in events.show_many(sent, str(answers.DEFAULT), request):
+        if isinstance(download, dict) and download.get("value"):
             return Path(download["value"]).read_bytes()  # deleted after it
     raise AssertionError("there is no file")
 

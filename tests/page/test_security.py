@@ -24,7 +24,7 @@ from flower_alexnet.page import events, guard
 from tests.support.photos import PROJECT, drawn_flower, encoded
 from tests.support.server import Server, serve
 
-EXAMPLE = PROJECT / "examples" / "sunflowers.webp"
+EXAMPLE = PROJECT / "examples" / "sunflowers_1.webp"
 
 
 def upload(server: Server, name: str, content: bytes) -> str:

@@ -10,10 +10,11 @@ import pytest
 from gradio_client import Client, handle_file
 from playwright.sync_api import Page, expect
 
+from tests.support.page import heading, upload
 from tests.support.photos import PROJECT
 from tests.support.server import serve
 
-PHOTO = PROJECT / "examples" / "tulips.webp"
+PHOTO = PROJECT / "examples" / "tulips_1.webp"
 DEAD = "127.0.0.1:9"
 """Nobody answers there."""
 
@@ -74,12 +75,11 @@ def test_prefix_of_a_proxy_that_strips_it_and_of_one_that_does_not(browser_page:
             assert httpx.get(f"{server.url}{prefix}/gradio_api/file=/etc/passwd").status_code in (403, 404)
         page = browser_page
         page.goto(f"{server.url}/flowers/")
-        page.locator("#photo input[type=file]").set_input_files(str(PHOTO))
-        expect(page.locator("#words h2")).to_contain_text("Tulip")
-        page.get_by_role("tab", name="About the model").click()
-        card = page.get_by_role("link", name="Its card").get_attribute("href")
-        assert card is not None
-        assert card.startswith("/flowers/gradio_api/file=")
-        assert httpx.get(server.url + card).text.startswith("---\n")
+        upload(page, PHOTO)
+        expect(heading(page)).to_contain_text("Tulip")
+        expect(page.locator(".stage .heat")).to_be_visible()
+        example = page.locator(".examples img").first
+        assert example.evaluate("it => it.src") == f"{server.url}/flowers/examples/daisy_1.webp"
+        assert example.evaluate("it => it.naturalWidth") > 0
         body = {"data": [{"url": "data:image/webp;base64,AAAA"}]}
         assert "event_id" in httpx.post(f"{server.url}/flowers/gradio_api/call/classify", json=body).text

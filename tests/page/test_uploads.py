@@ -17,7 +17,7 @@ from flower_alexnet.page import uploads
 from tests.support.photos import PROJECT
 from tests.support.server import Server, serve
 
-EXAMPLE = PROJECT / "examples" / "tulips.webp"
+EXAMPLE = PROJECT / "examples" / "tulips_1.webp"
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def test_sweep_leaves_the_files_of_others(own: Path) -> None:
     code = "import app; app.uploads.DELETE_CACHE = (1, 1); app.launch()"
     with page(own, code) as server:
         deadline = time.monotonic() + 30
-        while any(file.endswith("tulips.webp") and "examples" not in file for file in uploaded(own, server)):
+        while any(file.endswith("tulips_1.webp") and "examples" not in file for file in uploaded(own, server)):
             assert time.monotonic() < deadline
             time.sleep(0.5)
         assert before <= files(own)

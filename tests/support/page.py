@@ -1,0 +1,40 @@
+"""What a visitor does on the page, for tests and screenshots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+
+def upload(page: Page, file: Path | dict[str, Any]) -> None:
+    """Choose a photo."""
+    page.locator("#photo input[type=file]").first.set_input_files(file)  # type: ignore[arg-type]
+
+
+def bars(page: Page) -> Locator:
+    """Return the bars of the answer."""
+    return page.locator("#words button.bar")
+
+
+def heading(page: Page) -> Locator:
+    """Return the heading of the answer."""
+    return page.locator("#words h2")
+
+
+def click_example(page: Page, name: str) -> None:
+    """Click on an example and wait until its answer is there."""
+    page.locator(f'.examples button[title="{name}"]').click()
+    expect(page.locator("#words:not(.stale) .panel[data-label]")).to_be_visible()
+
+
+def open_tab(page: Page, name: str) -> None:
+    """Open a tab."""
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+def choose_model(page: Page, name: str, label: str = "Model") -> None:
+    """Choose a model."""
+    page.get_by_label(label, exact=True).click()
+    page.get_by_role("option", name=f"{name}:").click()
