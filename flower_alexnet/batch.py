@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from glob import glob, has_magic
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 from zipfile import BadZipFile, ZipInfo
@@ -16,7 +16,7 @@ import httpx2
 from PIL import Image
 
 from flower_alexnet import images
-from flower_alexnet.classifier import BATCH_SIZE, FlowerClassifier, Prediction
+from flower_alexnet.classifier import FlowerClassifier, Prediction
 from flower_alexnet.images import InvalidImage, UnreadableImage
 from flower_alexnet.zips import DirectoryTooLarge, PhotoZip
 
@@ -253,37 +253,35 @@ def _photos_in(name: str, file: Path, language: str, most: int | None = None) ->
 
 
 def classify(classifier: FlowerClassifier, photos: Iterable[Loadable], thumbnails: bool = False) -> Iterator[Row]:
-    """Yield a row for each photo, in order, ``BATCH_SIZE`` at a time.
+    """Yield a row for each photo, in order and in constant memory, as ``FlowerClassifier.results`` does.
 
     Args:
         classifier: the classifier.
-        photos: any number; at most one is in memory at its full size.
+        photos: any number.
         thumbnails: whether rows have a thumbnail.
     """
-    remaining = iter(photos)
-    while rows := _classify_batch(classifier, islice(remaining, BATCH_SIZE), thumbnails):
-        yield from rows
+    waiting: deque[tuple[Loadable, list[Image.Image]]] = deque()
 
-
-def _classify_batch(classifier: FlowerClassifier, photos: Iterable[Loadable], thumbnails: bool) -> list[Row]:
-    rows: list[Row] = []
-
-    def readable() -> Iterator[Image.Image]:
+    def entered() -> Iterator[tuple[Loadable, list[Image.Image]]]:
         for photo in photos:
-            try:
-                image = photo.load(classifier.shorter_side)
-            except InvalidImage as error:
-                rows.append(Row(photo.name, problem=str(error), error=error))
-                continue
-            thumbnail = None
-            if thumbnails:
-                thumbnail = image.copy()
-                thumbnail.thumbnail((THUMBNAIL, THUMBNAIL))
-            rows.append(Row(photo.name, thumbnail=thumbnail))
-            yield image
+            waiting.append((photo, []))
+            yield waiting[-1]
 
-    predictions = iter(list(classifier.stream(readable())))
-    return [row if row.problem else Row(row.name, next(predictions), row.thumbnail) for row in rows]
+    def load(entry: tuple[Loadable, list[Image.Image]]) -> Image.Image:
+        photo, made = entry
+        image = photo.load(classifier.shorter_side)
+        if thumbnails:
+            thumbnail = image.copy()
+            thumbnail.thumbnail((THUMBNAIL, THUMBNAIL))
+            made.append(thumbnail)
+        return image
+
+    for result in classifier.results(entered(), load):
+        photo, made = waiting.popleft()
+        if isinstance(result, InvalidImage):
+            yield Row(photo.name, problem=str(result), error=result)
+        else:
+            yield Row(photo.name, classifier.prediction(result), made[0] if made else None)
 
 
 def _members(name: str, path: Path, language: str, most: int | None) -> list[PhotoFile]:

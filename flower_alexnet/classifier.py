@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, cached_property
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from flower_alexnet import images, registry
 from flower_alexnet.config import Config, InvalidConfig, read_config
+from flower_alexnet.images import InvalidImage
 from flower_alexnet.inference import CPU, FORWARD_THREAD, SharedPass, prepare
 from flower_alexnet.model import AlexNet, load_in_distribution_head, load_network
 
@@ -26,6 +29,14 @@ BATCH_SIZE = 32
 
 MICRO_BATCH_SIZE = 32
 """Crops in one call of the network: with 128, each takes a third longer, because they outgrow the caches."""
+
+DECODERS = 2
+"""Threads that load and crop photos while the network runs: with one, half of two cores is idle; more take turns."""
+
+IN_FLIGHT = 2 * DECODERS
+"""Photos that are being loaded or wait for it."""
+
+Photo = TypeVar("Photo")
 
 OVERSAMPLING = 1.4
 """How much larger than needed a JPEG is decoded at least. On validation photos enlarged four and eight times, accuracy
@@ -172,17 +183,24 @@ class FlowerClassifier:
         return next(self.stream([photos]))  # type: ignore[list-item]
 
     def stream(self, photos: Iterable[images.Source]) -> Iterator[Prediction]:
-        """Classify any number of photos, ``BATCH_SIZE`` at a time, in constant memory."""
-        for output in self.outputs(photos):
-            # In float64, so that the probabilities sum to 1 to the precision of a float.
-            probabilities = torch.softmax(output.logits.double() / self.config.temperature, dim=0)
-            known = torch.sigmoid(output.in_distribution_logit.double()).item()
-            threshold = self.config.threshold
-            yield Prediction(
-                dict(zip(self.config.labels, probabilities.tolist(), strict=True)),
-                in_distribution=threshold is None or known >= threshold,
-                in_distribution_probability=None if threshold is None else known,
-            )
+        """Classify any number of photos, in order and in constant memory, ``BATCH_SIZE`` in a forward pass.
+
+        Raises:
+            InvalidImage: a photo cannot be used.
+        """
+        return map(self.prediction, self.outputs(photos))
+
+    def prediction(self, output: Output) -> Prediction:
+        """Return the prediction that the network's output for a photo is."""
+        # In float64, so that the probabilities sum to 1 to the precision of a float.
+        probabilities = torch.softmax(output.logits.double() / self.config.temperature, dim=0)
+        known = torch.sigmoid(output.in_distribution_logit.double()).item()
+        threshold = self.config.threshold
+        return Prediction(
+            dict(zip(self.config.labels, probabilities.tolist(), strict=True)),
+            in_distribution=threshold is None or known >= threshold,
+            in_distribution_probability=None if threshold is None else known,
+        )
 
     @property
     def shorter_side(self) -> int:
@@ -190,14 +208,71 @@ class FlowerClassifier:
         return round(OVERSAMPLING * self.config.preprocessing.resize)
 
     def outputs(self, photos: Iterable[images.Source]) -> Iterator[Output]:
-        """Yield the network's output for each photo. Threads that call this at the same time share forward passes."""
-        remaining = iter(photos)
-        # Photos are cropped one by one, so that no more than one is in memory at its full size.
-        while crops := [self._crop(photo) for photo in islice(remaining, BATCH_SIZE)]:
-            yield from self._pass(crops)
+        """Yield the network's output for each photo, in order.
 
-    def _crop(self, photo: images.Source) -> Tensor:
-        return images.center_crop(images.load(photo, shorter_side=self.shorter_side), self.config.preprocessing)
+        Raises:
+            InvalidImage: a photo cannot be used.
+        """
+        for result in self.results(photos):
+            if isinstance(result, InvalidImage):
+                raise result
+            yield result
+
+    def results(
+        self, photos: Iterable[Photo], load: Callable[[Photo], Image.Image] | None = None
+    ) -> Generator[Output | InvalidImage]:
+        """Yield, for each photo in order, the network's output, or why the photo cannot be used.
+
+        Photos are loaded and cropped by ``DECODERS`` threads while the network runs on those before; of photos at their
+        full size no more than ``IN_FLIGHT`` are in memory. Threads that call this at the same time share forward
+        passes.
+
+        Args:
+            photos: any number, of any type that load takes.
+            load: reads a photo as ``images.load`` does, which it is by default.
+        """
+        read: Callable[[Any], Image.Image] = load or self._load
+
+        def crop(photo: Photo) -> Tensor | InvalidImage:
+            try:
+                return images.center_crop(read(photo), self.config.preprocessing)
+            except InvalidImage as error:
+                return error
+
+        remaining = iter(photos)
+        first = list(islice(remaining, 2))
+        if len(first) < 2:  # threads would take longer than they save
+            yield from self._submit([crop(photo) for photo in first])()
+            return
+        remaining = chain(first, remaining)
+        pool = ThreadPoolExecutor(DECODERS, "decode")
+        try:
+            cropping = deque(pool.submit(crop, photo) for photo in islice(remaining, IN_FLIGHT))
+            running: Callable[[], Iterator[Output | InvalidImage]] = lambda: iter(())  # noqa: E731
+            while cropping:
+                batch: list[Tensor | InvalidImage] = []
+                while cropping and len(batch) < BATCH_SIZE:
+                    batch.append(cropping.popleft().result())
+                    cropping.extend(pool.submit(crop, photo) for photo in islice(remaining, 1))
+                submitted = self._submit(batch)
+                yield from running()  # of the batch before, while this one runs
+                running = submitted
+            yield from running()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _submit(self, crops: list[Tensor | InvalidImage]) -> Callable[[], Iterator[Output | InvalidImage]]:
+        """Start a forward pass; return a function that waits for its outputs, with errors in their places."""
+        future = self._pass.submit([crop for crop in crops if isinstance(crop, Tensor)])
+
+        def results() -> Iterator[Output | InvalidImage]:
+            outputs = iter(future.result())
+            return (crop if isinstance(crop, InvalidImage) else next(outputs) for crop in crops)
+
+        return results
+
+    def _load(self, photo: images.Source) -> Image.Image:
+        return images.load(photo, shorter_side=self.shorter_side)
 
     @cached_property
     def _pass(self) -> SharedPass[Tensor, Output]:
@@ -209,6 +284,8 @@ class FlowerClassifier:
         def run(crops: list[Tensor]) -> list[Output]:
             """Map the crops of N photos, uint8 (3, H, W) each, to N outputs."""
             outputs: list[Output] = []
+            if not crops:
+                return outputs
             for pixels in torch.stack(crops).split(MICRO_BATCH_SIZE):
                 normalized = images.normalize(pixels.to(self.device), self.config.preprocessing)
                 hidden = network.penultimate(network.features(normalized))

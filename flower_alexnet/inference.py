@@ -103,12 +103,12 @@ class SharedPass(Generic[Input, Result]):
         self._max_batch_size = max_batch_size
         self._waiting: SimpleQueue[tuple[list[Input], Future[list[Result]]]] = SimpleQueue()
 
-    def __call__(self, inputs: list[Input]) -> list[Result]:
-        """Return one result for each input; raise what ``run`` raises."""
+    def submit(self, inputs: list[Input]) -> Future[list[Result]]:
+        """Return the future of one result for each input, or of what ``run`` raises."""
         future: Future[list[Result]] = Future()
         self._waiting.put((inputs, future))
         FORWARD_THREAD.submit(self._run_waiting)
-        return future.result()
+        return future
 
     def _run_waiting(self) -> None:
         requests: list[tuple[list[Input], Future[list[Result]]]] = []

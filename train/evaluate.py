@@ -10,7 +10,7 @@ import logging
 import math
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -57,6 +57,8 @@ ALL_OTHERS, DRAWN = "all photos", "drawn pictures"
 
 MOST_ZEROS = 15
 """Most classes of a confusion matrix whose zeros are printed, too."""
+
+log = logging.getLogger(__name__)
 
 Metrics = dict[str, Any]
 """What ``evaluate`` returns."""
@@ -160,8 +162,8 @@ def _outputs_of_others(classifier: FlowerClassifier, others: Mapping[str, Sequen
     """Return the outputs for each sub-set of others, for all of them together (if there are any), and for drawings."""
     outputs = {}
     for name, files in others.items():
-        photos = tqdm([Photo(file, 0) for file in files], desc=f"classifying {name}", leave=False)
-        if found := list(classifier.outputs(image for image, _ in data.readable(photos))):
+        results = classifier.results(tqdm(files, desc=f"classifying {name}", leave=False))
+        if found := [it for it in results if not isinstance(it, images.InvalidImage)]:
             outputs[name] = found
     every = {ALL_OTHERS: [output for group in outputs.values() for output in group]} if outputs else {}
     drawings = {DRAWN: list(classifier.outputs(image for _, image in drawn.images()))}
@@ -199,14 +201,14 @@ def classify(
             f"The model knows {', '.join(classifier.config.labels)}, but the photos show {', '.join(labels)}. "
             "Give a model and photos of the same classes."
         )
-    targets: list[int] = []
-
-    def readable() -> Iterator[images.Source]:
-        for image, target in data.readable(tqdm(photos, desc="classifying", leave=False)):
-            targets.append(target)
-            yield image
-
-    outputs = list(classifier.outputs(readable()))
+    targets, outputs = [], []
+    progress = tqdm(photos, desc="classifying", leave=False)
+    for photo, result in zip(photos, classifier.results(photo.path for photo in progress), strict=True):
+        if isinstance(result, images.InvalidImage):
+            log.warning("left out %s: %s", photo.path, result)
+        else:
+            targets.append(photo.target)
+            outputs.append(result)
     if not outputs:
         raise InvalidDataset("None of the photos can be read.")
     return stack(outputs), torch.tensor(targets)

@@ -25,14 +25,14 @@ import torch
 import tyro
 from safetensors.torch import save_file
 
-from flower_alexnet import FlowerClassifier, InvalidModel
+from flower_alexnet import FlowerClassifier, InvalidImage, InvalidModel
 from flower_alexnet.dataset import InvalidDataset, Photo, find_classes, split
 from flower_alexnet.files import replace_atomically
 from flower_alexnet.hub import IN_DISTRIBUTION
 from train import evaluate
 from train.card import ONNX, UNFINISHED, card, local_folder
 from train.checkpoint import History
-from train.data import describe, find_or_download, readable
+from train.data import describe, find_or_download
 from train.others import OtherPhotos, find_or_make
 from train.others import describe as describe_others
 from train.others import split as split_others
@@ -140,8 +140,8 @@ def _calibrated(
     temperature = evaluate.fit_temperature_off_the_dataset(outputs.logits, torch.cat([*corrupted.values()]), targets)
     config, head = replace(classifier.config, temperature=temperature, threshold=None), None
     if classifier.in_distribution_head is not None:
-        photos = [Photo(file, 0) for files in others.values() for file in files]
-        unknown = evaluate.stack(classifier.outputs(image for image, _ in readable(photos)))
+        results = classifier.results(file for files in others.values() for file in files)
+        unknown = evaluate.stack(it for it in results if not isinstance(it, InvalidImage))
         scale, shift = evaluate.fit_in_distribution(outputs.in_distribution_logit, unknown.in_distribution_logit)
         head = deepcopy(classifier.in_distribution_head)
         with torch.no_grad():

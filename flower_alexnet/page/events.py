@@ -16,6 +16,7 @@ import pandas as pd
 from PIL import Image
 
 from flower_alexnet import InvalidImage, batch, registry
+from flower_alexnet.classifier import BATCH_SIZE
 from flower_alexnet.page import about, answers, render
 from flower_alexnet.page.answers import MODELS, Answered, Photo, in_words, prediction_fields, without_paths
 from flower_alexnet.page.language import preferred_language
@@ -113,7 +114,7 @@ def show_many(
     rows: list[batch.Row] = []
     for row in batch.classify(classifier, photos, thumbnails=True):
         rows.append(row)
-        if len(rows) % batch.BATCH_SIZE == 0:
+        if len(rows) % BATCH_SIZE == 0:
             yield render.progress(len(rows), len(photos), language), *[gr.skip()] * 4
     words = [_in_words(row, language) for row in rows]
     problems = {PurePosixPath(row.name).name: said for row, said in zip(rows, words, strict=True) if row.problem}

@@ -118,6 +118,7 @@ window.flowerPage = (() => {
     stage.querySelector(".picture").src = now.address;
     stage.querySelector(".blur").style.backgroundImage = `url("${now.address}")`;
     stage.querySelector(".unseen").textContent = now.file.name;
+    if (stage.getBoundingClientRect().top < 0) stage.scrollIntoView();  // an example below it was chosen
     forgetHeat();
   }
 

@@ -82,7 +82,7 @@ def models(answers: Sequence[Answer], language: str) -> str:
     """Return a card for each model: its answer in words, and its bars."""
     cards = []
     for given in answers:
-        name = f"<h3>{escape(given.model)}</h3>"
+        name = f"<h2>{escape(given.model)}</h2>"
         if given.prediction is None:
             cards.append(f'<article>{name}<p class="why">{escape(given.problem or "")}</p></article>')
             continue

@@ -224,16 +224,17 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 #models .gradio-style > .why { grid-column: 1 / -1; }
 #models article { background: var(--card); border: 1px solid var(--rule); border-radius: 20px; padding: 20px 22px;
   box-shadow: var(--shade); }
-#models h3 { font-size: 15px; font-weight: 600; color: var(--soft); margin: 0; }
+#models h2 { font-size: 15px; font-weight: 600; color: var(--soft); margin: 0; }
 .words { font-size: 24px; line-height: 1.2; font-weight: 700; margin: 4px 0 2px; color: var(--ink); }
 .took { font-size: 14px; color: var(--soft); margin: 0 0 8px; }
 #models .bar { min-height: 28px; }
 
 #many { gap: 16px; }
 #files { border: 2px dashed var(--mute); box-shadow: none; }
+#files button[aria-label="common.upload"] { display: none; }
 #status progress { width: 100%; height: 10px; accent-color: var(--leaf); }
 .chips { display: flex; flex-wrap: wrap; gap: 8px; margin: 0 0 8px; }
-.chip { border-radius: 999px; padding: 5px 14px; font-weight: 600; color: var(--name, var(--soft));
+.chip { border-radius: 999px; padding: 5px 14px; font-weight: 600; color: var(--ink);
   background: color-mix(in srgb, var(--bar, var(--mute)) 14%, var(--card)); border: 1px solid var(--rule); }
 .reasons { margin: 0 0 8px 20px; color: var(--soft); overflow-wrap: anywhere; }
 #gallery .fixed-height { min-height: 0; }
@@ -257,6 +258,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
   .columns > .card { grid-area: 1 / 2 / span 2; align-self: start; }
 }
 @media (min-width: 900px) {
+  .tabs { min-height: 690px; }
   .tabs > .tab-wrapper { margin-top: -66px; justify-content: flex-end; }
   #header { margin-right: 480px; }
 }

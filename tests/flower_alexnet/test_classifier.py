@@ -8,6 +8,9 @@ import pickle
 import shutil
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from textwrap import indent
@@ -15,6 +18,7 @@ from textwrap import indent
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
@@ -29,7 +33,7 @@ from flower_alexnet import (
     ModelNotFound,
     images,
 )
-from flower_alexnet.classifier import BATCH_SIZE
+from flower_alexnet.classifier import BATCH_SIZE, IN_FLIGHT, Output
 from flower_alexnet.hub import IN_DISTRIBUTION
 from tests.support.photos import PROJECT, drawn_flower
 
@@ -62,6 +66,51 @@ def test_batch_gives_the_same_probabilities_as_single_photos(random_model: Path)
     for number in (0, BATCH_SIZE - 1, BATCH_SIZE, BATCH_SIZE + 2):
         assert predictions[number].probabilities == pytest.approx(classifier(photos[number]).probabilities, abs=1e-5)
     assert classifier([]) == []
+
+
+def test_many_photos_are_read_ahead_in_order_and_no_further_than_needed(random_model: Path) -> None:
+    """Some take longer to be read; the generator of photos is never far ahead of the results."""
+    classifier = FlowerClassifier.from_pretrained(random_model)
+    photos = [drawn_flower(LABELS[number % 5], number) for number in range(5)]
+    expected = [prediction.probabilities for prediction in classifier(photos)]
+    taken, most = 0, 0
+
+    def numbers() -> Iterator[int]:
+        nonlocal taken
+        for number in range(3 * BATCH_SIZE + 5):
+            taken += 1
+            yield number
+
+    def load(number: int) -> Image.Image:
+        if number % 7 == 3:
+            time.sleep(0.01)
+        if number % 10 == 9:
+            raise InvalidImage(f"{number} is damaged")
+        return photos[number % 5]
+
+    for number, result in enumerate(classifier.results(numbers(), load)):
+        most = max(most, taken - number)
+        if number % 10 == 9:
+            assert str(result) == f"{number} is damaged"
+        else:
+            assert isinstance(result, Output)
+            answer = classifier.prediction(result).probabilities
+            assert answer == pytest.approx(expected[number % 5], abs=1e-5)
+    assert number == 3 * BATCH_SIZE + 4
+    assert most <= 2 * BATCH_SIZE + IN_FLIGHT
+
+
+def test_stopping_early_leaves_no_thread(random_model: Path) -> None:
+    classifier = FlowerClassifier.from_pretrained(random_model)
+    results = classifier.results(drawn_flower("roses", number) for number in range(100))
+    next(results)
+    results.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
+    failing = classifier.stream([drawn_flower("roses"), b"no picture", drawn_flower("roses")])
+    with pytest.raises(InvalidImage):
+        list(failing)
+    with pytest.raises(TypeError):
+        classifier([drawn_flower("roses"), 5])  # type: ignore[list-item]
 
 
 def test_bad_photo_is_refused(random_model: Path) -> None:

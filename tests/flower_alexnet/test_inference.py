@@ -37,7 +37,7 @@ def test_probabilities_are_those_of_the_plain_network(real_photos: Path) -> None
         classifier = load_classifier(model.name)
         for photo, prediction in zip(photos, classifier(photos), strict=True):
             with torch.inference_mode():
-                logits = classifier.network(images.to_tensor(images.load(photo), classifier.config.preprocessing))
+                logits = classifier.network(images.to_tensor(images.load(photo), classifier.config.preprocessing)[None])
             expected = torch.softmax(logits.mean(0).double() / classifier.config.temperature, 0)
             assert list(prediction.probabilities.values()) == pytest.approx(expected.tolist(), abs=1e-4)
 
@@ -55,9 +55,9 @@ def test_concurrent_threads_share_a_pass_and_get_their_own_results() -> None:
 
     shared = SharedPass(run, max_batch_size=4)
     with ThreadPoolExecutor(10) as pool:
-        first = pool.submit(shared, [0.0])
+        first = pool.submit(lambda: shared.submit([0.0]).result())
         running.wait()
-        others = [pool.submit(shared, [float(number)]) for number in range(1, 10)]
+        others = [pool.submit(lambda it: shared.submit([it]).result(), float(number)) for number in range(1, 10)]
         assert [future.result() for future in (first, *others)] == [[2.0 * number] for number in range(10)]
     assert passes == [1, 4, 4, 1]
 
@@ -67,7 +67,7 @@ def test_error_of_a_pass_is_raised_in_every_thread_that_shares_it() -> None:
         raise MemoryError("too much")
 
     with pytest.raises(MemoryError, match="too much"):
-        SharedPass(run, max_batch_size=4)([0.0, 0.0])
+        SharedPass(run, max_batch_size=4).submit([0.0, 0.0]).result()
 
 
 def test_each_of_many_threads_gets_the_prediction_of_its_photo(random_model: Path) -> None:

@@ -149,7 +149,7 @@ from flower_alexnet import classifier
 from flower_alexnet.inference import SharedPass
 
 loads, passes = [], []
-load, run = classifier.FlowerClassifier._from_folder.__func__, SharedPass.__call__
+load, run = classifier.FlowerClassifier._from_folder.__func__, SharedPass.submit
 
 def counted_load(cls, folder, device=None):
     print("LOADED", folder.name, flush=True)
@@ -160,7 +160,7 @@ def counted_run(self, inputs):
     return run(self, inputs)
 
 classifier.FlowerClassifier._from_folder = classmethod(counted_load)
-SharedPass.__call__ = counted_run
+SharedPass.submit = counted_run
 app.launch()
 """
 

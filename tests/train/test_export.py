@@ -112,7 +112,7 @@ def test_temperature_threshold_and_head_are_fitted_on_validation_photos(
     known = torch.sigmoid(outputs.in_distribution_logit.double())
     assert config.threshold == pytest.approx(evaluate.fit_threshold(known) - export.ROUNDING, abs=1e-4)
     assert config.threshold is not None
-    assert config.threshold < known.sort().values[len(known) // 20]
+    assert config.threshold < known.sort().values[len(known) // 20] + 1e-4
 
 
 def run_of(seed: int, test: float, **recipe: Any) -> dict[str, Any]:
