@@ -228,7 +228,7 @@ def endpoints() -> None:
         files = gr.File(label="files", file_count="multiple")
         label = gr.Dropdown(["", *answers.all_labels()], value="", label="label")
         model = gr.Dropdown(list(MODELS), value=DEFAULT, label="model")
-        probabilities = gr.Label(label="probabilities")
+        probabilities = api.answer_label("probabilities")
         overlay = gr.Image(label="overlay", format="jpeg", buttons=["download"])
         answers_of_models = gr.JSON(label="answers")
         rows = gr.JSON(label="rows")

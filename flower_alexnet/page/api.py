@@ -4,22 +4,57 @@ from __future__ import annotations
 
 from typing import Any
 
-from flower_alexnet import batch
+import gradio as gr
+from gradio.components.label import LabelData
+
+from flower_alexnet import Prediction, batch
 from flower_alexnet.page import answers
 from flower_alexnet.page.answers import DEFAULT, Photo, prediction_fields, without_paths
 
 
-def classify(image: Photo, model: str = DEFAULT or "") -> dict[str, float]:
-    """Name the flower in a photo: return the probability of each label, such as daisy, dandelion, roses or tulips.
+class AnswerData(LabelData):
+    """What ``/classify`` returns: Gradio's label and confidences, and whether the photo shows a known class at all."""
+
+    in_distribution: bool | None = None
+    in_distribution_probability: float | None = None
+
+
+def answer_label(label: str) -> gr.Label:
+    """Return a component for a ``Prediction``.
+
+    It is a label with two methods of its own: beside a class of its own, Gradio would write a file of types into this
+    folder.
+    """
+    component = gr.Label(label=label)
+
+    def postprocess(value: Prediction | None) -> LabelData | None:
+        if value is None:
+            return None
+        made = gr.Label.postprocess(component, value.probabilities)
+        return AnswerData(
+            label=made.label,
+            confidences=made.confidences,
+            in_distribution=value.in_distribution,
+            in_distribution_probability=value.in_distribution_probability,
+        )
+
+    component.data_model, component.postprocess = AnswerData, postprocess
+    return component
+
+
+def classify(image: Photo, model: str = DEFAULT or "") -> Prediction:
+    """Name the flower in a photo: return the probability of each label, such as daisy, dandelion, roses or tulips, and
+    whether the photo shows one of them at all.
 
     Args:
         image: the photo.
         model: name of a model in the list.
 
     Returns:
-        The probability, 0-1, of each of the model's labels.
+        The most probable label; the probability, 0-1, of each of the model's labels, given that the photo shows one of
+        them; and whether it does (in_distribution), with the probability of that.
     """
-    return answers.predict(image, model, "en").probabilities
+    return answers.predict(image, model, "en")
 
 
 def explain(image: Photo, label: str = "", model: str = DEFAULT or "") -> Any:
