@@ -172,7 +172,9 @@ def drawn(call: str, elem_id: str, **options: Any) -> gr.HTML:
 
 def on_photo(photo: gr.HTML, model: gr.Dropdown, answer: gr.HTML, heat: gr.HTML) -> None:
     """Answer when a photo is there, and explain when asked to."""
-    photo.input(events.answer, [photo, model], answer, **private(**ANSWER_LIMIT))
+    # Past Gradio's queue, which takes longer than the answer: the guard and answers.TURNS limit how many wait and run.
+    asked = photo.input(events.answer, [photo, model], answer, **private(queue=False))
+    asked.failure(None, None, None, js="() => { flowerPage.failed(); }")
     heat.input(events.show_explanation, [photo, heat, model], heat, **private(**HEAVY_LIMIT))
 
 

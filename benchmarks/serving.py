@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -16,16 +16,17 @@ import gradio
 from gradio_client import handle_file
 
 from benchmarks.measure import SIZES, machine, photos, table
-from tests.support.server import Load, ask, serve
+from tests.support.server import Load, Visitor, ask, load, serve
 
 COMMANDS = {"plain demo": ("-m", "benchmarks.plain_demo"), "app.py": ("app.py",)}
 """Page -> the arguments of python that serve it."""
 
-WAYS: dict[str, tuple[str, str, list[str]]] = {
+WAYS: dict[str, tuple[str, str | None, list[str]]] = {
     "plain demo": ("plain demo", "/predict", []),
-    "app.py": ("app.py", "/classify", ["alexnet-bn"]),
+    "app.py, the page": ("app.py", None, ["alexnet-bn"]),
+    "app.py, /classify": ("app.py", "/classify", ["alexnet-bn"]),
 }
-"""Name -> page, endpoint, and arguments after the photo."""
+"""Name -> page, endpoint (None for what the page itself asks), and arguments after the photo."""
 
 EMPTY_PAGE = "import torch, gradio\nwith gradio.Blocks() as page: pass\npage.launch()"
 
@@ -43,39 +44,53 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def under_load(users: Sequence[int], seconds: float) -> str:
-    """Return a table of throughput, latency and memory of each setup by photo size and number of users."""
+    """Return a table of throughput, latency and memory of each setup by photo size, way and number of users.
+
+    Visitors ask over plain HTTP, as a browser does; in further rows by gradio_client, which takes more of the two cores
+    than the page does.
+    """
     rows = []
     for size in SIZES:
-        loads: dict[tuple[str, int], Load] = {}
         with tempfile.TemporaryDirectory() as folder:
-            files = [handle_file(str(file)) for file in photos(Path(folder), size, max(users))]
-            for setup, (page, endpoint, more) in WAYS.items():
-                with serve(*COMMANDS[page]) as server:
-                    for count in users:
-                        requests = [[file, *more] for file in files[:count]]
-                        ask(server, endpoint, requests, 3)  # warm-up: the first requests of a page take longer
-                        loads[setup, count] = ask(server, endpoint, requests, seconds)
-        for count in users:
-            for setup in WAYS:
-                load, plain = loads[setup, count], loads[next(iter(WAYS)), count]
-                rate = len(load.latencies) / load.seconds
-                plain_rate = len(plain.latencies) / plain.seconds
-                p50, p95 = median(load.latencies), quantiles(load.latencies, n=20)[-1]
-                rows.append(
-                    (
-                        size,
-                        count,
-                        setup,
-                        rate,
-                        rate / plain_rate,
-                        1000 * p50,
-                        1000 * p95,
-                        len(load.errors),
-                        load.peak / 1e6,
-                    )
-                )
-    columns = ("photo", "users", "page", "requests/s", "ratio", "p50, ms", "p95, ms", "errors", "peak memory, MB")
+            files = photos(Path(folder), size, max(users))
+            for by, visit in (("HTTP", _by_http), ("gradio_client", _by_client)):
+                loads = {
+                    (setup, count): measured
+                    for setup, way in WAYS.items()
+                    if by == "HTTP" or way[1] is not None
+                    for count, measured in visit(*way, files, users, seconds)
+                }
+                for (setup, count), measured in sorted(loads.items(), key=lambda item: item[0][1]):
+                    rows.append((size, by, count, setup, *_figures(measured, loads[next(iter(WAYS)), count])))
+    columns = ("photo", "by", "users", "page", "answers/s", "ratio", "p50, ms", "p95, ms", "errors", "peak memory, MB")
     return table(columns, rows)
+
+
+def _by_http(
+    page: str, endpoint: str | None, more: list[str], files: list[Path], users: Sequence[int], seconds: float
+) -> Iterator[tuple[int, Load]]:
+    with serve(*COMMANDS[page]) as server:
+        for count in users:
+            visitors = [Visitor(server, endpoint, file.read_bytes(), more) for file in files[:count]]
+            load(server, visitors, 3)  # warm-up: the first requests of a page take longer
+            yield count, load(server, visitors, seconds)
+
+
+def _by_client(
+    page: str, endpoint: str | None, more: list[str], files: list[Path], users: Sequence[int], seconds: float
+) -> Iterator[tuple[int, Load]]:
+    with serve(*COMMANDS[page]) as server:
+        for count in users:
+            requests = [[handle_file(str(file)), *more] for file in files[:count]]
+            ask(server, str(endpoint), requests, 3)
+            yield count, ask(server, str(endpoint), requests, seconds)
+
+
+def _figures(measured: Load, plain: Load) -> tuple[float, float, float, float, int, float]:
+    """Return answers a second and their ratio to the plain demo's, p50 and p95 in ms, errors, and memory in MB."""
+    rate, plain_rate = (len(it.latencies) / it.seconds for it in (measured, plain))
+    p50, p95 = median(measured.latencies), quantiles(measured.latencies, n=20)[-1]
+    return rate, rate / plain_rate, 1000 * p50, 1000 * p95, len(measured.errors), measured.peak / 1e6
 
 
 def memory(requests: int, steps: int = 5, users: int = 8) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any
 
 import gradio as gr
@@ -27,6 +28,9 @@ DEFAULT = next((model.name for model in MODELS.values() if model.problem is None
 
 READY: dict[str, FlowerClassifier] = {}
 """The models that are loaded, by name."""
+
+TURNS = BoundedSemaphore(16)
+"""Held while a photo is classified: so many may be in memory at their full size. Their forward passes are shared."""
 
 MAX_PHOTOS = 500
 """Photos that are classified in one request."""
@@ -120,7 +124,7 @@ def predict(photo: Photo, model: str, language: str) -> Prediction:
     """Classify a photo; raise ``gr.Error`` with the problem in words."""
     source = _source(photo, language)
     classifier = load(model, language)
-    with _photo_problems_in_words(language):
+    with TURNS, _photo_problems_in_words(language):
         return classifier(source)
 
 

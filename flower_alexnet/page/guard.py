@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 MAX_FILE = 100_000_000
@@ -14,6 +14,9 @@ MAX_FILE = 100_000_000
 
 MAX_UPLOAD = 1_000_000_000
 """Bytes of all files that are uploaded in one request."""
+
+MAX_WAITING = 256
+"""Questions of the page that may wait for their answers, which do not go through Gradio's queue."""
 
 MAX_REQUEST = 25_000_000
 """Bytes of any other request; the largest hold photos that language models send as text."""
@@ -35,7 +38,8 @@ REACHABLE = re.compile(
 
 
 class Guard:
-    """Answer 404 to paths that are neither ``REACHABLE`` nor of an endpoint, and 413 to requests that are too large.
+    """Answer 404 to paths that are neither ``REACHABLE`` nor of an endpoint, 413 to requests that are too large, and
+    503 to questions of the page while ``MAX_WAITING`` others wait for their answers.
 
     Args:
         app: the application that answers all other requests.
@@ -47,6 +51,7 @@ class Guard:
         self.endpoint = re.compile(
             rf"/gradio_api/call/(v2/)?({'|'.join(map(re.escape, endpoints))})/?([^/]+)?", re.IGNORECASE
         )
+        self.waiting = 0
         self.upload = RequestBodyLimitMiddleware(app, MAX_UPLOAD)
         self.request = RequestBodyLimitMiddleware(app, MAX_REQUEST)
 
@@ -57,10 +62,22 @@ class Guard:
             await self.app(scope, receive, send)
         elif not (REACHABLE.fullmatch(path) or self.endpoint.fullmatch(path)):
             await PlainTextResponse("Not found", 404)(scope, receive, send)
+        elif path == "/gradio_api/run/predict":
+            await self._in_turn(scope, receive, send)
         elif path == "/gradio_api/upload":
             await self.upload(scope, receive, send)
         else:
             await self.request(scope, receive, send)
+
+    async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.waiting >= MAX_WAITING:
+            await JSONResponse({"error": "The page is busy. Try again in a moment."}, 503)(scope, receive, send)
+            return
+        self.waiting += 1
+        try:
+            await self.request(scope, receive, send)
+        finally:
+            self.waiting -= 1
 
 
 def _route(scope: Scope) -> str:

@@ -277,5 +277,5 @@ window.flowerPage = (() => {
     if (now.key) busy();
   }
 
-  return {stage, strips, answer, heat, models, shareModel};
+  return {stage, strips, answer, heat, models, shareModel, failed};
 })();

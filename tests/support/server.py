@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import socket
 import subprocess
@@ -9,9 +11,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -130,9 +133,25 @@ def ask(server: Server, api_name: str, requests: Sequence[Sequence[object]], sec
         seconds: time after which no new request is sent.
         most: largest number of requests of all users together; 0 sets no limit.
     """
-    load = Load()
     # Certificates are not needed, and reading them anew for each request would take longer than the server does.
     clients = [Client(server.url, verbose=False, ssl_verify=False) for _ in requests]
+    users = [
+        partial(client.predict, *arguments, api_name=api_name)
+        for client, arguments in zip(clients, requests, strict=True)
+    ]
+    return load(server, users, seconds, most)
+
+
+def load(server: Server, users: Sequence[Callable[[], object]], seconds: float, most: int = 0) -> Load:
+    """Let users send requests at the same time, each user one request after another.
+
+    Args:
+        server: the page.
+        users: for each, the function that sends a request and returns its answer.
+        seconds: time after which no new request is sent.
+        most: largest number of requests of all users together; 0 sets no limit.
+    """
+    measured = Load()
     end = time.perf_counter() + seconds
     budget = iter(range(most or sys.maxsize))
     lock = threading.Lock()
@@ -144,19 +163,68 @@ def ask(server: Server, api_name: str, requests: Sequence[Sequence[object]], sec
                     return
             started = time.perf_counter()
             try:
-                answer = clients[user].predict(*requests[user], api_name=api_name)
+                answer = users[user]()
             except Exception as error:  # any failure counts: a user would see it
-                load.errors.append((user, str(error)))
+                measured.errors.append((user, str(error)))
             else:
-                load.latencies.append(time.perf_counter() - started)
-                load.answers.append((user, answer))
+                measured.latencies.append(time.perf_counter() - started)
+                measured.answers.append((user, answer))
 
-    users = [threading.Thread(target=use, args=(user,)) for user in range(len(requests))]
+    threads = [threading.Thread(target=use, args=(user,)) for user in range(len(users))]
     started = time.perf_counter()
-    for user in users:
-        user.start()
-    while any(user.is_alive() for user in users):
-        load.peak = max(load.peak, server.memory())
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        measured.peak = max(measured.peak, server.memory())
         time.sleep(0.2)
-    load.seconds = time.perf_counter() - started
-    return load
+    measured.seconds = time.perf_counter() - started
+    return measured
+
+
+class Visitor:
+    """Ask a page over plain HTTP as a browser does, on one connection that is kept: upload a photo, ask, and read.
+
+    Args:
+        server: the page.
+        api_name: the endpoint, such as ``/classify``; None for what the page itself asks when a photo is chosen.
+        photo: the contents of a JPEG file.
+        arguments: those after the photo.
+    """
+
+    def __init__(self, server: Server, api_name: str | None, photo: bytes, arguments: Sequence[object] = ()) -> None:
+        self.connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
+        head = (
+            b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+        )
+        self.form = head + photo + b"\r\n--x--\r\n"
+        self.api_name, self.arguments = api_name, list(arguments)
+        self.function = None if api_name else answer_function(server)
+
+    def __call__(self) -> str:
+        """Return the text of the answer."""
+        (path,) = json.loads(self._send("upload", self.form, "multipart/form-data; boundary=x"))
+        data = [{"path": path, "orig_name": "a.jpg", "meta": {"_type": "gradio.FileData"}}, *self.arguments]
+        if self.api_name is None:
+            body = {"data": data, "fn_index": self.function, "session_hash": "visitor"}
+            return self._send("run/predict", json.dumps(body).encode())
+        event = json.loads(self._send(f"call{self.api_name}", json.dumps({"data": data}).encode()))["event_id"]
+        answer = self._send(f"call{self.api_name}/{event}")
+        if "event: complete" not in answer:
+            raise RuntimeError(answer)
+        return answer
+
+    def _send(self, path: str, body: bytes | None = None, kind: str = "application/json") -> str:
+        headers = {"Content-Type": kind} if body is not None else {}
+        self.connection.request("GET" if body is None else "POST", f"/gradio_api/{path}", body, headers)
+        response = self.connection.getresponse()
+        text = response.read().decode()
+        if response.status != 200:
+            raise RuntimeError(f"{response.status} {text}")
+        return text
+
+
+def answer_function(server: Server) -> int:
+    """Return the number of the function that the page calls when a photo is chosen."""
+    config = httpx.get(f"{server.url}/config").json()
+    photo = next(it["id"] for it in config["components"] if it["props"].get("elem_id") == "photo")
+    return next(int(it["id"]) for it in config["dependencies"] if [photo, "input"] in it["targets"])
