@@ -192,6 +192,7 @@ def on_model(
     # A download of one visitor does not hold up the others.
     chosen = model.input(events.choose_model, model, model, **private(show_progress_on=answer, concurrency_limit=8))
     chosen.then(events.answer, [photo, model], answer, **private(**ANSWER_LIMIT))
+    loaded.then(events.answer, [photo, model], answer, **private(queue=False))  # by the model that a link names
     for event in (loaded.then, about.tab.select, chosen.then):
         event(events.show_model, model, about.outputs, **private())
 
@@ -255,7 +256,8 @@ def launch(**options: Any) -> gr.Blocks:
     """Serve the page."""
     page = build()
     uploads.start_sweeping(page, UPLOADS)
-    threading.Thread(target=answers.load_local_models, daemon=True).start()  # while the page is already served
+    # While the page is already served. No daemon: a process that ends while one reads weights would abort.
+    threading.Thread(target=answers.load_local_models).start()
     middleware = [
         Middleware(Guard, endpoints=[endpoint.__name__ for endpoint in api.ENDPOINTS]),
         Middleware(Arguments, endpoints=api.ENDPOINTS),

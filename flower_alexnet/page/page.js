@@ -103,7 +103,7 @@ window.flowerPage = (() => {
       context.imageSmoothingQuality = "high";
       context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
       bitmap.close();
-      const blob = await canvas.convertToBlob({type: "image/jpeg", quality: 0.92});
+      const blob = await canvas.convertToBlob({type: "image/jpeg", quality: 0.85});
       return blob.size < file.size ? new File([blob], file.name.replace(/\.\w+$/, "") + ".jpg", {type: blob.type}) : file;
     } catch (error) {
       return file;  // what the browser cannot decode, the server may

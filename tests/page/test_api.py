@@ -178,7 +178,7 @@ def test_readme_examples_for_programs_run(server: Server, tmp_path: Path, capsys
 
 
 def test_photos_are_deleted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What visitors send is deleted after a while, here of two seconds; the examples stay."""
+    """What visitors send is deleted after a while, here of two seconds."""
     assert sum(uploads.DELETE_CACHE) <= 3600
     monkeypatch.setattr(uploads, "DELETE_CACHE", (1, 2))
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
@@ -187,7 +187,6 @@ def test_photos_are_deleted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     page = app.launch(prevent_thread_lock=True, quiet=True)
     try:
         kept = files_in(tmp_path / "uploads")
-        assert len(kept) >= len(LABELS)
         drawn_flower("roses", size=(333, 222)).save(tmp_path / "private.png")
         client = Client(page.local_url, verbose=False)
         for endpoint in ("/classify", "/explain"):

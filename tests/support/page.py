@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,4 +38,4 @@ def open_tab(page: Page, name: str) -> None:
 def choose_model(page: Page, name: str, label: str = "Model") -> None:
     """Choose a model."""
     page.get_by_label(label, exact=True).click()
-    page.get_by_role("option", name=f"{name}:").click()
+    page.get_by_role("option", name=re.compile(f"^{re.escape(name)}(: |$)")).click()
