@@ -63,8 +63,10 @@ def train(
             engine.Teacher(recipe.teacher, labels)
         data.check(splits, labels)
         _make_folder(output)
-        photos = DecodedPhotos(splits["train"], recipe.resize)
-        outliers = DecodedPhotos(others.outliers(other_photos), recipe.resize) if other_photos else None
+        photos = DecodedPhotos(splits["train"], recipe.resize, recompress=recipe.recompress)
+        outliers = None
+        if other_photos:
+            outliers = DecodedPhotos(others.outliers(other_photos), recipe.resize, recompress=recipe.recompress)
     validation = load_tensors(splits["validation"], recipe.preprocessing)
     arguments = (recipe, photos, validation, output, resume, labels, fingerprint, outliers)
     if not processes.is_main_process:

@@ -95,6 +95,7 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         answers=_one_of(labels),
         recipe_name=recipe_name,
         recipe=recipe,
+        start=recipe.get("start"),
         teacher=recipe.get("teacher"),
         processes=summary["training"].get("processes", 1),
         duration=_duration(summary["training"]["minutes"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import os
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import httpx
@@ -42,6 +44,14 @@ CACHE = user_cache_path("flower_alexnet")
 
 CACHE_LIMIT = 2_000_000_000
 """Bytes of decoded photos that are kept in the cache: three times those of flower_photos."""
+
+SHORTER = 0.75
+"""Smallest length of a shorter side that is recompressed, as a fraction of the largest."""
+
+QUALITIES = 50, 95
+"""Least and best JPEG quality that photos are recompressed with."""
+
+FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 
 log = logging.getLogger(__name__)
 
@@ -151,22 +161,26 @@ class DecodedPhotos(Dataset[tuple[Tensor, int]]):
     Args:
         photos: photos to decode; an unreadable one is logged and skipped.
         short_side: length in pixels that a photo's shorter side is resized down to; smaller photos stay as they are.
+        recompress: resize to a random length of ``SHORTER`` to 1 times that instead, by a random filter, and compress
+            as a JPEG of random quality; the same each time.
         cache: folder of the file.
 
     Raises:
         InvalidDataset: no photo can be read.
     """
 
-    def __init__(self, photos: Sequence[Photo], short_side: int, cache: Path = CACHE) -> None:
+    def __init__(
+        self, photos: Sequence[Photo], short_side: int, cache: Path = CACHE, *, recompress: bool = False
+    ) -> None:
         described = json.dumps([(str(photo.path.resolve()), _modified(photo.path), photo.target) for photo in photos])
-        key = hashlib.sha256(f"{short_side} {described}".encode()).hexdigest()[:16]
+        key = hashlib.sha256(f"{short_side}{' recompressed' * recompress} {described}".encode()).hexdigest()[:16]
         self.file = cache / f"decoded-{key}.safetensors"
         while not self._open():
             cache.mkdir(parents=True, exist_ok=True)
             with FileLock(cache / ".decode.lock"):
                 _delete_unfinished(cache)
                 if not self.file.is_file():
-                    _decode(photos, short_side, self.file)
+                    _decode(photos, short_side, self.file, recompress)
                     _delete_unused(cache, keep=self.file)
 
     def __len__(self) -> int:
@@ -297,14 +311,34 @@ def _size(path: Path) -> int:
         return -1
 
 
-def _decode(photos: Sequence[Photo], short_side: int, file: Path) -> None:
+def recompressed(image: Image.Image, short_side: int, random: Random) -> Image.Image:
+    """Return an image resized down to a random size by a random filter, and compressed as a JPEG of random quality.
+
+    Args:
+        image: RGB.
+        short_side: pixels that the shorter side has at most.
+        random: decides; of equal ones, equal images become equal ones.
+    """
+    side = short_side * random.uniform(SHORTER, 1)
+    scale = side / min(image.size)
+    if scale < 1:
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, random.choice(FILTERS))
+    content = io.BytesIO()
+    image.save(content, "JPEG", quality=random.randint(*QUALITIES))
+    return Image.open(content).convert("RGB")
+
+
+def _decode(photos: Sequence[Photo], short_side: int, file: Path, recompress: bool = False) -> None:
     """Write ``pixels`` (uint8, all photos flattened), ``places`` (N, 3: start, height, width) and ``labels`` (N,)."""
 
     def pixels_of(photo: Photo) -> Tensor | None:
         image = _load(photo)
         if image is None:
             return None
-        if min(image.size) > short_side:
+        if recompress:
+            image = recompressed(image, short_side, Random(photo.path.name))
+        elif min(image.size) > short_side:
             image = F.resize(image, [short_side])
         return F.pil_to_tensor(image).permute(1, 2, 0).contiguous()
 

@@ -91,6 +91,8 @@ def fit(
         nn.Linear(HIDDEN, 1) if recipe.outliers else None,
     )
     initialize(network)
+    if recipe.start:
+        start_from(recipe.start, network, labels)
     network.to(accelerator.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     ema_decay = ema_decay_for(recipe, steps=recipe.epochs * (len(augmented) // batch_size))
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=True)
@@ -221,6 +223,24 @@ def outlier_loss(logits: Tensor, known: Tensor, recipe: Recipe) -> Tensor:
     is_known = (torch.arange(len(known), device=known.device) < len(known) - len(logits)).float()
     head = F.binary_cross_entropy_with_logits(known, is_known)
     return recipe.uniform_weight * to_uniform + recipe.in_distribution_weight * head
+
+
+def start_from(name: str, network: NetworkWithHead, labels: Sequence[str]) -> None:
+    """Copy a trained model's weights, and those of its head if both have one.
+
+    Raises:
+        InvalidModel: there is no such model, or it cannot be used.
+        InvalidRecipe: it has other labels, or is a network of another kind.
+    """
+    classifier = load_classifier(name)
+    if (known := classifier.config.labels) != tuple(labels):
+        raise InvalidRecipe(f"start: {name} knows {', '.join(known)}, but the photos show {', '.join(labels)}.")
+    try:
+        network.network.load_state_dict(classifier.network.state_dict())
+    except RuntimeError as error:
+        raise InvalidRecipe(f"start: {name} is with batch normalization or without it, the recipe not.") from error
+    if network.head is not None and classifier.in_distribution_head is not None:
+        network.head.load_state_dict(classifier.in_distribution_head.state_dict())
 
 
 class Teacher(nn.Module):

@@ -58,11 +58,15 @@ class Recipe:
         erase_prob: probability of erasing a random rectangle (Zhong et al., 2017).
         mix_prob: probability of mixing the images of a batch in pairs, with their targets: by MixUp (Zhang et al.,
             2017), CutMix (Yun et al., 2019) or ResizeMix (Qin et al., 2020).
+        start: shipped model, model folder or Hub repository whose weights the run starts from, those of its head too;
+            None starts from random weights.
         teacher: shipped model, model folder or Hub repository to distill from (Hinton et al., 2015); None trains on
             the labels alone.
         distillation_weight: weight of the teacher's probabilities in the target.
         outliers: photos of other things in each step, beside batch_size photos of the classes (outlier exposure,
             Hendrycks et al., 2019); with 0 the model cannot tell what it does not know.
+        recompress: decode each training photo and outlier at a random size and through a JPEG of random quality, so
+            that the network cannot tell the two by resolution and compression, which say where a photo is from.
         uniform_weight: weight in the loss of the outliers' cross-entropy to the uniform distribution.
         in_distribution_weight: weight in the loss of the in-distribution head's binary cross-entropy.
         seed: random seed; equal seeds give equal runs on one machine.
@@ -93,9 +97,11 @@ class Recipe:
     zoom_out_prob: Probability = 0.0
     erase_prob: Probability = 0.0
     mix_prob: Probability = 0.0
+    start: str | None = None
     teacher: str | None = None
     distillation_weight: Probability = 0.5
     outliers: Annotated[int, Field(ge=0)] = 0
+    recompress: bool = False
     uniform_weight: Annotated[float, Field(ge=0)] = 0.5
     in_distribution_weight: Annotated[float, Field(ge=0)] = 1.0
     seed: Annotated[int, Field(ge=0)] = 0
@@ -149,6 +155,7 @@ class AlexNetBN(Recipe):
     mix_prob: float = 0.1
     crop_pct: float = 1.0
     outliers: int = 48
+    recompress: bool = True
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 import torch
+from PIL import Image
 
 from flower_alexnet import LABELS, dataset
 from flower_alexnet.dataset import InvalidDataset, Photo
@@ -322,3 +324,29 @@ def test_own_photos_of_the_same_flowers_are_called_by_their_folder(flowers: Path
 def test_folder_from_the_environment(flowers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWER_PHOTOS", str(flowers))
     assert data.find_or_download() == flowers
+
+
+def test_recompressed_photos_are_of_any_size_and_quality_and_the_same_each_time(tmp_path: Path) -> None:
+    """A sharp photo at its full size and a blocky one of 256 pixels become alike in size and blocks."""
+    image = Image.effect_noise((600, 400), 80).convert("RGB")
+    sizes, colors = set(), set()
+    for number in range(20):
+        made = data.recompressed(image, 256, Random(number))
+        assert 0.75 * 256 - 1 <= min(made.size) <= 256
+        assert made.width / made.height == pytest.approx(1.5, abs=0.01)
+        assert made.tobytes() == data.recompressed(image, 256, Random(number)).tobytes()
+        sizes.add(min(made.size))
+        colors.add(made.getpixel((5, 5)))
+    assert len(sizes) > 10
+    assert len(colors) > 10
+    small = data.recompressed(image.resize((90, 60)), 256, Random(0))
+    assert small.size == (90, 60)  # never enlarged
+
+    image.save(tmp_path / "a.png")
+    photos = [Photo(tmp_path / "a.png", 0)]
+    as_it_is, changed = (DecodedPhotos(photos, 256, tmp_path / "cache", recompress=on) for on in (False, True))
+    assert as_it_is.file != changed.file
+    assert as_it_is[0][0].shape == (3, 256, 384)
+    assert changed[0][0].shape[1] <= 256
+    again = DecodedPhotos(photos, 256, tmp_path / "other", recompress=True)
+    assert torch.equal(again[0][0], changed[0][0])

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 import torch
 from accelerate.state import AcceleratorState
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from flower_alexnet import LABELS, AlexNet, Config, FlowerClassifier
 from train import engine
 from train.checkpoint import History
-from train.recipes import Recipe
+from train.recipes import InvalidRecipe, Recipe
 
 
 class Small(nn.Module):
@@ -170,6 +172,24 @@ def test_outliers_have_their_weights_in_the_loss(fit: Any, steps: Any, monkeypat
     with_outliers, _ = fit(epochs=2, outliers=6)
     assert seen == [(6, 14)] * 2 * STEPS
     assert not torch.allclose(with_outliers["linear.weight"], plain["linear.weight"], atol=1e-3)
+
+
+def test_run_starts_from_the_weights_of_a_model(tmp_path: Path) -> None:
+    trained = FlowerClassifier(AlexNet(), Config(threshold=0.5), nn.Linear(2048, 1))
+    trained.network.save_pretrained(tmp_path, config=trained.config)
+    head = trained.in_distribution_head
+    assert head is not None
+    save_file(head.state_dict(), tmp_path / "in_distribution.safetensors")
+    started = engine.NetworkWithHead(AlexNet(), nn.Linear(2048, 1))
+    engine.start_from(str(tmp_path), started, LABELS)
+    expected = trained.network.get_parameter("classifier.6.weight").half().float()
+    assert torch.equal(started.network.get_parameter("classifier.6.weight"), expected)
+    assert started.head is not None
+    assert torch.equal(started.head.weight, head.weight)
+    with pytest.raises(InvalidRecipe, match=r"knows daisy, .*, but the photos show cat, dog"):
+        engine.start_from(str(tmp_path), started, ("cat", "dog"))
+    with pytest.raises(InvalidRecipe, match="batch normalization"):
+        engine.start_from(str(tmp_path), engine.NetworkWithHead(AlexNet(batch_norm=True), None), LABELS)
 
 
 def test_loss_of_outliers_by_hand() -> None:
