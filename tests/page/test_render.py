@@ -1,0 +1,114 @@
+"""What the page shows of a prediction: it agrees with itself, says how far to trust it, and holds no foreign HTML."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from flower_alexnet import LABELS, InvalidImage, Prediction, batch
+from flower_alexnet.page import events, render
+from flower_alexnet.page.answers import Answered
+from flower_alexnet.page.compare import Answer
+from flower_alexnet.page.translations import LANGUAGES, percent
+from flower_alexnet.registry import Model
+
+ROSE = dict(zip(LABELS, (0.004, 0.0, 0.98, 0.001, 0.015), strict=True))
+MEASURED = {
+    "per_class": {label: {} for label in LABELS},
+    "confusion_matrix": [[9, 0, 0, 0, 0], [0, 9, 0, 0, 0], [1, 0, 60, 0, 5], [0, 0, 0, 9, 0], [0, 0, 0, 0, 9]],
+    "reliability": [
+        {"confidence": 0.5, "accuracy": 0.4, "photos": 50},
+        {"confidence": 0.97, "accuracy": 1.0, "photos": 20},
+        {"confidence": 0.9, "accuracy": 0.8, "photos": 20},
+    ],
+}
+
+
+class Measured(Model):
+    """A model with measurements of its own."""
+
+    def measurements(self) -> dict[str, object]:
+        return {"test": MEASURED}
+
+
+def text_of(html: str) -> str:
+    return unescape(re.sub(r"<[^>]+>", " ", html))
+
+
+def shown(prediction: Prediction, language: str = "en") -> str:
+    return render.answer(Answered(prediction, Measured("good"), "a/key"), language)
+
+
+def test_known_flower_is_named_with_how_far_to_trust_it() -> None:
+    html = shown(Prediction(ROSE))
+    assert re.sub(r"\s+", " ", text_of(html)).strip().startswith("Rose 98% Of such answers about 90 in 100 are right.")
+    assert "When it errs on a rose, it mostly says tulip." in text_of(html)
+    assert 'data-key="a/key"' in html
+    assert re.findall(r'class="flower-(\w+)" style="width:([\d.]+)%', html)[:2] == [
+        ("roses", "98.0"),
+        ("tulips", "1.5"),
+    ]
+    assert re.findall(r"examples/(\w+)_1\.webp", html) == ["roses", "tulips"]
+
+
+def test_unsure_answer_has_two_candidates() -> None:
+    html = text_of(shown(Prediction({**ROSE, "roses": 0.45, "tulips": 0.4})))
+    assert "Rose or tulip?" in html
+    assert "It is not sure: rose 45%, tulip 40%." in html
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_stranger_has_no_percentage_above_its_folded_bars(language: str) -> None:
+    html = shown(Prediction(ROSE, in_distribution=False, in_distribution_probability=0.01), language)
+    before, _, folded = html.partition("<details")
+    assert percent(0.98, language) not in before
+    assert percent(0.98, language) in folded
+    assert "examples/" not in html
+
+
+def test_nothing_is_told_that_was_not_measured() -> None:
+    html = render.answer(Answered(Prediction(ROSE), Model("new"), ""), "en")
+    assert "in 100" not in html
+    assert "errs" not in html
+
+
+def test_names_and_problems_are_escaped() -> None:
+    bad = "<img src=x onerror=alert(1)>"
+    parts = [
+        render.answer(Answered(Prediction({bad: 0.9, "b": 0.1}), Model(bad), bad), "en"),
+        render.problem(bad, bad, bad),
+        render.models([Answer(bad, problem=bad), Answer(bad, Prediction({bad: 0.9, "b": 0.1}), 1.0)], "en"),
+        render.summary([Prediction({bad: 0.9, "b": 0.1})], {bad: bad}, "en"),
+        render.confusion({"per_class": {bad: {}, "b": {}}, "confusion_matrix": [[1, 0], [0, 1]]}, "en"),
+        render.hint(bad),
+        render.lead([bad]),
+    ]
+    for html in parts:
+        assert "<img src=x" not in html
+        assert "alert" in html
+
+
+def test_photos_are_sorted_into_folders_of_their_answers(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(name.encode())
+    rose, stranger = Prediction(ROSE), Prediction(ROSE, in_distribution=False)
+    photos = [
+        batch.PhotoFile("x/a.jpg", tmp_path / "a.jpg"),
+        batch.PhotoFile("../../a.jpg", tmp_path / "b.jpg"),
+        batch.PhotoFile("b.jpg", tmp_path / "b.jpg"),
+        batch.PhotoFile("gone.jpg", tmp_path / "gone.jpg"),
+    ]
+    rows = [
+        batch.Row("x/a.jpg", rose),
+        batch.Row("../../a.jpg", rose),
+        batch.Row("b.jpg", stranger),
+        batch.Row("gone.jpg", problem="gone", error=InvalidImage("gone")),
+    ]
+    events.write_sorted(photos, rows, tmp_path / "sorted.zip")
+    with ZipFile(tmp_path / "sorted.zip") as archive:
+        assert archive.namelist() == ["roses/a.jpg", "roses/a (2).jpg", "none/b.jpg"]
+        assert archive.read("roses/a (2).jpg") == b"b.jpg"
