@@ -66,10 +66,18 @@ class Model:
 
 
 def shipped_models(weights: Path = WEIGHTS) -> list[Model]:
-    """List the model folders of weights/: best validation accuracy first, unusable ones last."""
+    """List the model folders of weights/.
+
+    Those that can tell photos of other things come first, then those of better validation accuracy; unusable ones last.
+    """
     folders = [folder for folder in weights.glob("*") if folder.is_dir() and not folder.name.startswith(".")]
     models = [Model(folder.name, *_accuracies(folder), problem=_problem(folder)) for folder in folders]
-    return sorted(models, key=lambda model: (model.problem is not None, -(model.validation_accuracy or 0), model.name))
+
+    def rank(model: Model) -> tuple[bool, bool, float, str]:
+        cannot_tell = model.problem is None and read_config(weights / model.name).threshold is None
+        return model.problem is not None, cannot_tell, -(model.validation_accuracy or 0), model.name
+
+    return sorted(models, key=rank)
 
 
 def added_models() -> list[Model]:
