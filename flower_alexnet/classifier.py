@@ -198,7 +198,7 @@ class FlowerClassifier:
         threshold = self.config.threshold
         return Prediction(
             dict(zip(self.config.labels, probabilities.tolist(), strict=True)),
-            in_distribution=threshold is None or known >= threshold,
+            in_distribution=threshold is None or bool(known >= threshold),
             in_distribution_probability=None if threshold is None else known,
         )
 

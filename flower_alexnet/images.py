@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from threading import Lock
 from typing import Annotated, BinaryIO
 
 import numpy as np
@@ -88,6 +89,10 @@ class TruncatedImage(InvalidImage):
 
 class ImageTooLarge(InvalidImage):
     """The image has more than ``MAX_PIXELS`` pixels."""
+
+
+READING = Lock()
+"""Held while the file of a PIL image is read."""
 
 
 @with_config(STRICT)
@@ -208,12 +213,13 @@ def _unread_content(image: Image.Image, name: str) -> bytes | None:
     try:
         if (file := image.fp) is None:
             raise ValueError("it has no open file")
-        position = file.tell()
-        file.seek(0)
-        try:
-            return file.read()
-        finally:
-            file.seek(position)
+        with READING:  # the same image may be given twice, to two threads
+            position = file.tell()
+            file.seek(0)
+            try:
+                return file.read()
+            finally:
+                file.seek(position)
     except (OSError, ValueError) as error:
         raise UnreadableImage(f"{name} was closed before it was read ({error}). Open it again.") from error
 

@@ -234,4 +234,6 @@ def _photo_problems_in_words(language: str) -> Iterator[None]:
         yield
     except InvalidImage as error:
         title = translate("bad_photo", language)
-        raise gr.Error(describe(error, language), title=title, print_exception=False) from None
+        # Programs, which are answered in English, are told the file's name as well; the page shows that elsewhere.
+        words = str(error) if language == "en" else describe(error, language)
+        raise gr.Error(words, title=title, print_exception=False) from error

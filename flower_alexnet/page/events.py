@@ -54,7 +54,7 @@ def answer(photo: Photo, model: str, request: gr.Request) -> Any:
     try:
         prediction = answers.predict(photo, model, language)
     except gr.Error as error:
-        return render.problem(_title(error, language), str(error.message), key)
+        return render.problem(_title(error, language), _words(error, language), key)
     return render.answer(Answered(prediction, MODELS[model], key), language)
 
 
@@ -93,7 +93,7 @@ def show_all_models(photo: Photo, request: gr.Request) -> str:
     try:
         return render.models(answers.compare_models(photo, language), language)
     except gr.Error as error:
-        return render.problem(_title(error, language), str(error.message))
+        return render.problem(_title(error, language), _words(error, language))
 
 
 def show_many(
@@ -200,6 +200,11 @@ def _in_words(row: batch.Row, language: str) -> str:
 def _problem_of(model: str, language: str) -> str:
     title = translate("model_unavailable", language, model=model)
     return render.problem(title, without_paths(MODELS[model].problem))
+
+
+def _words(error: gr.Error, language: str) -> str:
+    cause = error.__cause__
+    return describe(cause, language) if isinstance(cause, InvalidImage) else str(error.message)
 
 
 def _title(error: gr.Error, language: str) -> str:

@@ -38,4 +38,4 @@ def open_tab(page: Page, name: str) -> None:
 def choose_model(page: Page, name: str, label: str = "Model") -> None:
     """Choose a model."""
     page.get_by_label(label, exact=True).click()
-    page.get_by_role("option", name=re.compile(f"^{re.escape(name)}(: |$)")).click()
+    page.get_by_role("option").filter(has_text=re.compile(rf"(?<!\S){re.escape(name)}(: |\s*$)")).click()

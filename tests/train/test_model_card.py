@@ -20,6 +20,7 @@ from huggingface_hub import ModelCard
 from PIL import Image, ImageCms, ImageOps
 
 from flower_alexnet import FlowerClassifier, registry
+from flower_alexnet.hub import IN_DISTRIBUTION
 from flower_alexnet.images import Preprocessing, center_crop
 from tests.support.hub import Hub, serve_hub
 from tests.support.photos import PROJECT, drawn_flower
@@ -124,7 +125,14 @@ def answers(code: str, photos: list[Path], folder: Path, environment: dict[str, 
 def assert_same(printed: list[str], name: str, photos: list[Path]) -> None:
     """Check printed dictionaries of labels and probabilities against the library."""
     for output, expected in zip(printed, FlowerClassifier.from_pretrained(name)(photos), strict=True):
-        assert ast.literal_eval(output) == pytest.approx(expected.probabilities, abs=1e-4)
+        probabilities, _, known = output.partition("}")
+        assert ast.literal_eval(f"{probabilities}}}") == pytest.approx(expected.probabilities, abs=1e-4)
+        if expected.in_distribution_probability is None:
+            assert known.strip() == ""
+        elif "e" in known:
+            assert known.strip() == str(expected.in_distribution)
+        else:
+            assert float(known.strip(" []\n")) == pytest.approx(expected.in_distribution_probability, abs=1e-4)
 
 
 def pick(real_photos: Path, srgb: bool) -> list[Path]:
@@ -174,9 +182,11 @@ def test_with_the_library(
     assert run([str(installed), "-c", where], tmp_path).startswith(str(installed.parents[1]))
     printed = answers(code, photos, tmp_path, environment, str(installed))
     for output, expected in zip(printed, FlowerClassifier.from_pretrained(name)(photos), strict=True):
-        label, probability = output.split()
+        label, probability, *known = output.split()
         assert label == expected.label
         assert float(probability) == pytest.approx(expected.probability, abs=1e-4)
+        if known:
+            assert float(known[0]) == pytest.approx(expected.in_distribution_probability, abs=1e-4)
 
 
 def test_with_the_library_of_a_published_space(
@@ -210,7 +220,8 @@ def test_with_torch_alone(
     }
     assert modules == {"io", "json", "PIL", "safetensors", "torch"}
     run(snippets(cards[name], "bash")[1], tmp_path, {**environment, "HF_TOKEN": ""})
-    assert {file.name for file in tmp_path.glob("[!.]*")} == {"config.json", "model.safetensors"}
+    head = set() if FlowerClassifier.from_pretrained(name).in_distribution_head is None else {IN_DISTRIBUTION}
+    assert {file.name for file in tmp_path.glob("[!.]*")} == {"config.json", "model.safetensors"} | head
     assert_same(answers(code, photos, tmp_path, environment, sys.executable), name, photos)
 
 

@@ -149,7 +149,7 @@ def test_teacher_of_other_classes_is_refused_before_anything_is_decoded(
     shapes: Path, cache: Path, tmp_path: Path
 ) -> None:
     before = decoded(cache)
-    message = refused(train(cache, shapes, tmp_path / "run", recipe="alexnet"))
+    message = refused(train(cache, shapes, tmp_path / "run", "--no-others", recipe="alexnet"))
     assert "teacher: alexnet-bn knows daisy" in message
     assert "but the photos show circles, squares, stripes. Train without a teacher (--teacher None)" in message
     assert decoded(cache) == before
@@ -160,7 +160,7 @@ def test_recipe_trains_without_its_teacher_and_with_one_of_these_classes(
     shapes: Path, model: Path, cache: Path, tmp_path: Path
 ) -> None:
     """The refusal's two ways out work as it says."""
-    small = ("--initial-size", "None", "--mix-prob", "1", "--epochs", "1")
+    small = ("--no-others", "--initial-size", "None", "--mix-prob", "1", "--epochs", "1")
     result = train(cache, shapes, tmp_path / "none", *small, "--teacher", "None", recipe="alexnet")
     assert result.returncode == 0, result.stderr
     assert metrics_of(tmp_path / "none")["recipe"]["teacher"] is None
