@@ -187,7 +187,7 @@ def on_model(
     about: SimpleNamespace,
 ) -> None:
     """Translate the choices when the page loads; load, ask and describe a model when it is chosen."""
-    loaded = page.load(events.load_page, model, [model, comparison.answers], **private())
+    loaded = page.load(events.load_page, None, [model, comparison.answers], **private())
     model.input(None, model, None, js="(model) => { flowerPage.shareModel(model); }")
     # A download of one visitor does not hold up the others.
     chosen = model.input(events.choose_model, model, model, **private(show_progress_on=answer, concurrency_limit=8))

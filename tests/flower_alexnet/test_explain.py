@@ -18,7 +18,7 @@ FLOWER = Image.open(PROJECT / "examples" / "sunflowers_1.webp").convert("RGB").r
 
 
 def test_heat_is_laid_where_the_crop_was_cut() -> None:
-    """Of a wide picture the network sees the central square: there is the heat of that square alone, and none beside."""
+    """Of a wide picture the network sees the central square: there is that square's heat, and none beside it."""
     wide = Image.new("RGB", (900, 300), "gray")
     wide.paste(FLOWER, (300, 0))
     classifier = load_classifier()

@@ -9,6 +9,10 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 
 
+KEY = "document.querySelector('#words:not(.stale) .panel[data-label]')?.dataset.key"
+"""What tells the answer that is shown from others."""
+
+
 def upload(page: Page, file: Path | dict[str, Any]) -> None:
     """Choose a photo."""
     page.locator("#photo input[type=file]").first.set_input_files(file)  # type: ignore[arg-type]
@@ -26,8 +30,10 @@ def heading(page: Page) -> Locator:
 
 def click_example(page: Page, name: str) -> None:
     """Click on an example and wait until its answer is there."""
+    before = page.evaluate(KEY)
     page.locator(f'.examples button[title="{name}"]').click()
-    expect(page.locator("#words:not(.stale) .panel[data-label]")).to_be_visible()
+    page.wait_for_function(f"(before) => ({KEY}) && ({KEY}) !== before", arg=before)
+    page.wait_for_timeout(300)  # until it is no longer faded
 
 
 def open_tab(page: Page, name: str) -> None:
