@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
-
+from playwright.sync_api import Locator, Page
 
 KEY = "document.querySelector('#words:not(.stale) .panel[data-label]')?.dataset.key"
 """What tells the answer that is shown from others."""
