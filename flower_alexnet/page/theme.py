@@ -138,6 +138,10 @@ CSS = (
   padding: 24px 26px !important; gap: 0 !important; overflow: visible !important; }
 .card .block, .card .form { border: 0 !important; box-shadow: none !important; background: none !important; }
 
+#photo { min-height: 470px; }
+#answer { min-height: 380px; }
+#strips { min-height: 104px; }
+.tabs { min-height: 1100px; }
 .stage { position: relative; background: var(--card); border: 1px solid var(--rule); border-radius: 20px;
   box-shadow: var(--shade); overflow: hidden; }
 .stage [hidden] { display: none !important; }
@@ -270,6 +274,8 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
   .tabs { gap: 12px !important; }
 }
 @media (max-width: 700px) {
+  #photo { min-height: 330px; }
+  #answer { min-height: 250px; }
   .stage figure { height: 290px; }
   .drop { height: 300px; }
   .card { padding: 16px 18px !important; }
