@@ -69,7 +69,7 @@ def build() -> gr.Blocks:
         footer()
 
         on_photo(photo, model, answer, heat)
-        on_model(page, photo, model, answer, comparison, about)
+        on_model(page, photo, model, answer, about)
         on_comparison(photo, comparison)
         on_many_photos(model, many)
         endpoints()
@@ -183,18 +183,16 @@ def on_model(
     photo: gr.HTML,
     model: gr.Dropdown,
     answer: gr.HTML,
-    comparison: SimpleNamespace,
     about: SimpleNamespace,
 ) -> None:
-    """Translate the choices when the page loads; load, ask and describe a model when it is chosen."""
-    loaded = page.load(events.load_page, None, [model, comparison.answers], **private())
+    """Translate the choices when the page loads, load and ask a model when it is chosen, describe it in its tab."""
+    loaded = page.load(events.load_page, None, model, **private())
     model.input(None, model, None, js="(model) => { flowerPage.shareModel(model); }")
     # A download of one visitor does not hold up the others.
     chosen = model.input(events.choose_model, model, model, **private(show_progress_on=answer, concurrency_limit=8))
     chosen.then(events.answer, [photo, model], answer, **private(**ANSWER_LIMIT))
     loaded.then(events.answer, [photo, model], answer, **private(queue=False))  # by the model that a link names
-    for event in (loaded.then, about.tab.select, chosen.then):
-        event(events.show_model, model, about.outputs, **private())
+    about.tab.select(events.show_model, model, about.outputs, **private())
 
 
 def on_comparison(photo: gr.HTML, comparison: SimpleNamespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,12 +78,17 @@ def split(data: Path) -> dict[str, list[Photo]]:
                 f"{data}: {label} has {len(files)} photo{'s' * (len(files) > 1)}; at least {MIN_PHOTOS} are needed: "
                 "one to train on, one to validate on and one to test on."
             )
-        files = sorted(files, key=lambda file: hashlib.sha256(file.name.encode()).hexdigest())
+        files = by_hash(files)
         test = max(1, round(TEST_SHARE * len(files)))
         validation = test + max(1, round(VALIDATION_SHARE * len(files)))
         for name, part in zip(SPLITS, (files[validation:], files[test:validation], files[:test]), strict=True):
             photos[name] += [Photo(file, target) for file in part]
     return photos
+
+
+def by_hash(files: Iterable[Path]) -> list[Path]:
+    """Order files by the SHA-256 of their names, which is the same on every machine."""
+    return sorted(files, key=lambda file: hashlib.sha256(file.name.encode()).hexdigest())
 
 
 def _list(folder: Path) -> list[Photo]:

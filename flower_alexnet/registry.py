@@ -52,17 +52,14 @@ class Model:
         return _folder(self.name, WEIGHTS)
 
     def measurements(self) -> dict[str, Any]:
-        """Return ``metrics()``, or nothing, from memory as long as the file is not changed."""
+        """Return the contents of its ``metrics.json``, from memory as long as the file is not changed; nothing if it is
+        damaged or not local."""
         file = self.folder / "metrics.json" if self.folder else None
         try:
             metrics = _metrics_at(file.parent, file.stat().st_mtime_ns) if file else None
         except OSError:
             metrics = None
         return metrics if isinstance(metrics, dict) else {}
-
-    def metrics(self) -> dict[str, Any] | None:
-        """Return the contents of its ``metrics.json``; None if that is damaged or not local."""
-        return _metrics(self.folder) if self.folder else None
 
 
 def shipped_models(weights: Path = WEIGHTS) -> list[Model]:

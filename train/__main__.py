@@ -51,12 +51,13 @@ def train(
         folder = folder or data.find_or_download()
         splits, labels = split(folder), find_classes(folder)
         dataset = data.describe(folder, labels, splits)
+        fingerprint = dataset["photos"]
         other_photos: others.OtherPhotos | None = None
         if recipe.outliers:
             others_folder = others_folder or others.find_or_make()
             other_photos = others.split(others_folder)
             dataset["others"] = others.describe(others_folder, other_photos)
-        fingerprint = " ".join([dataset["photos"], *([dataset["others"]["photos"]] if other_photos else [])])
+            fingerprint += f" {dataset['others']['photos']}"
         if resume:
             checkpoint.check(output, recipe, labels, fingerprint)
         if recipe.teacher:
@@ -66,7 +67,7 @@ def train(
         photos = DecodedPhotos(splits["train"], recipe.resize, recompress=recipe.recompress)
         outliers = None
         if other_photos:
-            outliers = DecodedPhotos(others.outliers(other_photos), recipe.resize, recompress=recipe.recompress)
+            outliers = DecodedPhotos(others.listed(other_photos, "train"), recipe.resize, recompress=recipe.recompress)
     validation = load_tensors(splits["validation"], recipe.preprocessing)
     arguments = (recipe, photos, validation, output, resume, labels, fingerprint, outliers)
     if not processes.is_main_process:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from PIL import Image
 from torchvision.datasets import Caltech101, Flowers102
 from tqdm import tqdm
 
-from flower_alexnet.dataset import SPLIT_FOLDERS, InvalidDataset, Photo
+from flower_alexnet.dataset import SPLIT_FOLDERS, InvalidDataset, Photo, by_hash
 from flower_alexnet.images import has_image_suffix
 from train.card import OTHER_PHOTOS, counted
 from train.data import CACHE, fingerprint
@@ -110,14 +108,14 @@ def make(folder: Path, downloads: Path) -> None:
         for part, species in (("train", TRAINING_SPECIES), ("validation", VALIDATION_SPECIES)):
             if name in _names(species):
                 folder_name = re.sub(r"\W+", "-", name)
-                chosen[f"{part}/flowers102/{folder_name}"] = first(files, PHOTOS["flowers102"])
+                chosen[f"{part}/flowers102/{folder_name}"] = by_hash(files)[: PHOTOS["flowers102"]]
     Caltech101(downloads, download=True)
     for category in sorted((downloads / "caltech101" / "101_ObjectCategories").iterdir()):
         if category.name in LEFT_OUT or not category.is_dir():
             continue
         part = "validation" if category.name in _names(VALIDATION_CATEGORIES) else "train"
         count = sum(BACKGROUND_PHOTOS) if category.name == BACKGROUND else PHOTOS["caltech101"]
-        files = first(category.glob("*.jpg"), count)
+        files = by_hash(category.glob("*.jpg"))[:count]
         if category.name == BACKGROUND:
             chosen[f"validation/caltech101/{BACKGROUND}"] = files[BACKGROUND_PHOTOS[0] :]
             files = files[: BACKGROUND_PHOTOS[0]]
@@ -149,7 +147,7 @@ def split(folder: Path) -> OtherPhotos:
     groups = subfolders(folder)
     if sorted(SPLIT_FOLDERS.get(name.lower(), "") for name in groups) == ["train", "validation"]:
         return {SPLIT_FOLDERS[name.lower()]: subfolders(folder / name) for name in groups}
-    every = first((file for files in groups.values() for file in files), None)
+    every = by_hash(file for files in groups.values() for file in files)
     to_validate = set(every[: round(VALIDATION_SHARE * len(every))])
     if not to_validate:
         raise InvalidDataset(f"{folder} holds {counted(len(every), 'photo')} of other things; at least 3 are needed.")
@@ -160,14 +158,14 @@ def split(folder: Path) -> OtherPhotos:
     }
 
 
-def outliers(photos: OtherPhotos) -> list[Photo]:
-    """Return the photos to train on; their targets mean nothing."""
-    return [Photo(file, 0) for files in photos["train"].values() for file in files]
+def listed(photos: OtherPhotos, part: str) -> list[Photo]:
+    """Return the photos of ``train`` or ``validation``; their targets mean nothing."""
+    return [Photo(file, 0) for files in photos[part].values() for file in files]
 
 
 def describe(folder: Path, photos: OtherPhotos) -> dict[str, Any]:
     """Return what metrics.json says of other photos: the folder's name, a fingerprint, and numbers of photos."""
-    parts = {part: [Photo(file, 0) for files in groups.values() for file in files] for part, groups in photos.items()}
+    parts = {part: listed(photos, part) for part in photos}
     return {
         "name": folder.resolve().name,
         "photos": fingerprint(parts, ["others"]),
@@ -190,11 +188,6 @@ def subfolders(folder: Path) -> dict[str, list[Path]]:
         problem = "holds no photos" if folder.is_dir() else "does not exist"
         raise InvalidDataset(f"The folder of other photos {folder} {problem}. Give a folder of photos of other things.")
     return groups
-
-
-def first(files: Iterable[Path], count: int | None) -> list[Path]:
-    """Return those files, at most so many, whose names come first by SHA-256."""
-    return sorted(files, key=lambda file: hashlib.sha256(file.name.encode()).hexdigest())[:count]
 
 
 def _species(downloads: Path) -> dict[str, list[Path]]:

@@ -37,16 +37,15 @@ def model_choices(language: str = "en") -> list[tuple[str, str]]:
     return [(answers.model_title(model, language), model.name) for model in MODELS.values()]
 
 
-def load_page(request: gr.Request) -> tuple[Any, str]:
-    """Return the choices of models, and a hint for their tab; ``?model=`` chooses a model.
+def load_page(request: gr.Request) -> Any:
+    """Return the choices of models; ``?model=`` chooses one.
 
     Without it the choice stays what it is: the visitor may have chosen already.
     """
     wanted = registry.current_name(request.query_params.get("model") or "")
     language = _language(request)
     chosen = {"value": wanted} if wanted in MODELS else {}
-    hint = render.hint(translate("no_photo_yet", language))
-    return gr.update(choices=model_choices(language), **chosen), hint
+    return gr.update(choices=model_choices(language), **chosen)
 
 
 def answer(photo: Photo, model: str, request: gr.Request) -> Any:

@@ -170,8 +170,7 @@ def _bars(prediction: Prediction, language: str, buttons: bool = True) -> str:
         if buttons:
             what = escape(translate("bar", language, flower=name, probability=share))
             rows.append(
-                f'<button type="button" class="bar" data-label="{escape(label)}" data-name="{escape(name)}" '
-                f'aria-label="{what}">{bar}</button>'
+                f'<button type="button" class="bar" data-label="{escape(label)}" aria-label="{what}">{bar}</button>'
             )
         else:
             rows.append(f'<div class="bar">{bar}</div>')

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from PIL import Image
 from scipy.io import savemat
-from torchvision.datasets import Flowers102
 
 from flower_alexnet.dataset import InvalidDataset
 from tests.conftest import REAL_PHOTOS
@@ -37,9 +36,9 @@ def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     savemat(flowers / "setid.mat", {"trnid": ids[::3], "valid": ids[1::3], "tstid": ids[2::3]})
     sums = {
         key: (name, hashlib.md5((flowers / name).read_bytes()).hexdigest() if (flowers / name).is_file() else checksum)
-        for key, (name, checksum) in Flowers102._file_dict.items()
+        for key, (name, checksum) in others.Flowers102._file_dict.items()
     }
-    monkeypatch.setattr(Flowers102, "_file_dict", sums)
+    monkeypatch.setattr(others.Flowers102, "_file_dict", sums)
     categories = root / "caltech101" / "101_ObjectCategories"
     numbers = {"ant": 8, "emu": 8, "sunflower": 8, "Faces_easy": 8, others.BACKGROUND: 300}
     for category, count in numbers.items():
@@ -95,10 +94,10 @@ def test_rule_gives_the_folder_that_the_shipped_models_saw() -> None:
 def test_species_are_torchvisions_and_none_of_the_five() -> None:
     training, validation = others._names(others.TRAINING_SPECIES), others._names(others.VALIDATION_SPECIES)
     assert (len(training), len(validation)) == (48, 16)
-    assert training | validation <= set(Flowers102.classes)
+    assert training | validation <= set(others.Flowers102.classes)
     assert not training & validation
     left_out = {"sunflower", "common dandelion", "oxeye daisy", "rose", "barbeton daisy", "osteospermum"}
-    assert left_out <= set(Flowers102.classes)
+    assert left_out <= set(others.Flowers102.classes)
     assert not left_out & (training | validation)
 
 
@@ -108,7 +107,7 @@ def test_failed_download_says_what_to_do(tmp_path: Path, monkeypatch: pytest.Mon
     def unreachable(*arguments: Any, **options: Any) -> None:
         raise OSError("no route to host")
 
-    monkeypatch.setattr(Flowers102, "download", unreachable)
+    monkeypatch.setattr(others.Flowers102, "download", unreachable)
     with pytest.raises(InvalidDataset, match=r"no route to host.*--others FOLDER, or train with --no-others"):
         others.find_or_make(tmp_path)
 
