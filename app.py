@@ -99,7 +99,7 @@ def many_photos_tab() -> SimpleNamespace:
             download = gr.DownloadButton(I18N("download"), visible=False)
             sorted_photos = gr.DownloadButton(I18N("download_zip"), visible=False)
         gallery = gr.Gallery(
-            label=I18N("gallery"),
+            show_label=False,
             elem_id="gallery",
             columns=[2, 3, 4, 5],
             height="auto",
@@ -138,7 +138,7 @@ def about_tab() -> SimpleNamespace:
         with gr.Accordion(I18N("recall"), open=False):
             confusion = gr.HTML()
         with gr.Accordion(I18N("reliability"), open=False):
-            reliability = gr.BarPlot(x="confidence", y="accuracy", y_lim=[0, 100], height=260, show_label=False)
+            reliability = gr.HTML()
         with gr.Accordion(I18N("training_curves"), open=False):
             curves = gr.LinePlot(
                 x="epoch", y="accuracy", color="photos", color_title="", y_lim=[0, 100], height=260, show_label=False

@@ -25,16 +25,17 @@ IMAGE = re.compile(r"^!\[.*?\]\(.*?\)\n+", re.MULTILINE)
 
 
 def describe_model(model: Model | None, language: str) -> list[Any]:
-    """Return a model's description (HTML), confusion matrix (HTML), two plots, its card (Markdown) and its layers.
+    """Return a model's description (HTML), confusion matrix (HTML), how often it is right
+    when it is so sure (HTML), its training (a plot), its card (Markdown) and its layers.
 
     What ``metrics.json`` lacks, or holds in another form than ``train.export`` writes, is left out.
     """
     if model is None:
-        return ["", "", _no_plot(), _no_plot(), "", ""]
+        return ["", "", "", _no_plot(), "", ""]
     try:
         classifier = load_classifier(model.name)
     except InvalidModel as error:
-        return [render.hint(without_paths(error)), "", _no_plot(), _no_plot(), "", ""]
+        return [render.hint(without_paths(error)), "", "", _no_plot(), "", ""]
     metrics = model.measurements()
     sentences = [_network(model, classifier, language)]
     sentences += [it for tell in (_accuracy, _others, _training) if (it := _or_none(tell, metrics, language))]
@@ -43,7 +44,7 @@ def describe_model(model: Model | None, language: str) -> list[Any]:
     return [
         render.lead(sentences),
         _or_none(lambda known, to: render.confusion(known["test"], to), metrics, language) or "",
-        _or_none(_reliability, metrics, language) or _no_plot(),
+        _or_none(lambda known, to: render.reliability(known["test"], to), metrics, language) or "",
         _or_none(_curves, metrics, language) or _no_plot(),
         card(model, language),
         str(classifier.network),
@@ -96,15 +97,6 @@ def _others(metrics: Any, language: str) -> str:
 def _training(metrics: Any, language: str) -> str:
     training = metrics["training"]
     return translate("about_training", language, minutes=round(training["minutes"]), machine=str(training["machine"]))
-
-
-def _reliability(metrics: Any, language: str) -> Any:
-    sure, right = (translate(key, language) for key in ("how_sure", "right"))
-    rows = [
-        {"confidence": f"{100 * row['confidence']:.0f}", "accuracy": round(100 * row["accuracy"])}
-        for row in metrics["test"]["reliability"]
-    ]
-    return gr.update(value=pd.DataFrame(rows), x_title=f"{sure} (%)", y_title=f"{right} (%)")
 
 
 def _curves(metrics: Any, language: str) -> Any:

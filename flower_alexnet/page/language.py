@@ -92,7 +92,10 @@ class Localize:
 @cache
 def _script(language: str) -> bytes:
     texts = {key: TEXTS[language][key] for key in IN_THE_BROWSER}
-    examples = [(name, example_name(key, language)) for name, key in EXAMPLES.items()]
+    examples = [
+        (name, example_name(key, language), TEXTS[language].get(f"marks_{key}"), f"flower-{key}")
+        for name, key in EXAMPLES.items()
+    ]
     made = (json.dumps(it, ensure_ascii=False).replace("<", "\\u003c") for it in (texts, examples))
     return SCRIPT.format(language=language, texts=next(made), examples=next(made)).encode()
 

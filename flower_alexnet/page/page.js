@@ -116,7 +116,7 @@ window.flowerPage = (() => {
     stage.querySelector(".drop").hidden = true;
     stage.querySelector("figure").hidden = stage.querySelector(".pills").hidden = false;
     stage.querySelector(".picture").src = now.address;
-    stage.querySelector(".blur").style.backgroundImage = `url("${now.address}")`;
+    document.body.style.setProperty("--shown", `url("${now.address}")`);
     stage.querySelector(".unseen").textContent = now.file.name;
     if (stage.getBoundingClientRect().top < 0) stage.scrollIntoView();  // an example below it was chosen
     forgetHeat();
@@ -140,10 +140,15 @@ window.flowerPage = (() => {
     }));
   }
 
+  // What tells the flowers from one another, as long as there is no answer.
+  const guide = () => window.flowerExamples.filter(([, , marks]) => marks).map(([file, name, marks, flower]) =>
+    `<div class="ref"><img src="examples/${file}" alt="" width="44" height="44"><p><b class="name ${flower}">${name}</b> ${marks}</p></div>`
+  ).join("");
+
   function answer(element, trigger, props, watch) {
     parts.answer = {element, trigger, props};
     element.innerHTML = `<div id="words" aria-live="polite" aria-atomic="true"><div class="panel"><h2>${texts.question}</h2>
-      <p class="why">${texts.intro}</p></div></div>`;
+      <p class="why">${texts.intro}</p><div class="guide">${guide()}</div></div></div>`;
     watch("value", () => {
       const made = document.createElement("div");
       made.innerHTML = props.value;

@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 
 from flower_alexnet import LABELS, Prediction
-from flower_alexnet.page.answers import Answered, candidates, in_words, is_sure, known_names
+from flower_alexnet.page.answers import MODELS, Answered, candidates, in_words, is_sure, known_names, model_title
 from flower_alexnet.page.compare import Answer
 from flower_alexnet.page.translations import capitalized, flower_name, listed, percent, translate
 from flower_alexnet.registry import Model
@@ -29,7 +29,7 @@ def answer(answered: Answered, language: str) -> str:
     labels = [label for label, _ in prediction.top(len(prediction.probabilities))]
     bars = _bars(prediction, language)
     if not prediction.in_distribution:
-        names = capitalized(listed([flower_name(label, language) for label in known_names(prediction)], language))
+        names = listed([flower_name(label, language) for label in known_names(prediction)], language)
         body = (
             f"<h2>{escape(in_words(prediction, language))}</h2>"
             f'<p class="why">{escape(translate("none_why", language, flowers=names))}</p>'
@@ -79,10 +79,11 @@ def trust(prediction: Prediction, model: Model, language: str) -> list[str]:
 
 
 def models(answers: Sequence[Answer], language: str) -> str:
-    """Return a card for each model: its answer in words, and its bars."""
-    cards = []
+    """Return the photo, which ``page.js`` fills in, and a card for each model: its answer in words, and its bars."""
+    cards = [f'<div class="of" role="img" aria-label="{escape(translate("photo", language))}"></div>']
     for given in answers:
-        name = f"<h2>{escape(given.model)}</h2>"
+        model = MODELS.get(given.model)
+        name = f"<h2>{escape(model_title(model, language) if model else given.model)}</h2>"
         if given.prediction is None:
             cards.append(f'<article>{name}<p class="why">{escape(given.problem or "")}</p></article>')
             continue
@@ -149,6 +150,32 @@ def confusion(test: Mapping[str, Any], language: str) -> str:
         f'<div class="scroll"><table class="confusion"><thead><tr><th scope="col">{corner}</th>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def reliability(test: Mapping[str, Any], language: str) -> str:
+    """Return bars of how often answers were right, each with a mark at how sure the model was of them.
+
+    Bins of few photos are joined, until each bar stands for ``ENOUGH``.
+    """
+    groups: list[list[Mapping[str, Any]]] = [[]]
+    for row in sorted(test["reliability"], key=lambda row: -row["confidence"]):
+        if sum(it["photos"] for it in groups[-1]) >= ENOUGH:
+            groups.append([])
+        groups[-1].append(row)
+    if len(groups) > 1 and sum(it["photos"] for it in groups[-1]) < ENOUGH:
+        last = groups.pop()
+        groups[-1] += last
+    rows = []
+    for group in groups:
+        photos = sum(it["photos"] for it in group)
+        sure, right = (sum(it[key] * it["photos"] for it in group) / photos for key in ("confidence", "accuracy"))
+        name = escape(translate("sure_of", language, probability=percent(sure, language)))
+        share = escape(percent(right, language))
+        rows.append(
+            f'<div class="bar"><span class="n">{name}</span><span class="t"><i style="width:{100 * right:.1f}%"></i>'
+            f'<u style="left:{100 * sure:.1f}%"></u></span><span class="p">{share}</span></div>'
+        )
+    return f'<p class="why">{escape(translate("reliability_how", language))}</p><div class="bars">{"".join(rows)}</div>'
 
 
 def _panel(answered: Answered, body: str) -> str:

@@ -140,6 +140,7 @@ CSS = (
 
 #photo { min-height: 470px; }
 #answer { min-height: 380px; }
+#answer:not(:has(.panel)) { min-height: 530px; }
 #strips { min-height: 104px; }
 .tabs { min-height: 1100px; }
 .stage { position: relative; background: var(--card); border: 1px solid var(--rule); border-radius: 20px;
@@ -159,11 +160,13 @@ CSS = (
 .btn.two { background: transparent; color: var(--leaf); box-shadow: inset 0 0 0 2px var(--leaf); }
 .btn:focus-within, .pill:focus-within { outline: 3px solid var(--leaf); outline-offset: 2px; }
 .take { display: none; }
-@media (pointer: coarse) { .take { display: inline-flex; } }
+@media (pointer: coarse) {
+  .take { display: inline-flex; }
+  .drop h2, .drop p { display: none; }  /* a finger drops and pastes nothing */
+}
 .frame { position: relative; }
 .stage figure { position: relative; height: 470px; margin: 0; overflow: hidden; background: #10140f; }
-.blur { position: absolute; inset: -40px; background-size: cover; background-position: center; filter: blur(28px);
-  opacity: 0.55; }
+.blur { position: absolute; inset: -40px; background: var(--shown) center / cover; filter: blur(28px); opacity: 0.55; }
 .picture, .heat { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; margin: 0 !important; }
 .unseen { display: none; }
 .undecoded .picture, .undecoded .blur { visibility: hidden; }
@@ -205,7 +208,10 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .bar .p { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .bar .t { height: 16px; border-radius: 8px; overflow: hidden;
   background: color-mix(in srgb, var(--mute) 32%, transparent); }
-.bar i { display: block; height: 100%; min-width: 3px; border-radius: 8px; background: var(--bar); }
+.bar u { position: absolute; top: 0; bottom: 0; width: 3px; margin-left: -2px; background: var(--ink); }
+#about .bar { max-width: 560px; }
+#about .bar .t { position: relative; }
+.bar i { display: block; height: 100%; min-width: 3px; border-radius: 8px; background: var(--bar, var(--leaf)); }
 .unknown .bar { color: var(--soft); }
 .unknown .bar i { background: var(--mute); }
 .unknown .bar .n, .unknown .bar .p { font-weight: 500; }
@@ -217,15 +223,17 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .ref { display: grid; grid-template-columns: auto 1fr; gap: 14px; align-items: center; margin: 8px 0; }
 .ref .thumbs { display: flex; gap: 6px; }
 .ref img { width: 66px; height: 66px; object-fit: cover; border-radius: 10px; margin: 0 !important; }
+.guide .ref { margin: 6px 0; }
 .ref p { margin: 0; font-size: 15px; line-height: 1.4; color: var(--soft); }
 #model { border-top: 1px solid var(--rule) !important; border-radius: 0; margin-top: 14px; padding: 14px 0 0;
   overflow: visible; }
 #model .wrap { border: 1px solid var(--rule); border-radius: 12px; box-shadow: none; }
-#model input { min-height: 34px; }
+#model input { min-height: 34px; text-overflow: ellipsis; padding-right: 22px; }
 .card .form { overflow: visible !important; }
 
 #models .gradio-style { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 18px; }
-#models .gradio-style > .why { grid-column: 1 / -1; }
+#models .gradio-style > .why, #models .of { grid-column: 1 / -1; }
+#models .of { height: 180px; border-radius: 20px; background: var(--shown) left / contain no-repeat; }
 #models article { background: var(--card); border: 1px solid var(--rule); border-radius: 20px; padding: 20px 22px;
   box-shadow: var(--shade); }
 #models h2 { font-size: 15px; font-weight: 600; color: var(--soft); margin: 0; }
@@ -233,7 +241,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .took { font-size: 14px; color: var(--soft); margin: 0 0 8px; }
 #models .bar { min-height: 28px; }
 
-#many { gap: 16px; }
+#many { gap: 16px; --font-mono: var(--font); }
 #files { border: 2px dashed var(--mute); box-shadow: none; }
 #files button[aria-label="common.upload"] { display: none; }
 #status progress { width: 100%; height: 10px; accent-color: var(--leaf); }
@@ -274,18 +282,30 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
   .tabs { gap: 12px !important; }
 }
 @media (max-width: 700px) {
-  #photo { min-height: 330px; }
-  #answer { min-height: 250px; }
-  .stage figure { height: 290px; }
-  .drop { height: 300px; }
+  #photo { min-height: 292px; }
+  .guide { display: none; }
+  .columns:has(.stage.empty) > #strips { order: 1; }
+  .columns:has(.stage.empty) > .card { order: 2; }
+  #answer, #answer:not(:has(.panel)) { min-height: 250px; }
+  .stage figure { height: 250px; }
+  .drop { height: 262px; }
   .card { padding: 16px 18px !important; }
   .panel h2, .panel.unknown h2, .panel.problem h2 { font-size: 30px; }
   .panel h2 .name { font-size: 38px; }
   .panel h2 small { font-size: 26px; }
   #words { min-height: 250px; }
   .bar { grid-template-columns: 122px 1fr 50px; gap: 8px; }
+  #model input { font-size: 12.5px; }
+  #model .wrap-inner { padding: 4px 8px; }
+  #gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(120px, 1fr)) !important; }
+  .confusion { font-size: 13px; border-spacing: 2px; }
+  .confusion thead th { writing-mode: vertical-rl; rotate: 180deg; padding: 4px 2px; }
+  .confusion thead th:first-child { writing-mode: inherit; rotate: none; max-width: 90px; }
+  .confusion td { padding: 8px 4px; }
+  .confusion th { padding: 4px 2px; }
   .pill { min-height: 36px; padding: 0 13px; font-size: 14px; }
-  .pills { left: 10px; right: 10px; bottom: 10px; gap: 6px; }
+  .pills { position: static; padding: 10px; gap: 6px; }
+  .pill { box-shadow: inset 0 0 0 1px var(--rule); }
   .ref { grid-template-columns: 1fr; gap: 6px; }
   .strip .thumbs { flex-wrap: nowrap; overflow-x: auto; padding-bottom: 4px; }
   .strip button { flex: none; }

@@ -76,6 +76,15 @@ def test_nothing_is_told_that_was_not_measured() -> None:
     assert "errs" not in html
 
 
+def test_each_bar_of_how_often_it_is_right_stands_for_enough_photos() -> None:
+    few = {"confidence": 0.3, "accuracy": 0.0, "photos": 10}
+    html = render.reliability({"reliability": [few, *MEASURED["reliability"]]}, "en")
+    assert re.findall(r">(\d+% sure)<.*?left:([\d.]+)%.*?>(\d+%)</span></div>", html) == [
+        ("94% sure", "93.5", "90%"),
+        ("47% sure", "46.7", "33%"),
+    ]
+
+
 def test_names_and_problems_are_escaped() -> None:
     bad = "<img src=x onerror=alert(1)>"
     parts = [
