@@ -235,7 +235,7 @@ def endpoints() -> None:
         rows = gr.JSON(label="rows")
         button = gr.Button()
     for endpoint, inputs, output, limit in (
-        (api.classify, [image, model], probabilities, ANSWER_LIMIT),
+        (api.classify, [image, model], probabilities, {"queue": False, **ANSWER_LIMIT}),  # in one response, if asked
         (api.explain, [image, label, model], overlay, HEAVY_LIMIT),
         (api.compare, image, answers_of_models, HEAVY_LIMIT),
         (api.classify_batch, [files, model], rows, HEAVY_LIMIT),

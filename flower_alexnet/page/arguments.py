@@ -47,7 +47,7 @@ class Arguments:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Complete the arguments of a call, correct what is printed of calls, pass other requests on."""
         path = scope.get("path", "")
-        call = re.search(r"/gradio_api/call/(v2/)?(\w+)/?$", path)
+        call = re.search(r"/gradio_api/(?:call/(v2/)?|run/)(\w+)/?$", path)
         if scope["type"] == "http" and scope["method"] == "POST" and call and call[2] in self.parameters:
             await self._call(bool(call[1]), call[2], scope, receive, send)
         elif scope["type"] == "http" and re.search(r"/gradio_api/info/?$", path):

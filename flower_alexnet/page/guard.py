@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_FILE = 100_000_000
 """Bytes of the largest file that is accepted: a photo, or a zip of them."""
@@ -16,7 +16,7 @@ MAX_UPLOAD = 1_000_000_000
 """Bytes of all files that are uploaded in one request."""
 
 MAX_WAITING = 256
-"""Questions of the page that may wait for their answers, which do not go through Gradio's queue."""
+"""Questions that may wait for their answers without going through Gradio's queue."""
 
 MAX_REQUEST = 25_000_000
 """Bytes of any other request; the largest hold photos that language models send as text."""
@@ -29,7 +29,7 @@ REACHABLE = re.compile(
         | gradio_api/(
             info/? | openapi\.json | app_id/? | login_check/? | startup-events | theme\.css
             | upload | upload_progress | file=(?!https?:).*
-            | queue/(join|data|status) | run/predict/? | cancel | reset/? | heartbeat/.* | mcp(/.*)?
+            | queue/(join|data|status) | run/(predict|classify)/? | cancel | reset/? | heartbeat/.* | mcp(/.*)?
         )
     )?""",
     re.VERBOSE | re.IGNORECASE,
@@ -37,9 +37,13 @@ REACHABLE = re.compile(
 """Paths of the page, of what it loads and requests, and of the tools for language models; endpoints are added."""
 
 
+DIRECT = re.compile(r"/gradio_api/run/(predict|classify)/?", re.IGNORECASE)
+"""Paths of questions that are answered in one response, past Gradio's queue: the page's and those of programs."""
+
+
 class Guard:
     """Answer 404 to paths that are neither ``REACHABLE`` nor of an endpoint, 413 to requests that are too large, and
-    503 to questions of the page while ``MAX_WAITING`` others wait for their answers.
+    503 to direct questions while ``MAX_WAITING`` others wait for their answers.
 
     Args:
         app: the application that answers all other requests.
@@ -62,7 +66,7 @@ class Guard:
             await self.app(scope, receive, send)
         elif not (REACHABLE.fullmatch(path) or self.endpoint.fullmatch(path)):
             await PlainTextResponse("Not found", 404)(scope, receive, send)
-        elif path == "/gradio_api/run/predict":
+        elif DIRECT.fullmatch(path):
             await self._in_turn(scope, receive, send)
         elif path == "/gradio_api/upload":
             await self.upload(scope, receive, send)
@@ -73,9 +77,22 @@ class Guard:
         if self.waiting >= MAX_WAITING:
             await JSONResponse({"error": "The page is busy. Try again in a moment."}, 503)(scope, receive, send)
             return
+        start: Message | None = None
+
+        async def corrected(message: Message) -> None:
+            """Send 422 in place of Gradio's 500 with the reason why a photo or an argument is refused."""
+            nonlocal start
+            if message["type"] == "http.response.start" and message["status"] == 500:
+                start = message
+                return
+            if start is not None:
+                await send(start if b'"error":null' in message["body"] else {**start, "status": 422})
+                start = None
+            await send(message)
+
         self.waiting += 1
         try:
-            await self.request(scope, receive, send)
+            await self.request(scope, receive, corrected)
         finally:
             self.waiting -= 1
 

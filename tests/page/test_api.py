@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
@@ -55,6 +56,20 @@ def test_classify_returns_the_probabilities_of_the_library(client: Client, photo
     for model in registry.shipped_models():
         answer = client.predict(image=handle_file(str(photo)), model=model.name, api_name="/classify")
         assert probabilities(answer) == pytest.approx(load_classifier(model.name)(photo).probabilities, abs=1e-6)
+
+
+def test_classify_answers_in_one_response(server: Server, photo: Path) -> None:
+    def ask(content: bytes, endpoint: str = "classify") -> httpx.Response:
+        (path,) = httpx.post(f"{server.url}/gradio_api/upload", files={"files": ("a.jpg", content)}).json()
+        data = [{"path": path, "meta": {"_type": "gradio.FileData"}}]
+        return httpx.post(f"{server.url}/gradio_api/run/{endpoint}", json={"data": data})
+
+    (answer,) = ask(photo.read_bytes()).json()["data"]
+    assert probabilities(answer) == pytest.approx(load_classifier()(photo).probabilities, abs=1e-6)
+    refused = ask(b"text")
+    assert refused.status_code == 422
+    assert "not a picture" in refused.json()["error"]
+    assert ask(photo.read_bytes(), "explain").status_code == 404  # it takes long, and goes through the queue
 
 
 def test_classify_a_photo_of_each_class(client: Client, real_photos: Path) -> None:

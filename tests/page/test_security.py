@@ -215,7 +215,7 @@ def test_too_large_a_file_is_refused(server: Server) -> None:
 @pytest.mark.parametrize("announced", [True, False])
 def test_too_large_a_request_is_refused(server: Server, announced: bool) -> None:
     content = b'{"data": ["' + bytes(guard.MAX_REQUEST) + b'"]}'
-    for path in ("call/classify", "queue/join", "run/predict", "mcp/"):
+    for path in ("call/classify", "queue/join", "run/predict", "run/classify", "mcp/"):
         parts = (content[start : start + 1_000_000] for start in range(0, len(content), 1_000_000))
         try:
             answer = httpx.post(
@@ -248,7 +248,8 @@ def test_too_large_a_request_is_refused(server: Server, announced: bool) -> None
     ],
 )
 def test_malformed_requests_are_refused_without_a_stack_trace(server: Server, body: bytes) -> None:
-    for path in ("call/classify", "call/explain", "call/compare", "call/classify_batch", "queue/join"):
+    paths = ("run/classify", "call/classify", "call/explain", "call/compare", "call/classify_batch", "queue/join")
+    for path in paths:
         answer = httpx.post(
             f"{server.url}/gradio_api/{path}", content=body, headers={"Content-Type": "application/json"}, timeout=60
         )
