@@ -22,9 +22,9 @@ COMMANDS = {"plain demo": ("-m", "benchmarks.plain_demo"), "app.py": ("app.py",)
 """Page -> the arguments of python that serve it."""
 
 WAYS: dict[str, tuple[str, str | None, list[str]]] = {
-    "plain demo": ("plain demo", "/predict", []),
+    "plain demo": ("plain demo", "call/predict", []),
     "app.py, the page": ("app.py", None, ["alexnet-bn"]),
-    "app.py, /classify": ("app.py", "/classify", ["alexnet-bn"]),
+    "app.py, /classify": ("app.py", "run/classify", ["alexnet-bn"]),
 }
 """Name -> page, endpoint (None for what the page itself asks), and arguments after the photo."""
 
@@ -40,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--starts", type=int, default=5, help="measured starts of each page (default: 5)")
     options = parser.parse_args(arguments)
     print(machine(), f"Gradio {gradio.__version__}\n", sep=", ")
-    print(under_load(options.users, options.seconds), memory(options.requests), cold_start(options.starts), sep="\n\n")
+    print(cold_start(options.starts), flush=True)
+    print("\n", under_load(options.users, options.seconds), sep="", flush=True)
+    print("\n", memory(options.requests), sep="")
 
 
 def under_load(users: Sequence[int], seconds: float) -> str:
@@ -82,8 +84,9 @@ def _by_client(
     with serve(*COMMANDS[page]) as server:
         for count in users:
             requests = [[handle_file(str(file)), *more] for file in files[:count]]
-            ask(server, str(endpoint), requests, 3)
-            yield count, ask(server, str(endpoint), requests, seconds)
+            name = "/" + str(endpoint).rpartition("/")[2]
+            ask(server, name, requests, 3)
+            yield count, ask(server, name, requests, seconds)
 
 
 def _figures(measured: Load, plain: Load) -> tuple[float, float, float, float, int, float]:

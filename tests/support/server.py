@@ -186,29 +186,32 @@ class Visitor:
 
     Args:
         server: the page.
-        api_name: the endpoint, such as ``/classify``; None for what the page itself asks when a photo is chosen.
+        endpoint: ``run/NAME``, which answers in one response, or ``call/NAME``, through Gradio's queue; None for what
+            the page itself asks when a photo is chosen.
         photo: the contents of a JPEG file.
         arguments: those after the photo.
     """
 
-    def __init__(self, server: Server, api_name: str | None, photo: bytes, arguments: Sequence[object] = ()) -> None:
+    def __init__(self, server: Server, endpoint: str | None, photo: bytes, arguments: Sequence[object] = ()) -> None:
         self.connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
         head = (
             b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
         )
         self.form = head + photo + b"\r\n--x--\r\n"
-        self.api_name, self.arguments = api_name, list(arguments)
-        self.function = None if api_name else answer_function(server)
+        self.endpoint, self.arguments = endpoint, list(arguments)
+        self.function = None if endpoint else answer_function(server)
 
     def __call__(self) -> str:
         """Return the text of the answer."""
         (path,) = json.loads(self._send("upload", self.form, "multipart/form-data; boundary=x"))
         data = [{"path": path, "orig_name": "a.jpg", "meta": {"_type": "gradio.FileData"}}, *self.arguments]
-        if self.api_name is None:
+        if self.endpoint is None:
             body = {"data": data, "fn_index": self.function, "session_hash": "visitor"}
             return self._send("run/predict", json.dumps(body).encode())
-        event = json.loads(self._send(f"call{self.api_name}", json.dumps({"data": data}).encode()))["event_id"]
-        answer = self._send(f"call{self.api_name}/{event}")
+        answer = self._send(self.endpoint, json.dumps({"data": data}).encode())
+        if self.endpoint.startswith("run/"):
+            return answer
+        answer = self._send(f"{self.endpoint}/{json.loads(answer)['event_id']}")
         if "event: complete" not in answer:
             raise RuntimeError(answer)
         return answer
