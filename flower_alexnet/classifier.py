@@ -286,7 +286,10 @@ class FlowerClassifier:
             outputs: list[Output] = []
             if not crops:
                 return outputs
-            for pixels in torch.stack(crops).split(MICRO_BATCH_SIZE):
+            stacked = torch.stack([crop.permute(1, 2, 0) for crop in crops]).permute(
+                0, 3, 1, 2
+            )  # NHWC
+            for pixels in stacked.split(MICRO_BATCH_SIZE):
                 normalized = images.normalize(pixels.to(self.device), self.config.preprocessing)
                 hidden = network.penultimate(network.features(normalized))
                 logits = network.classifier[-1](hidden).cpu()
