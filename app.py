@@ -90,7 +90,7 @@ def photo_tab() -> tuple[gr.HTML, gr.HTML, gr.HTML, gr.Dropdown]:
 
 
 def many_photos_tab() -> SimpleNamespace:
-    """Lay out many photos: the upload, how far it is, a summary, a gallery and a table."""
+    """Lay out many photos: the upload, how far it is, a summary, files to take away, and the photos with answers."""
     with gr.Tab(I18N("many_photos")), gr.Column(elem_id="many"):
         files = gr.File(label=I18N("files"), file_count="multiple", height=150, elem_id="files")
         status = gr.HTML(elem_id="status")
@@ -98,29 +98,12 @@ def many_photos_tab() -> SimpleNamespace:
         with gr.Row():
             download = gr.DownloadButton(I18N("download"), visible=False)
             sorted_photos = gr.DownloadButton(I18N("download_zip"), visible=False)
-        gallery = gr.Gallery(
-            show_label=False,
-            elem_id="gallery",
-            columns=[2, 3, 4, 5],
-            height="auto",
-            format="jpeg",
-            interactive=False,
-            visible=False,
-            buttons=["download", "fullscreen"],
-        )
-        table = gr.Dataframe(
-            label=I18N("table"),
-            interactive=False,
-            wrap=True,
-            max_height=400,
-            column_widths=["50%", "50%"],
-            visible=False,
-        )
+        photos = gr.HTML(elem_id="photos")
     return SimpleNamespace(
         files=files,
         status=status,
         cancel_button=cancel_button,
-        outputs=[status, gallery, table, download, sorted_photos],
+        outputs=[status, photos, download, sorted_photos],
     )
 
 

@@ -29,7 +29,7 @@ ENTRY_BYTES = 2_000
 TIMEOUT = 30
 """Seconds that a server may stay silent."""
 
-THUMBNAIL = 320
+THUMBNAIL = 240
 """Pixels of the longer side of a row's thumbnail."""
 
 

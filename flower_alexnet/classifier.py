@@ -286,9 +286,7 @@ class FlowerClassifier:
             outputs: list[Output] = []
             if not crops:
                 return outputs
-            stacked = torch.stack([crop.permute(1, 2, 0) for crop in crops]).permute(
-                0, 3, 1, 2
-            )  # NHWC
+            stacked = torch.stack([crop.permute(1, 2, 0) for crop in crops]).permute(0, 3, 1, 2)  # NHWC
             for pixels in stacked.split(MICRO_BATCH_SIZE):
                 normalized = images.normalize(pixels.to(self.device), self.config.preprocessing)
                 hidden = network.penultimate(network.features(normalized))

@@ -68,7 +68,7 @@ def many(page: Page) -> None:
     files = [PROJECT / "examples" / f"{label}_{number}.webp" for label in LABELS for number in (1, 2)]
     files += [PROJECT / "examples" / "other.webp", PROJECT / "README.md"]
     page.locator("#files input[type=file]").set_input_files(files)
-    expect(page.locator("#gallery img")).to_have_count(11)
+    expect(page.locator("#photos img")).to_have_count(11)
 
 
 def about(page: Page) -> None:

@@ -13,11 +13,14 @@ import pandas as pd
 from flower_alexnet import FlowerClassifier, InvalidModel
 from flower_alexnet.classifier import load_classifier
 from flower_alexnet.page import render
-from flower_alexnet.page.answers import without_paths
+from flower_alexnet.page.answers import MODELS, without_paths
 from flower_alexnet.page.translations import translate
 from flower_alexnet.registry import Model
 
 HUB = "https://huggingface.co"
+
+CORES = re.compile(r"(\d+) cores of (.+)")
+"""How ``train.export`` names a machine without an accelerator."""
 
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 IMAGE = re.compile(r"^!\[.*?\]\(.*?\)\n+", re.MULTILINE)
@@ -49,6 +52,16 @@ def describe_model(model: Model | None, language: str) -> list[Any]:
         card(model, language),
         str(classifier.network),
     ]
+
+
+def in_short(language: str) -> dict[str, str]:
+    """Return, of each model that can be used, how it does on photos of its classes and of other things."""
+    described = {}
+    for model in MODELS.values():
+        if model.problem is None:
+            told = (_or_none(tell, model.measurements(), language) for tell in (_accuracy, _others))
+            described[model.name] = " ".join(filter(None, told)) or translate("not_measured", language)
+    return described
 
 
 def card(model: Model, language: str) -> str:
@@ -96,7 +109,10 @@ def _others(metrics: Any, language: str) -> str:
 
 def _training(metrics: Any, language: str) -> str:
     training = metrics["training"]
-    return translate("about_training", language, minutes=round(training["minutes"]), machine=str(training["machine"]))
+    machine = str(training["machine"])
+    if known := CORES.fullmatch(machine):
+        machine = translate("cores", language, cores=known[1], processor=known[2])
+    return translate("about_training", language, minutes=round(training["minutes"]), machine=machine)
 
 
 def _curves(metrics: Any, language: str) -> Any:

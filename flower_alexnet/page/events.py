@@ -12,7 +12,6 @@ from typing import Any
 from zipfile import ZIP_STORED, ZipFile
 
 import gradio as gr
-import pandas as pd
 from PIL import Image
 
 from flower_alexnet import InvalidImage, batch, registry
@@ -24,9 +23,6 @@ from flower_alexnet.page.translations import describe, flower_name, translate
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a text begins with that a spreadsheet takes for a formula (OWASP, CSV injection)."""
-
-COLUMNS = ("name", "answer")
-"""Columns of the table of many photos."""
 
 UNKNOWN, UNUSABLE = "none", "unusable"
 """Folders, in the zip of sorted photos, of those that show no known class."""
@@ -92,7 +88,7 @@ def show_all_models(photo: Photo, request: gr.Request) -> str:
     """Return the answers of all models as HTML."""
     language = _language(request)
     if not photo:
-        return render.hint(translate("no_photo_yet", language))
+        return render.known_models(about.in_short(language), language)
     try:
         return render.models(answers.compare_models(photo, language), language)
     except gr.Error as error:
@@ -101,39 +97,39 @@ def show_all_models(photo: Photo, request: gr.Request) -> str:
 
 def show_many(
     files: list[dict[str, Any]] | None, model: str, request: gr.Request
-) -> Iterator[tuple[Any, Any, Any, Any, Any]]:
-    """Yield how many photos are done and, at the end, a summary, a gallery, a table, a CSV file and a sorted zip."""
+) -> Iterator[tuple[Any, Any, Any, Any]]:
+    """Yield how many photos are done and, at the end, a summary, the photos, a CSV file and a sorted zip."""
     language = _language(request)
     if not files:
-        yield "", _hidden(), _hidden(), _hidden(), _hidden()
+        yield "", "", _hidden(), _hidden()
         return
     try:
         photos = answers.collect(files, language)
         classifier = answers.load(model, language)
     except gr.Error as error:
-        yield render.problem(_title(error, language), str(error.message)), _hidden(), _hidden(), _hidden(), _hidden()
+        yield render.problem(_title(error, language), str(error.message)), "", _hidden(), _hidden()
         return
-    yield render.progress(0, len(photos), language), _hidden(), _hidden(), _hidden(), _hidden()
+    yield render.progress(0, len(photos), language), "", _hidden(), _hidden()
     rows: list[batch.Row] = []
     for row in batch.classify(classifier, photos, thumbnails=True):
         rows.append(row)
         if len(rows) % BATCH_SIZE == 0:
-            yield render.progress(len(rows), len(photos), language), *[gr.skip()] * 4
+            yield render.progress(len(rows), len(photos), language), *[gr.skip()] * 3
     words = [_in_words(row, language) for row in rows]
     problems = {PurePosixPath(row.name).name: said for row, said in zip(rows, words, strict=True) if row.problem}
     predictions = [row.prediction for row in rows if row.prediction]
-    gallery = [(row.thumbnail, said) for row, said in zip(rows, words, strict=True) if row.thumbnail]
-    table = [[PurePosixPath(row.name).name, said] for row, said in zip(rows, words, strict=True)]
+    cards = [
+        (PurePosixPath(row.name).name, said, _data_url(row.thumbnail))
+        for row, said in zip(rows, words, strict=True)
+        if row.thumbnail
+    ]
     with tempfile.TemporaryDirectory() as folder:  # Gradio copies the files
         table_file, sorted_photos = Path(folder) / "flowers.csv", Path(folder) / "flowers.zip"
         write_csv(rows, classifier.config.labels, table_file)
         write_sorted(photos, rows, sorted_photos)
         yield (
             render.summary(predictions, problems, language),
-            gr.update(value=gallery, visible=bool(gallery)),
-            gr.update(
-                value=pd.DataFrame(table, columns=[translate(key, language) for key in COLUMNS]), visible=bool(table)
-            ),
+            render.photos(cards),
             gr.update(value=str(table_file), visible=True),
             gr.update(value=str(sorted_photos), visible=bool(predictions)),
         )

@@ -35,6 +35,14 @@ window.flowerPage = (() => {
     element.querySelector(".where").addEventListener("click", toggleHeat);
     element.querySelector(".save").addEventListener("click", save);
     element.querySelector(".line input").addEventListener("input", drawLine);
+    const figure = element.querySelector("figure"), line = element.querySelector(".line input");
+    const drag = (event) => {
+      if (!event.buttons || figure.querySelector(".heat").hidden) return;
+      const {left, width} = pictureBox();
+      line.value = 100 * (event.clientX - figure.getBoundingClientRect().left - left) / width;
+      drawLine();
+    };
+    for (const kind of ["pointerdown", "pointermove"]) figure.addEventListener(kind, drag);
     element.querySelector(".picture").addEventListener("error", () => element.querySelector(".stage").classList.add("undecoded"));
   }
 
@@ -44,9 +52,7 @@ window.flowerPage = (() => {
     for (const [name, label] of window.flowerExamples) {
       const button = document.createElement("button");
       button.type = "button";
-      button.ariaLabel = label;
-      button.title = label;
-      button.innerHTML = `<img src="examples/${name}" alt="" width="72" height="72">`;
+      button.innerHTML = `<img src="examples/${name}" alt="" width="72" height="72"><span>${label}</span>`;
       button.addEventListener("click", async () => use(new File([await (await fetch(`examples/${name}`)).blob()], name)));
       element.querySelector(".examples .thumbs").append(button);
     }
@@ -76,13 +82,14 @@ window.flowerPage = (() => {
     now.key = null;
     now.address = URL.createObjectURL(file);
     show();
-    remember(file, now.address);
     busy();
     try {
       const small = await shrunk(file);
       const sent = await parts.stage.upload(small);
       if (number !== now.number) return;
       now.key = sent.path;
+      const panel = find("#words .panel");
+      if (panel?.dataset.key === now.key) return settled(panel);  // the same photo again, which is answered already
       parts.stage.props.value = {path: sent.path, orig_name: file.name, meta: {_type: "gradio.FileData"}};
       setTimeout(() => parts.stage.trigger("input"));
     } catch (error) {
@@ -118,14 +125,17 @@ window.flowerPage = (() => {
     stage.querySelector(".picture").src = now.address;
     document.body.style.setProperty("--shown", `url("${now.address}")`);
     stage.querySelector(".unseen").textContent = now.file.name;
+    // What was focused is gone; whoever chose by keyboard goes on from here.
+    if (document.activeElement === document.body) stage.querySelector(".pill.go input").focus({preventScroll: true});
     if (stage.getBoundingClientRect().top < 0) stage.scrollIntoView();  // an example below it was chosen
     forgetHeat();
   }
 
-  function remember(file, address) {
-    const again = recent.findIndex((it) => it.file === file);
-    if (again >= 0) recent.splice(again, 1);
-    recent.unshift({file, address});
+  function remember({file, address, key}) {
+    const again = recent.findIndex((it) => it.key === key);
+    for (const {address: old} of again >= 0 ? recent.splice(again, 1) : [])
+      if (old !== address) URL.revokeObjectURL(old);
+    recent.unshift({file, address, key});
     for (const {address: old} of recent.splice(KEPT)) URL.revokeObjectURL(old);
     const strip = find(".recent");
     strip.hidden = recent.length < 2;
@@ -155,15 +165,24 @@ window.flowerPage = (() => {
       const panel = made.querySelector(".panel");
       if (!panel || panel.dataset.key !== (now.key ?? "")) return;  // of a photo that is there no more
       find("#words").replaceChildren(panel);
-      find("#words").classList.remove("stale");
-      if (panel.dataset.label && panel.dataset.known === "1" && innerWidth >= 1000) askHeat("");
-      else forgetHeat();
+      settled(panel);
       if (find("#models")?.offsetParent) parts.models.trigger("input");
     });
     element.addEventListener("click", (event) => {
       const bar = event.target.closest("button.bar");
       if (bar) askHeat(bar.dataset.label);
     });
+  }
+
+  // An answer is there: it is explained where there is room, and its photo is kept, unless it cannot be used.
+  function settled(panel) {
+    const {label, known} = panel.dataset, stage = find(".stage");
+    find("#words").classList.remove("stale");
+    stage.classList.toggle("refused", !label);
+    stage.classList.toggle("unknown", known === "0");
+    if (label && now.key && !stage.classList.contains("undecoded")) remember(now);
+    if (label && known === "1" && innerWidth >= 1000) askHeat("");
+    else forgetHeat();
   }
 
   const busy = () => {
@@ -174,6 +193,7 @@ window.flowerPage = (() => {
   function failed() {
     find("#words").innerHTML = `<div class="panel problem" data-key=""><h2>${texts.failed}</h2><p class="why">${texts.try_again}</p></div>`;
     find("#words").classList.remove("stale");
+    find(".stage").classList.add("refused");
   }
 
   function heat(element, trigger, props, watch) {
@@ -185,9 +205,9 @@ window.flowerPage = (() => {
       if (stage.classList.contains("undecoded")) { picture.src = made.photo; stage.classList.remove("undecoded"); }
       stage.querySelector(".heat").src = made.overlay;
       stage.querySelector(".line p").textContent = fill(texts.where_info, {flower: made.name});
-      for (const bar of document.querySelectorAll("#words .bar")) bar.classList.toggle("asked", bar.dataset.label === made.label);
       now.heat = made;
       showHeat(true);
+      if (stage.getBoundingClientRect().top < 0) stage.scrollIntoView({behavior: "smooth"});  // a bar below it was asked
     });
   }
 
@@ -206,23 +226,28 @@ window.flowerPage = (() => {
     const stage = find(".stage");
     stage.querySelector(".heat").hidden = stage.querySelector(".line").hidden = !shown;
     stage.querySelector(".where").ariaPressed = String(shown);
+    for (const bar of document.querySelectorAll("#words .bar"))
+      bar.classList.toggle("asked", shown && bar.dataset.label === now.heat.label);
     drawLine();
   }
 
   function forgetHeat() {
     now.heat = null;
-    for (const bar of document.querySelectorAll("#words .bar.asked")) bar.classList.remove("asked");
     find(".stage .line input").value = 50;
     showHeat(false);
   }
 
-  // The heat lies over the photo as it is shown, which fills the frame in one direction alone.
-  function drawLine() {
-    const stage = find(".stage"), shown = stage.querySelector(".heat"), figure = stage.querySelector("figure");
-    const share = stage.querySelector(".line input").value / 100;
-    const picture = stage.querySelector(".picture");
+  // Where the photo is in the frame, which it fills in one direction alone.
+  function pictureBox() {
+    const figure = find(".stage figure"), picture = find(".stage .picture");
     const scale = Math.min(figure.clientWidth / picture.naturalWidth, figure.clientHeight / picture.naturalHeight) || 1;
-    const width = picture.naturalWidth * scale, left = (figure.clientWidth - width) / 2;
+    const width = picture.naturalWidth * scale;
+    return {left: (figure.clientWidth - width) / 2, width};
+  }
+
+  function drawLine() {
+    const stage = find(".stage"), shown = stage.querySelector(".heat"), {left, width} = pictureBox();
+    const share = stage.querySelector(".line input").value / 100;
     shown.style.clipPath = `inset(0 0 0 ${left + share * width}px)`;
   }
   addEventListener("resize", () => { if (find(".stage .heat") && !find(".stage .heat").hidden) drawLine(); });
@@ -254,9 +279,10 @@ window.flowerPage = (() => {
     context.fillText(heading?.innerText.replace(/\s+/g, " ") ?? "", 40, height + 90, width - 80);
     context.fillStyle = style.getPropertyValue("--soft");
     context.font = "30px system-ui, sans-serif";
-    context.fillText("Flower AlexNet", 40, height + 150, width - 80);
+    const below = over.hidden ? "Flower AlexNet" : stage.querySelector(".line p").textContent;
+    context.fillText(below, 40, height + 150, width - 80);
     const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
-    const file = new File([blob], "flower.jpg", {type: "image/jpeg"});
+    const file = new File([blob], `${panel?.dataset.known === "1" ? panel.dataset.label : "flower"}.jpg`, {type: "image/jpeg"});
     if (matchMedia("(pointer: coarse)").matches && navigator.canShare?.({files: [file]})) {
       try { await navigator.share({files: [file]}); } catch (error) { /* the visitor closed the sheet */ }
       return;

@@ -97,6 +97,24 @@ def models(answers: Sequence[Answer], language: str) -> str:
     return "".join(cards)
 
 
+def known_models(described: Mapping[str, str], language: str) -> str:
+    """Return what to do, and a card for each model with what there is to say of it: name -> sentences."""
+    cards = (
+        f'<article><h2>{escape(model_title(MODELS[name], language))}</h2><p class="why">{escape(words)}</p></article>'
+        for name, words in described.items()
+    )
+    return hint(translate("no_photo_yet", language)) + "".join(cards)
+
+
+def photos(answered: Sequence[tuple[str, str, str]]) -> str:
+    """Return photos with their answers: of each the name of its file, the answer in words, and the address of it."""
+    return "".join(
+        f'<figure><img src="{escape(address)}" alt=""><figcaption><b>{escape(words)}</b> <span>{escape(name)}</span>'
+        "</figcaption></figure>"
+        for name, words, address in answered
+    )
+
+
 def lead(sentences: Sequence[str]) -> str:
     """Return sentences as one paragraph."""
     return f'<p class="lead">{escape(" ".join(sentences))}</p>'
@@ -197,7 +215,8 @@ def _bars(prediction: Prediction, language: str, buttons: bool = True) -> str:
         if buttons:
             what = escape(translate("bar", language, flower=name, probability=share))
             rows.append(
-                f'<button type="button" class="bar" data-label="{escape(label)}" aria-label="{what}">{bar}</button>'
+                f'<button type="button" class="bar" data-label="{escape(label)}" aria-label="{what}" title="{what}">'
+                f"{bar}</button>"
             )
         else:
             rows.append(f'<div class="bar">{bar}</div>')
@@ -245,12 +264,13 @@ def _right_of_100(test: Any, probability: float) -> int | None:
 
 
 def _mistaken_for(test: Any, label: str) -> str | None:
-    """Return the label that a flower is given most often where it is given a wrong one."""
+    """Return the true label of most of the test photos that were given a label wrongly."""
     try:
         labels = list(test["per_class"])
-        row = dict(zip(labels, test["confusion_matrix"][labels.index(label)], strict=True))
-        row.pop(label)
-        other = max(row, key=lambda it: row[it])
-        return other if row[other] > 0 else None
+        answer = labels.index(label)
+        counts = {true: row[answer] for true, row in zip(labels, test["confusion_matrix"], strict=True)}
+        counts.pop(label)
+        other = max(counts, key=lambda it: counts[it])
+        return other if counts[other] > 0 else None
     except (KeyError, TypeError, ValueError, IndexError):
         return None

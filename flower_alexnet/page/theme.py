@@ -139,7 +139,7 @@ CSS = (
 .card .block, .card .form { border: 0 !important; box-shadow: none !important; background: none !important; }
 
 #photo { min-height: 470px; }
-#answer { min-height: 380px; }
+#answer { min-height: 300px; }
 #answer:not(:has(.panel)) { min-height: 530px; }
 #strips { min-height: 104px; }
 .tabs { min-height: 1100px; }
@@ -158,7 +158,7 @@ CSS = (
   cursor: pointer; }
 .btn { min-height: 48px; padding: 0 24px; background: var(--leaf); color: var(--card); font-size: 16px; }
 .btn.two { background: transparent; color: var(--leaf); box-shadow: inset 0 0 0 2px var(--leaf); }
-.btn:focus-within, .pill:focus-within { outline: 3px solid var(--leaf); outline-offset: 2px; }
+.btn:has(:focus-visible), .pill:has(:focus-visible) { outline: 3px solid var(--leaf); outline-offset: 2px; }
 .take { display: none; }
 @media (pointer: coarse) {
   .take { display: inline-flex; }
@@ -170,8 +170,12 @@ CSS = (
 .picture, .heat { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; margin: 0 !important; }
 .unseen { display: none; }
 .undecoded .picture, .undecoded .blur { visibility: hidden; }
-.undecoded .unseen { display: grid; place-items: center; position: absolute; inset: 0; color: #eef2e9; padding: 20px;
-  overflow-wrap: anywhere; margin: 0; }
+.undecoded figure { background: var(--ground); }
+.undecoded .unseen { display: grid; place-items: center; position: absolute; inset: 0; color: var(--soft);
+  padding: 20px; overflow-wrap: anywhere; margin: 0; }
+.refused .where, .refused .save, .unknown .where:not([aria-pressed="true"]) { display: none; }
+.stage figure:has(.heat:not([hidden])) { cursor: ew-resize; touch-action: pan-y; }
+.picture { pointer-events: none; }
 .pills { position: absolute; left: 14px; right: 14px; bottom: 14px; display: flex; gap: 8px; flex-wrap: wrap; }
 .pill { min-height: 40px; padding: 0 16px; background: #fffffff0; color: #22301f; font-size: 15px; border: 0;
   box-shadow: 0 2px 10px #0003; }
@@ -184,32 +188,36 @@ CSS = (
 .strip + .strip { margin-top: 16px; }
 .strip h3, .references h3 { font-size: 15px; font-weight: 600; margin: 0 0 8px; color: var(--soft); }
 .strip .thumbs { display: flex; gap: 10px; flex-wrap: wrap; }
-.strip button { padding: 0; border: 0; border-radius: 14px; overflow: hidden; cursor: pointer;
-  box-shadow: var(--shade); }
-.strip img { display: block; width: 72px; height: 72px; object-fit: cover; margin: 0 !important; }
+.strip button { padding: 0; border: 0; background: none; cursor: pointer; width: 72px; font-size: 12px;
+  line-height: 1.2; color: var(--soft); overflow-wrap: break-word; hyphens: auto; vertical-align: top; }
+.strip .thumbs { align-items: flex-start; }
+.strip img { display: block; width: 72px; height: 72px; object-fit: cover; margin: 0 0 4px !important;
+  border-radius: 14px; box-shadow: var(--shade); }
+.recent button { width: 56px; }
 .recent img { width: 56px; height: 56px; }
 
 .panel h2 { font-size: 40px; line-height: 1.08; letter-spacing: -0.02em; font-weight: 700; margin: 0; color: var(--ink);
-  overflow-wrap: anywhere; }
+  overflow-wrap: anywhere; text-wrap: balance; }
 .panel h2 .name { font-size: 52px; color: var(--name, var(--ink)); }
 .panel h2 small { font-size: 34px; font-weight: 600; opacity: 0.85; white-space: nowrap; }
 .panel.unknown h2, .panel.problem h2 { font-size: 38px; }
 .why { color: var(--soft); margin: 8px 0 16px; max-width: 48ch; font-size: 16px; line-height: 1.5; }
-#words { transition: opacity 0.15s; min-height: 380px; }
+#words { transition: opacity 0.15s; min-height: 300px; }
 #words.stale { opacity: 0.35; }
 .name { color: var(--name, var(--ink)); }
-.bar { display: grid; grid-template-columns: 130px 1fr 56px; align-items: center; gap: 12px; width: 100%;
-  min-height: 34px; padding: 0 6px; margin: 0 -6px; border: 0; border-radius: 10px; background: none;
-  text-align: left; color: var(--ink); font-size: 16px; box-sizing: content-box; }
+.bars { display: grid; grid-template-columns: fit-content(45%) 1fr max-content; column-gap: 14px; margin: 0 -6px; }
+.bar { display: grid; grid-column: 1 / -1; grid-template-columns: subgrid; align-items: center; min-height: 34px;
+  padding: 0 6px; border: 0; border-radius: 10px; background: none; text-align: left; color: var(--ink);
+  font-size: 16px; }
 button.bar { cursor: pointer; }
 button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, transparent); }
 .bar .n, .bar .p { font-weight: 600; }
 .bar .n { overflow-wrap: anywhere; line-height: 1.2; }
-.bar .p { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.bar .p { text-align: right; min-width: 42px; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .bar .t { height: 16px; border-radius: 8px; overflow: hidden;
   background: color-mix(in srgb, var(--mute) 32%, transparent); }
 .bar u { position: absolute; top: 0; bottom: 0; width: 3px; margin-left: -2px; background: var(--ink); }
-#about .bar { max-width: 560px; }
+#about .bars { max-width: 560px; }
 #about .bar .t { position: relative; }
 .bar i { display: block; height: 100%; min-width: 3px; border-radius: 8px; background: var(--bar, var(--leaf)); }
 .unknown .bar { color: var(--soft); }
@@ -233,26 +241,29 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 
 #models .gradio-style { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 18px; }
 #models .gradio-style > .why, #models .of { grid-column: 1 / -1; }
-#models .of { height: 180px; border-radius: 20px; background: var(--shown) left / contain no-repeat; }
+#models .of { width: 180px; height: 180px; border-radius: 20px; background: var(--shown) center / cover; }
 #models article { background: var(--card); border: 1px solid var(--rule); border-radius: 20px; padding: 20px 22px;
   box-shadow: var(--shade); }
-#models h2 { font-size: 15px; font-weight: 600; color: var(--soft); margin: 0; }
+#models h2 { font-size: 15px; font-weight: 600; color: var(--soft); margin: 0; min-height: 2.5em; }
 .words { font-size: 24px; line-height: 1.2; font-weight: 700; margin: 4px 0 2px; color: var(--ink); }
 .took { font-size: 14px; color: var(--soft); margin: 0 0 8px; }
 #models .bar { min-height: 28px; }
 
-#many { gap: 16px; --font-mono: var(--font); }
+#many { gap: 16px; }
 #files { border: 2px dashed var(--mute); box-shadow: none; }
 #files button[aria-label="common.upload"] { display: none; }
 #status progress { width: 100%; height: 10px; accent-color: var(--leaf); }
 .chips { display: flex; flex-wrap: wrap; gap: 8px; margin: 0 0 8px; }
 .chip { border-radius: 999px; padding: 5px 14px; font-weight: 600; color: var(--ink);
   background: color-mix(in srgb, var(--bar, var(--mute)) 14%, var(--card)); border: 1px solid var(--rule); }
-.reasons { margin: 0 0 8px 20px; color: var(--soft); overflow-wrap: anywhere; }
-#gallery .fixed-height { min-height: 0; }
-#gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)) !important; gap: 10px; }
-#gallery button, #gallery img { border-radius: 14px !important; }
-#gallery .caption-label { font-size: 14px; white-space: normal; max-width: 100%; background: #10140fd9; color: #fff; }
+.reasons { margin: 0 0 8px; padding: 0 !important; list-style: none !important; color: var(--soft);
+  overflow-wrap: anywhere; }
+#photos .gradio-style { display: grid; grid-template-columns: repeat(auto-fill, minmax(160px, 1fr)); gap: 14px; }
+#photos figure { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: 14px;
+  overflow: hidden; content-visibility: auto; contain-intrinsic-size: 160px 220px; }
+#photos img { display: block; width: 100%; aspect-ratio: 1; object-fit: cover; margin: 0 !important; }
+#photos figcaption { padding: 8px 12px 10px; font-size: 15px; line-height: 1.3; color: var(--ink); }
+#photos span { display: block; font-size: 12px; color: var(--soft); overflow-wrap: anywhere; }
 
 .scroll { overflow-x: auto; }
 .confusion { border-collapse: separate; border-spacing: 4px; font-size: 15px; }
@@ -261,7 +272,10 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .confusion td { padding: 8px 12px; text-align: center; border-radius: 8px; font-variant-numeric: tabular-nums;
   color: var(--ink); background: color-mix(in srgb, var(--leaf) calc(var(--share) * 55%), var(--ground)); }
 #about { gap: 12px; }
-#about .lead { font-size: 18px; line-height: 1.55; max-width: 68ch; margin: 0; color: var(--ink); }
+#about .lead { font-size: 18px; line-height: 1.55; margin: 0; color: var(--ink); background: var(--card);
+  padding: 20px 24px; border: 1px solid var(--rule); border-radius: 20px; box-shadow: var(--shade); }
+#about .prose table { display: block; overflow-x: auto; }
+#about .prose th, #about .prose td { overflow-wrap: normal; word-break: normal; }
 #footer p { margin: 10px 0 0; font-size: 14px; color: var(--soft); }
 
 @media (min-width: 700px) {
@@ -286,30 +300,28 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
   .guide { display: none; }
   .columns:has(.stage.empty) > #strips { order: 1; }
   .columns:has(.stage.empty) > .card { order: 2; }
-  #answer, #answer:not(:has(.panel)) { min-height: 250px; }
+  #answer { min-height: 0; }
+  #answer:not(:has(.panel)) { min-height: 230px; }
   .stage figure { height: 250px; }
   .drop { height: 262px; }
-  .card { padding: 16px 18px !important; }
+  .card { padding: 16px 14px !important; }
   .panel h2, .panel.unknown h2, .panel.problem h2 { font-size: 30px; }
   .panel h2 .name { font-size: 38px; }
   .panel h2 small { font-size: 26px; }
-  #words { min-height: 250px; }
-  .bar { grid-template-columns: 122px 1fr 50px; gap: 8px; }
+  #words, #models h2 { min-height: 0; }
+  .bars { column-gap: 10px; }
   #model input { font-size: 12.5px; }
   #model .wrap-inner { padding: 4px 8px; }
-  #gallery .grid-container { grid-template-columns: repeat(auto-fill, minmax(120px, 1fr)) !important; }
+  #photos .gradio-style { grid-template-columns: repeat(auto-fill, minmax(130px, 1fr)); gap: 10px; }
   .confusion { font-size: 13px; border-spacing: 2px; }
   .confusion thead th { writing-mode: vertical-rl; rotate: 180deg; padding: 4px 2px; }
   .confusion thead th:first-child { writing-mode: inherit; rotate: none; max-width: 90px; }
   .confusion td { padding: 8px 4px; }
   .confusion th { padding: 4px 2px; }
-  .pill { min-height: 36px; padding: 0 13px; font-size: 14px; }
-  .pills { position: static; padding: 10px; gap: 6px; }
-  .pill { box-shadow: inset 0 0 0 1px var(--rule); }
+  .pill { min-height: 36px; padding: 0 8px; font-size: 14px; }
+  .pills { position: static; padding: 10px; gap: 6px; display: grid; grid-template-columns: 1fr 1fr; }
+  .pill { justify-content: center; box-shadow: inset 0 0 0 1px var(--rule); }
   .ref { grid-template-columns: 1fr; gap: 6px; }
-  .strip .thumbs { flex-wrap: nowrap; overflow-x: auto; padding-bottom: 4px; }
-  .strip button { flex: none; }
-  .strip img { width: 64px; height: 64px; }
   .columns { flex-direction: column; gap: 12px !important; }
   .columns > * { width: 100%; }
 }

@@ -62,11 +62,11 @@ MARKS = {
 _TEXTS = {
     "percent": ("{number}%", "{number}%", "{number}\u00a0%", "{number}\u00a0%", "{number}\u00a0%", "{number}%"),
     "tagline": (
-        "Names the flower in a photo, and says when it is none it knows.",
+        "Names the flower in a photo, and tells you when it does not know it.",
         "认出照片里的花；不认识时也会直说。",
-        "Nombra la flor de una foto, y dice cuándo no es ninguna que conozca.",
-        "Nennt die Blume auf einem Foto, und sagt es, wenn es keine ist, die es kennt.",
-        "Nomme la fleur d’une photo, et le dit quand ce n’est aucune de celles qu’il connaît.",
+        "Dice qué flor hay en la foto, y avisa cuando no la conoce.",
+        "Erkennt die Blume auf einem Foto und sagt, wenn es sie nicht kennt.",
+        "Nomme la fleur d’une photo, et vous dit quand il ne la connaît pas.",
         "写真の花の名前を答え、知らない花ならそう言います。",
     ),
     "tab_photo": ("Photo", "照片", "Foto", "Foto", "Photo", "写真"),
@@ -103,24 +103,22 @@ _TEXTS = {
         "デイジー、タンポポ、バラ、ヒマワリ、チューリップ？",
     ),
     "intro": (
-        "An AlexNet of 2012, retrained, looks at your photo and tells you how sure it is. If it is none of the five, it "
-        "says so.",
-        "重新训练的 2012 年 AlexNet 会看你的照片，告诉你它有多确定。如果不是这五种花，它会直说。",
-        "Una AlexNet de 2012, entrenada de nuevo, mira tu foto y dice cuán segura está. Si no es ninguna de las cinco, "
-        "lo dice.",
-        "Ein AlexNet von 2012, neu trainiert, sieht sich das Foto an und sagt, wie sicher es ist. Ist es keine der fünf, "
-        "sagt es das.",
-        "Un AlexNet de 2012, réentraîné, regarde votre photo et dit à quel point il est sûr. Si ce n’est aucune des "
-        "cinq, il le dit.",
-        "2012年のAlexNetを学習し直しました。写真を見て、どれだけ確かかを答えます。五つのどれでもなければそう言います。",
+        "A small neural network looks at your photo and tells you how sure it is. If it is none of the five, it says so.",
+        "一个小型神经网络会看你的照片，告诉你它有多确定。如果不是这五种花，它会直说。",
+        "Una pequeña red neuronal mira tu foto y dice cuán segura está. Si no es ninguna de las cinco, lo dice.",
+        "Ein kleines neuronales Netz sieht sich das Foto an und sagt, wie sicher es ist. Ist es keine der fünf, sagt es "
+        "auch das.",
+        "Un petit réseau de neurones regarde votre photo et dit à quel point il est sûr. Si ce n’est aucune des cinq, il "
+        "le dit.",
+        "小さなニューラルネットワークが写真を見て、どれだけ確かかを答えます。五つのどれでもなければそう言います。",
     ),
     "examples": (
-        "Or try one of these: one is hard, one is none of the five",
-        "或者试试这些：一张很难，一张不属于这五种",
-        "O prueba una de estas: una es difícil, otra no es ninguna de las cinco",
-        "Oder eines von diesen: eins ist schwer, eins ist keine der fünf",
-        "Ou essayez l’une de celles-ci : une est difficile, une n’est aucune des cinq",
-        "または次から：一枚は難しく、一枚は五つのどれでもありません",
+        "Or try one of these",
+        "或者试试这些",
+        "O prueba una de estas",
+        "Oder eines von diesen",
+        "Ou essayez l’une de celles-ci",
+        "または次の写真で",
     ),
     "example_hard": ("a hard one", "较难的一张", "una difícil", "ein schweres", "une difficile", "難しい一枚"),
     "example_other": (
@@ -208,12 +206,12 @@ _TEXTS = {
         "このような答えは100のうち約{number}が正解です。",
     ),
     "mistaken_for": (
-        "When it errs on a {flower}, it mostly says {other}.",
-        "认错{flower}时，它多半说成{other}。",
-        "Cuando falla con {flower}, suele decir {other}.",
-        "Irrt es sich bei {flower}, sagt es meist {other}.",
-        "Quand il se trompe sur {flower}, il dit surtout {other}.",
-        "{flower}を間違えるときは、たいてい{other}と答えます。",
+        "Where “{flower}” was wrong, it was mostly {other}.",
+        "“{flower}”答错时，多半其实是{other}。",
+        "Cuando «{flower}» era un error, casi siempre era {other}.",
+        "Wo „{flower}“ falsch war, war es meist {other}.",
+        "Quand « {flower} » était faux, c’était surtout {other}.",
+        "「{flower}」が誤りのときは、多くが{other}でした。",
     ),
     "none_of_the_five": (
         "None of the five, it seems",
@@ -272,13 +270,12 @@ _TEXTS = {
         "{flower}、{probability}：根拠を表示",
     ),
     "where_info": (
-        "Right of the line: what speaks for {flower}, the brighter the more. It sees the middle square alone.",
-        "分界线右边：支持{flower}的部分，越亮越重要。它只看中间的正方形。",
-        "A la derecha de la línea: lo que habla a favor de {flower}, cuanto más claro, más. Solo ve el cuadrado central.",
-        "Rechts der Linie: was für {flower} spricht, je heller, desto mehr. Es sieht nur das mittlere Quadrat.",
-        "À droite de la ligne : ce qui plaide pour {flower}, plus c’est clair, plus ça compte. Il ne voit que le carré "
-        "central.",
-        "線の右側：{flower}の根拠になった場所。明るいほど重要です。見るのは中央の正方形だけです。",
+        "Right of the line, bright spots speak for {flower}. It sees only the middle square.",
+        "分界线右边，明亮处支持{flower}。它只看照片中间的正方形。",
+        "A la derecha de la línea, lo claro habla a favor de {flower}. Solo ve el cuadrado central.",
+        "Rechts der Linie spricht Helles für {flower}. Es sieht nur das mittlere Quadrat.",
+        "À droite de la ligne, les zones claires plaident pour {flower}. Il ne voit que le carré central.",
+        "線の右側の明るい場所が{flower}の根拠です。見るのは写真中央の正方形だけです。",
     ),
     "line": ("Line", "分界线", "Línea", "Linie", "Ligne", "境界線"),
     "no_photo_yet": (
@@ -333,16 +330,6 @@ _TEXTS = {
         "{count} inutilisables",
         "使えないもの {count}枚",
     ),
-    "table": (
-        "All answers",
-        "所有答案",
-        "Todas las respuestas",
-        "Alle Antworten",
-        "Toutes les réponses",
-        "すべての答え",
-    ),
-    "name": ("Photo", "照片", "Foto", "Foto", "Photo", "写真"),
-    "answer": ("Answer", "答案", "Respuesta", "Antwort", "Réponse", "答え"),
     "download": (
         "Table (CSV)",
         "表格 (CSV)",
@@ -402,6 +389,14 @@ _TEXTS = {
         "Es wurde in {minutes} Minuten auf {machine} trainiert.",
         "Il a été entraîné en {minutes} minutes sur {machine}.",
         "{machine}で{minutes}分間学習しました。",
+    ),
+    "cores": (
+        "{cores} cores of {processor}",
+        "{processor} 的 {cores} 个核心",
+        "{cores} núcleos de {processor}",
+        "{cores} Kernen eines {processor}",
+        "{cores} cœurs d’un {processor}",
+        "{processor}の{cores}コア",
     ),
     "not_measured": (
         "Nothing was measured of this model, or its measurements are not here.",

@@ -103,7 +103,7 @@ def test_on_the_page(server: Server, browser_page: Page, tmp_path: Path) -> None
         expect(bars(page).filter(has_text=label.capitalize())).to_have_count(1)
     expect(page.locator(".references")).to_have_count(0)  # there are no photos of these to compare with
     bars(page).filter(has_text=SHAPES[1].capitalize()).click()
-    expect(page.get_by_text(f"what speaks for {SHAPES[1]}")).to_be_visible()
+    expect(page.get_by_text(f"speak for {SHAPES[1]}")).to_be_visible()
     open_tab(page, "Models")
     expect(page.get_by_role("heading", name=MODEL, exact=True)).to_be_visible()
     open_tab(page, "Many photos")

@@ -30,7 +30,7 @@ def heading(page: Page) -> Locator:
 def click_example(page: Page, name: str) -> None:
     """Click on an example and wait until its answer is there."""
     before = page.evaluate(KEY)
-    page.locator(f'.examples button[title="{name}"]').click()
+    page.locator(f'.examples button:has-text("{name}")').click()
     page.wait_for_function(f"(before) => ({KEY}) && ({KEY}) !== before", arg=before)
     page.wait_for_timeout(300)  # until it is no longer faded
 
