@@ -45,6 +45,11 @@ def train(
         InvalidRecipe, InvalidModel, InvalidDataset, InvalidCheckpoint: the message says what to do.
     """
     recipes.check(recipe)
+    if others_folder and not recipe.outliers:
+        raise InvalidRecipe(
+            f"{others_folder} would not be used: with outliers 0 a run does not train on photos of other things. Leave "
+            "out --others, or leave out --no-others; with the recipe alexnet-baseline, add --outliers 16."
+        )
     _check_output(output, resume)
     processes = PartialState(cpu=engine.CPU)
     with processes.local_main_process_first():  # the other processes reuse its decoded photos
@@ -56,6 +61,7 @@ def train(
         if recipe.outliers:
             others_folder = others_folder or others.find_or_make()
             other_photos = others.split(others_folder)
+            others.check_apart(other_photos, splits)
             dataset["others"] = others.describe(others_folder, other_photos)
             fingerprint += f" {dataset['others']['photos']}"
         if resume:

@@ -167,7 +167,7 @@ def _outputs_of_others(classifier: FlowerClassifier, others: Mapping[str, Sequen
             outputs[name] = found
     every = {ALL_OTHERS: [output for group in outputs.values() for output in group]} if outputs else {}
     drawings = {DRAWN: list(classifier.outputs(image for _, image in drawn.images()))}
-    return every | outputs | drawings
+    return every | (outputs if len(outputs) > 1 else {}) | drawings
 
 
 def classify_corrupted(classifier: FlowerClassifier, photos: Sequence[Photo]) -> tuple[dict[str, Tensor], Tensor]:
@@ -455,7 +455,7 @@ def main(
         data_folder: folder that holds a folder of photos for each class.
         split: split of the dataset; all takes every photo.
         others: folder of photos that show none of the labels: also measure how many are taken for one of them, for each
-            folder in it as well.
+            folder in it as well. Photos that the model was trained on flatter it.
         corrupted: also measure accuracy under 13 corruptions.
         json_output: print the metrics as JSON.
     """
@@ -463,6 +463,8 @@ def main(
         classifier = load_classifier(model)
         photos = dataset.all_photos(data_folder) if split == "all" else dataset.split(data_folder)[split]
         subsets = other_photos.subfolders(others) if others else None
+        if subsets:
+            other_photos.check_apart({split: subsets}, {split: photos})
         metrics = evaluate(classifier, photos, dataset.find_classes(data_folder), subsets)
         if corrupted:
             metrics["corrupted"] = evaluate_corrupted(classifier, photos)

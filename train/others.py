@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 import shutil
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +161,24 @@ def split(folder: Path) -> OtherPhotos:
     }
 
 
+def check_apart(photos: OtherPhotos, splits: Mapping[str, Sequence[Photo]]) -> None:
+    """Check that no file of other things is a photo of the classes as well.
+
+    Raises:
+        InvalidDataset: one is; the message names both.
+    """
+    by_size: dict[int, list[Path]] = {}
+    for photo in chain(*splits.values()):
+        by_size.setdefault(photo.path.stat().st_size, []).append(photo.path)
+    for file in (file for part in photos.values() for files in part.values() for file in files):
+        for photo_file in by_size.get(file.stat().st_size, ()):
+            if filecmp.cmp(file, photo_file, shallow=False):
+                raise InvalidDataset(
+                    f"{file} is among the photos of other things, but is the same photo as {photo_file}, of a class. "
+                    "Give a folder of photos that show none of the classes."
+                )
+
+
 def listed(photos: OtherPhotos, part: str) -> list[Photo]:
     """Return the photos of ``train`` or ``validation``; their targets mean nothing."""
     return [Photo(file, 0) for files in photos[part].values() for file in files]
@@ -185,7 +206,7 @@ def subfolders(folder: Path) -> dict[str, list[Path]]:
         if file.is_file() and not any(part[0] == "." for part in parts) and has_image_suffix(file.name):
             groups.setdefault(parts[0] if len(parts) > 1 else ".", []).append(file)
     if not groups:
-        problem = "holds no photos" if folder.is_dir() else "does not exist"
+        problem = "does not exist" if not folder.exists() else "holds no photos" if folder.is_dir() else "is a file"
         raise InvalidDataset(f"The folder of other photos {folder} {problem}. Give a folder of photos of other things.")
     return groups
 

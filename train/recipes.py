@@ -188,7 +188,7 @@ def check(recipe: Recipe) -> Recipe:
         InvalidRecipe: names the fields that do not.
     """
     try:
-        TypeAdapter(type(recipe)).validate_python(vars(recipe))
+        TypeAdapter(Recipe).validate_python(vars(recipe))  # with the bounds, which the recipes do not repeat
     except ValidationError as error:
         problems = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
         raise InvalidRecipe(f"The recipe cannot be run: {problems}.") from error

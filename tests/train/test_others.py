@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from flower_alexnet.dataset import InvalidDataset
+from flower_alexnet.dataset import InvalidDataset, Photo
 from tests.conftest import REAL_PHOTOS
 from train import others
 
@@ -152,5 +152,18 @@ def test_folder_without_photos_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidDataset, match="holds no photos"):
         others.split(tmp_path)
     photos(tmp_path, ["a.jpg"])
+    with pytest.raises(InvalidDataset, match=r"a\.jpg is a file"):
+        others.split(tmp_path / "a.jpg")
     with pytest.raises(InvalidDataset, match="holds 1 photo of other things; at least 3 are needed"):
         others.split(tmp_path)
+
+
+def test_photo_of_a_class_is_none_of_another_thing(tmp_path: Path) -> None:
+    photos(tmp_path / "things", [f"{number}.jpg" for number in range(6)])
+    photos(tmp_path / "roses", ["rose.jpg"])
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "roses" / "rose.jpg")
+    split, classes = others.split(tmp_path / "things"), {"test": [Photo(tmp_path / "roses" / "rose.jpg", 0)]}
+    others.check_apart(split, classes)
+    (tmp_path / "things" / "3.jpg").write_bytes((tmp_path / "roses" / "rose.jpg").read_bytes())
+    with pytest.raises(InvalidDataset, match=r"3\.jpg is among .* the same photo as .*rose\.jpg"):
+        others.check_apart(split, classes)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,7 @@ def test_nothing_to_resume(whole_run: Path, flowers: Path, tmp_path: Path, envir
     [
         (["--epochs", "0"], "epochs"),
         (["--size", "80"], "size 80 is larger than resize 64"),
+        (["--others", "things"], "things would not be used: with outliers 0"),
         (["--data", "/no/such/folder"], "There is no folder /no/such/folder"),
     ],
 )
@@ -278,8 +280,9 @@ def test_recipes_are_runnable_and_documented() -> None:
     for recipe in RECIPES.values():
         assert check(recipe) is recipe
         assert type(recipe).__doc__
-    with pytest.raises(InvalidRecipe, match="dropout"):
-        check(Recipe(dropout=1.5))
+        for field, value in (("dropout", 1.5), ("epochs", 0), ("batch_size", 0), ("mix_prob", 2)):
+            with pytest.raises(InvalidRecipe, match=field):
+                check(replace(recipe, **{field: value}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
