@@ -34,6 +34,9 @@ EPOCHS = 2
 AT_224 = replace(RECIPES["alexnet-baseline"], batch_size=128, epochs=EPOCHS)
 """The baseline recipe with larger batches."""
 
+BESIDE_OUTLIERS = replace(AT_224, outliers=96)
+"""The same with three outliers to four photos in each step, as alexnet-bn has them."""
+
 LIGHT = replace(
     RECIPES["alexnet-bn"],
     warmup_epochs=1,
@@ -69,8 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     tutorial_epochs, seconds_to_goal = run_tutorial(splits, options.epochs)
     theirs = len(splits["train"]) / min(tutorial_epochs[:EPOCHS])
-    ours = images_per_second(splits)
-    rows = [("tutorial", theirs, 1.0), ("this project", ours, ours / theirs)]
+    rows = [("tutorial", theirs, 1.0)]
+    for setup, recipe in (("this project", AT_224), ("this project, outliers counted", BESIDE_OUTLIERS)):
+        ours = images_per_second(recipe, splits)
+        rows.append((setup, ours, ours / theirs))
     print(table(("setup", "images/s at 224 px", "ratio"), rows), end="\n\n")
 
     goals = [("tutorial", len(tutorial_epochs), seconds_to_goal)]
@@ -94,11 +99,14 @@ def run_tutorial(splits: Mapping[str, Sequence[Photo]], epochs: int) -> tuple[li
     return seconds, float("nan")
 
 
-def images_per_second(splits: Mapping[str, Sequence[Photo]]) -> float:
-    """Return the training images per second of the fastest epoch, photos being decoded before."""
-    batches = len(splits["train"]) // AT_224.batch_size
-    history, _ = _fit(AT_224, splits, validation=1)
-    return batches * AT_224.batch_size / min(row["seconds"] for row in history)
+def images_per_second(recipe: Recipe, splits: Mapping[str, Sequence[Photo]]) -> float:
+    """Return the training images per second of the fastest epoch, outliers among them, photos being decoded before.
+
+    What the outliers show makes no difference here: they are photos of the dataset.
+    """
+    batches = len(splits["train"]) // recipe.batch_size
+    history, _ = _fit(recipe, splits, validation=1)
+    return batches * (recipe.batch_size + recipe.outliers) / min(row["seconds"] for row in history)
 
 
 def run(recipe: Recipe, splits: Mapping[str, Sequence[Photo]]) -> tuple[int, float]:
@@ -124,7 +132,8 @@ def _fit(recipe: Recipe, splits: Mapping[str, Sequence[Photo]], validation: int 
         photos = DecodedPhotos(splits["train"], recipe.resize, Path(folder))
         validation_tensors = load_tensors(splits["validation"][:validation], recipe.preprocessing)
         preparation = time.perf_counter() - started
-        _, _, history = engine.fit(recipe, photos, validation_tensors, Path(folder))
+        outliers = photos if recipe.outliers else None
+        _, _, history = engine.fit(recipe, photos, validation_tensors, Path(folder), outliers=outliers)
     return history, preparation
 
 

@@ -41,6 +41,7 @@ def test_memory() -> None:
 
 def test_training(flowers: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "AT_224", replace(training.AT_224, batch_size=16, epochs=1))
+    monkeypatch.setattr(training, "BESIDE_OUTLIERS", replace(training.AT_224, outliers=8))
     quick = replace(next(iter(training.QUICK.values())), size=64, resize=64, epochs=1, batch_size=16)
     monkeypatch.setattr(training, "QUICK", {"quick": quick})
     training.main(["--data", str(flowers), "--epochs", "1"])
