@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from webob.acceptparse import create_accept_language_header
 
 from flower_alexnet.page.examples import EXAMPLES, example_name
+from flower_alexnet.page.theme import WAITING
 from flower_alexnet.page.translations import LANGUAGES, TEXTS
 
 TAGS = {language.partition("-")[0]: language for language in LANGUAGES}
@@ -97,7 +98,7 @@ def _script(language: str) -> bytes:
         for name, key in EXAMPLES.items()
     ]
     made = (json.dumps(it, ensure_ascii=False).replace("<", "\\u003c") for it in (texts, examples))
-    return SCRIPT.format(language=language, texts=next(made), examples=next(made)).encode()
+    return (WAITING + SCRIPT.format(language=language, texts=next(made), examples=next(made))).encode()
 
 
 def _is_page(message: Message) -> bool:

@@ -100,6 +100,13 @@ _FLOWERS = "\n".join(
     for label, (light, dark) in FLOWER_COLORS.items()
 )
 
+WAITING = f"""<style>
+body:not(:has(#header))::before {{ content: "Flower AlexNet …"; position: fixed; inset: 42vh 0 auto; text-align: center;
+  font: 700 22px system-ui, sans-serif; color: {SOFT}; }}
+@media (prefers-color-scheme: dark) {{ body:not(:has(#header))::before {{ color: {SOFT_DARK}; }} }}
+</style>"""
+"""What is shown until the page's script has arrived and drawn the page."""
+
 CSS = (
     f""":root {{
   --ground: {GROUND}; --card: {CARD}; --ink: {INK}; --soft: {SOFT}; --rule: {LINE}; --leaf: {LEAF}; --mute: #c9c4b6;

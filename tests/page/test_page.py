@@ -132,6 +132,35 @@ def test_stranger_is_told_without_contradiction(visit: Callable[..., Page]) -> N
     expect(card.locator(".words")).to_have_text(NONE)
 
 
+def test_same_photo_again_keeps_its_answer(visit: Callable[..., Page], tmp_path: Path) -> None:
+    page = visit()
+    click_example(page, "Rose")
+    for _ in range(2):
+        page.locator(".pill.go input").set_input_files(EXAMPLES / "roses_1.webp")
+        expect(page.locator("#words")).not_to_have_class("stale")
+        expect(heading(page)).to_contain_text("Rose")
+        expect(page.locator(".stage .heat")).to_be_visible()
+    (tmp_path / "bad.jpg").write_text("not a picture")
+    page.locator(".pill.go input").set_input_files(tmp_path / "bad.jpg")
+    expect(heading(page)).to_contain_text("cannot be used")
+    expect(page.get_by_role("button", name="Save")).to_be_hidden()
+    click_example(page, "Tulip")
+    expect(page.locator(".recent button")).to_have_count(2)  # each once, and nothing that is no photo
+
+
+def test_line_follows_the_pointer(visit: Callable[..., Page]) -> None:
+    page = visit()
+    click_example(page, "Rose")
+    expect(page.locator(".stage .heat")).to_be_visible()
+    box = page.locator(".stage figure").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 50)
+    page.mouse.up()
+    assert 20 <= int(page.locator(".line input").input_value()) <= 30
+
+
 def test_chosen_model_answers_and_a_link_restores_it(visit: Callable[..., Page]) -> None:
     page = visit()
     click_example(page, "Daisy")
