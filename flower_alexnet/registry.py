@@ -65,14 +65,15 @@ class Model:
 def shipped_models(weights: Path = WEIGHTS) -> list[Model]:
     """List the model folders of weights/.
 
-    Those that can tell photos of other things come first, then those of better validation accuracy; unusable ones last.
+    First come those with the best mean of validation accuracy and of the share of other photos that they refuse, which
+    is 0 for a model that cannot tell; unusable ones come last.
     """
     folders = [folder for folder in weights.glob("*") if folder.is_dir() and not folder.name.startswith(".")]
     models = [Model(folder.name, *_accuracies(folder), problem=_problem(folder)) for folder in folders]
 
-    def rank(model: Model) -> tuple[bool, bool, float, str]:
-        cannot_tell = model.problem is None and read_config(weights / model.name).threshold is None
-        return model.problem is not None, cannot_tell, -(model.validation_accuracy or 0), model.name
+    def rank(model: Model) -> tuple[bool, float, str]:
+        good = (model.validation_accuracy or 0) + _refused(_metrics(weights / model.name))
+        return model.problem is not None, -good, model.name
 
     return sorted(models, key=rank)
 
@@ -157,6 +158,15 @@ def _accuracies(folder: Path) -> tuple[float | None, float | None]:
     """Return the accuracy on test and on validation."""
     metrics = _metrics(folder)
     return _accuracy(metrics, "test"), _accuracy(metrics, "validation")
+
+
+def _refused(metrics: Any) -> float:
+    """Return the share of photos of other things, 0-1, that a model refuses on validation; 0 if it was not measured."""
+    try:
+        taken = metrics["validation"]["others"]["all photos"]["taken"]
+    except (KeyError, TypeError):
+        return 0
+    return 1 - taken if isinstance(taken, float) and 0 <= taken <= 1 else 0
 
 
 def _accuracy(metrics: Any, split: str) -> float | None:

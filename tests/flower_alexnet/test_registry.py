@@ -33,6 +33,12 @@ def test_best_first_and_unusable_last(weights: Path) -> None:
     assert "damaged" in str(models[-1].problem)
 
 
+def test_refusing_other_things_counts_as_much_as_accuracy(weights: Path) -> None:
+    validation = {"accuracy": 0.6, "others": {"all photos": {"taken": 0.7}}}
+    (weights / "fair" / "metrics.json").write_text(json.dumps({"validation": validation}))
+    assert [model.name for model in registry.shipped_models(weights)] == ["fair", "good", "broken"]
+
+
 def test_best_is_the_default_and_folders_are_found_by_name_and_path(weights: Path) -> None:
     assert registry.find(weights=weights) == weights / "good"
     assert registry.find("fair", weights=weights) == weights / "fair"
