@@ -69,11 +69,13 @@ def shipped_models(weights: Path = WEIGHTS) -> list[Model]:
     is 0 for a model that cannot tell; unusable ones come last.
     """
     folders = [folder for folder in weights.glob("*") if folder.is_dir() and not folder.name.startswith(".")]
-    models = [Model(folder.name, *_accuracies(folder), problem=_problem(folder)) for folder in folders]
+    measured = {folder.name: _metrics(folder) for folder in folders}
+    models = [Model(folder.name, *_accuracies(measured[folder.name]), problem=_problem(folder)) for folder in folders]
 
     def rank(model: Model) -> tuple[bool, float, str]:
-        good = (model.validation_accuracy or 0) + _refused(_metrics(weights / model.name))
-        return model.problem is not None, -good, model.name
+        taken = _share(measured[model.name], "validation", "others", "all photos", "taken")
+        refused = 0 if taken is None else 1 - taken
+        return model.problem is not None, -(model.validation_accuracy or 0) - refused, model.name
 
     return sorted(models, key=rank)
 
@@ -81,7 +83,7 @@ def shipped_models(weights: Path = WEIGHTS) -> list[Model]:
 def added_models() -> list[Model]:
     """List the models that ``$FLOWER_ALEXNET_MODELS`` names, in its order; they are loaded on first use."""
     names = [name.strip() for name in os.environ.get(VARIABLE, "").split(",")]
-    return [Model(name, *_accuracies(Path(name)), shipped=False) for name in dict.fromkeys(names) if name]
+    return [Model(name, *_accuracies(_metrics(Path(name))), shipped=False) for name in dict.fromkeys(names) if name]
 
 
 def current_name(name: str) -> str:
@@ -154,24 +156,16 @@ def _problem(folder: Path) -> str | None:
     return None
 
 
-def _accuracies(folder: Path) -> tuple[float | None, float | None]:
+def _accuracies(metrics: Any) -> tuple[float | None, float | None]:
     """Return the accuracy on test and on validation."""
-    metrics = _metrics(folder)
-    return _accuracy(metrics, "test"), _accuracy(metrics, "validation")
+    return _share(metrics, "test", "accuracy"), _share(metrics, "validation", "accuracy")
 
 
-def _refused(metrics: Any) -> float:
-    """Return the share of photos of other things, 0-1, that a model refuses on validation; 0 if it was not measured."""
+def _share(metrics: Any, *keys: str) -> float | None:
+    """Return the fraction, 0-1, that stands under these keys; None if there is none."""
     try:
-        taken = metrics["validation"]["others"]["all photos"]["taken"]
-    except (KeyError, TypeError):
-        return 0
-    return 1 - taken if isinstance(taken, float) and 0 <= taken <= 1 else 0
-
-
-def _accuracy(metrics: Any, split: str) -> float | None:
-    try:
-        accuracy = metrics[split]["accuracy"]
+        for key in keys:
+            metrics = metrics[key]
     except (KeyError, TypeError):
         return None
-    return accuracy if isinstance(accuracy, float) and 0 <= accuracy <= 1 else None
+    return metrics if isinstance(metrics, float) and 0 <= metrics <= 1 else None

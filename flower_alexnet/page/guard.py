@@ -29,7 +29,7 @@ REACHABLE = re.compile(
         | gradio_api/(
             info/? | openapi\.json | app_id/? | login_check/? | startup-events | theme\.css
             | upload | upload_progress | file=(?!https?:).*
-            | queue/(join|data|status) | run/(predict|classify)/? | cancel | reset/? | heartbeat/.* | mcp(/.*)?
+            | queue/(join|data|status) | cancel | reset/? | heartbeat/.* | mcp(/.*)?
         )
     )?""",
     re.VERBOSE | re.IGNORECASE,
@@ -42,8 +42,8 @@ DIRECT = re.compile(r"/gradio_api/run/(predict|classify)/?", re.IGNORECASE)
 
 
 class Guard:
-    """Answer 404 to paths that are neither ``REACHABLE`` nor of an endpoint, 413 to requests that are too large, and
-    503 to direct questions while ``MAX_WAITING`` others wait for their answers.
+    """Answer 404 to paths that are neither ``REACHABLE`` nor ``DIRECT`` nor of an endpoint, 413 to requests that are
+    too large, and 503 to direct questions while ``MAX_WAITING`` others wait for their answers.
 
     Args:
         app: the application that answers all other requests.
@@ -64,10 +64,10 @@ class Guard:
         path = _route(scope) if scope["type"] == "http" else None
         if path is None:
             await self.app(scope, receive, send)
-        elif not (REACHABLE.fullmatch(path) or self.endpoint.fullmatch(path)):
-            await PlainTextResponse("Not found", 404)(scope, receive, send)
         elif DIRECT.fullmatch(path):
             await self._in_turn(scope, receive, send)
+        elif not (REACHABLE.fullmatch(path) or self.endpoint.fullmatch(path)):
+            await PlainTextResponse("Not found", 404)(scope, receive, send)
         elif path == "/gradio_api/upload":
             await self.upload(scope, receive, send)
         else:

@@ -5,7 +5,7 @@ window.flowerPage = (() => {
   const MAX_SIDE = 1600;   // to at most so many pixels
   const KEPT = 5;          // photos of this visit to go back to, in memory alone
   const now = {number: 0, file: null, address: null, key: null};
-  const recent = [];
+  let recent = [];
   const parts = {};        // what each component gives: element, trigger, props, upload
   const find = (selector) => document.querySelector(selector);
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
@@ -132,11 +132,9 @@ window.flowerPage = (() => {
   }
 
   function remember({file, address, key}) {
-    const again = recent.findIndex((it) => it.key === key);
-    for (const {address: old} of again >= 0 ? recent.splice(again, 1) : [])
-      if (old !== address) URL.revokeObjectURL(old);
-    recent.unshift({file, address, key});
-    for (const {address: old} of recent.splice(KEPT)) URL.revokeObjectURL(old);
+    const kept = [{file, address, key}, ...recent.filter((it) => it.key !== key)].slice(0, KEPT);
+    for (const {address: old} of recent) if (!kept.some((it) => it.address === old)) URL.revokeObjectURL(old);
+    recent = kept;
     const strip = find(".recent");
     strip.hidden = recent.length < 2;
     strip.querySelector(".thumbs").replaceChildren(...recent.map((it, index) => {

@@ -193,7 +193,7 @@ def reliability(test: Mapping[str, Any], language: str) -> str:
             f'<div class="bar"><span class="n">{name}</span><span class="t"><i style="width:{100 * right:.1f}%"></i>'
             f'<u style="left:{100 * sure:.1f}%"></u></span><span class="p">{share}</span></div>'
         )
-    return f'<p class="why">{escape(translate("reliability_how", language))}</p><div class="bars">{"".join(rows)}</div>'
+    return f'{hint(translate("reliability_how", language))}<div class="bars">{"".join(rows)}</div>'
 
 
 def _panel(answered: Answered, body: str) -> str:
