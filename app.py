@@ -129,7 +129,7 @@ def about_tab() -> SimpleNamespace:
         with gr.Accordion(I18N("card"), open=False):
             card = gr.Markdown()
         with gr.Accordion(I18N("layers"), open=False):
-            layers = gr.Code(show_label=False, interactive=False)
+            layers = gr.HTML()
     return SimpleNamespace(tab=tab, outputs=[description, confusion, reliability, curves, card, layers])
 
 

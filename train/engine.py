@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration, set_seed
+from huggingface_hub.constants import CONFIG_NAME
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -104,8 +105,7 @@ def fit(
         shuffle=True,
         drop_last=True,
         collate_fn=collate,
-        # On two cores a worker slows down the training steps by more than it speeds up the loading.
-        num_workers=(workers := 2 if torch.get_num_threads() > 2 else 0),
+        num_workers=(workers := loader_workers()),
     )
     model, optimizer, loader = accelerator.prepare(network, optimizer, loader)
     augmented_outliers, outlier_loader = None, None
@@ -244,10 +244,10 @@ def start_from(name: str, network: NetworkWithHead, labels: Sequence[str]) -> No
 
 
 class Teacher(nn.Module):
-    """A trained model whose calibrated probabilities are distillation targets.
+    """Trained models whose calibrated probabilities, averaged, are distillation targets.
 
     Args:
-        name: shipped model, model folder or Hub repository.
+        name: shipped model, model folder or Hub repository, or a folder of model folders.
         labels: those of the photos to train on.
 
     Raises:
@@ -257,22 +257,26 @@ class Teacher(nn.Module):
 
     def __init__(self, name: str, labels: Sequence[str] = LABELS) -> None:
         super().__init__()
-        classifier = load_classifier(name)
-        if (taught := classifier.config.labels) != tuple(labels):
-            raise InvalidRecipe(
-                f"teacher: {name} knows {', '.join(taught)}, but the photos show {', '.join(labels)}. Train without a "
-                "teacher (--teacher None), or give with --teacher a model trained on these classes."
-            )
-        preprocessing = classifier.config.preprocessing
-        if (preprocessing.mean, preprocessing.std) != (Preprocessing.mean, Preprocessing.std):
-            raise InvalidRecipe(f"teacher: {name} has another normalization mean and std than recipes have.")
-        self.network = classifier.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.temperature = classifier.config.temperature
+        members = [str(file.parent) for file in sorted(Path(name).glob(f"*/{CONFIG_NAME}"))]
+        self.networks, self.temperatures = nn.ModuleList(), []
+        for member in members or [name]:
+            classifier = load_classifier(member)
+            if (known := classifier.config.labels) != tuple(labels):
+                raise InvalidRecipe(
+                    f"teacher: {member} knows {', '.join(known)}, but the photos show {', '.join(labels)}. Train "
+                    "without a teacher (--teacher None), or give with --teacher a model trained on these classes."
+                )
+            preprocessing = classifier.config.preprocessing
+            if (preprocessing.mean, preprocessing.std) != (Preprocessing.mean, Preprocessing.std):
+                raise InvalidRecipe(f"teacher: {member} has another normalization mean and std than recipes have.")
+            self.networks.append(classifier.network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+            self.temperatures.append(classifier.config.temperature)
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
         """Return the class probabilities, float32 (N, classes), of normalized images (N, 3, H, W)."""
-        return torch.softmax(self.network(images).float() / self.temperature, dim=1)
+        pairs = zip(self.networks, self.temperatures, strict=True)
+        return torch.stack([torch.softmax(network(images).float() / it, dim=1) for network, it in pairs]).mean(0)
 
 
 @contextmanager
@@ -292,6 +296,17 @@ def interrupt_between_steps() -> Iterator[Callable[[], None]]:
         yield check
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def loader_workers() -> int:
+    """Return the worker processes of a loader, of which a run with outliers has two.
+
+    An accelerator waits for transformed photos, so all cores but one transform. On a CPU with two cores a worker slows
+    down the training steps by more than it speeds up the loading.
+    """
+    if CPU:
+        return 2 if torch.get_num_threads() > 2 else 0
+    return max(1, (torch.get_num_threads() - 1) // 2)
 
 
 def batch_size_for(recipe: Recipe, photos: int, processes: int) -> int:

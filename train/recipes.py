@@ -60,8 +60,8 @@ class Recipe:
             2017), CutMix (Yun et al., 2019) or ResizeMix (Qin et al., 2020).
         start: shipped model, model folder or Hub repository whose weights the run starts from, those of its head too;
             None starts from random weights.
-        teacher: shipped model, model folder or Hub repository to distill from (Hinton et al., 2015); None trains on
-            the labels alone.
+        teacher: shipped model, model folder or Hub repository to distill from (Hinton et al., 2015), or a folder of
+            model folders, whose probabilities are averaged; None trains on the labels alone.
         distillation_weight: weight of the teacher's probabilities in the target.
         outliers: photos of other things in each step, beside batch_size photos of the classes (outlier exposure,
             Hendrycks et al., 2019); with 0 the model cannot tell what it does not know.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ IMAGE = re.compile(r"^!\[.*?\]\(.*?\)\n+", re.MULTILINE)
 
 def describe_model(model: Model | None, language: str) -> list[Any]:
     """Return a model's description (HTML), confusion matrix (HTML), how often it is right
-    when it is so sure (HTML), its training (a plot), its card (Markdown) and its layers.
+    when it is so sure (HTML), its training (a plot), its card (Markdown) and its layers (HTML).
 
     What ``metrics.json`` lacks, or holds in another form than ``train.export`` writes, is left out.
     """
@@ -50,7 +51,7 @@ def describe_model(model: Model | None, language: str) -> list[Any]:
         _or_none(lambda known, to: render.reliability(known["test"], to), metrics, language) or "",
         _or_none(_curves, metrics, language) or _no_plot(),
         card(model, language),
-        str(classifier.network),
+        f"<pre>{escape(str(classifier.network))}</pre>",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from functools import cache
 
@@ -9,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from webob.acceptparse import create_accept_language_header
 
-from flower_alexnet.page.examples import EXAMPLES, example_name
+from flower_alexnet.page.examples import EXAMPLES, example_name, thumbnail
 from flower_alexnet.page.theme import WAITING
 from flower_alexnet.page.translations import LANGUAGES, TEXTS
 
@@ -52,7 +53,7 @@ def preferred_language(accept_language: str | None) -> str:
 
 
 class Localize:
-    """Middleware that tells HTML pages the visitor's language.
+    """Middleware that tells HTML pages the visitor's language, and compresses them.
 
     Args:
         app: the application that answers.
@@ -66,7 +67,8 @@ class Localize:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        language = preferred_language(Headers(scope=scope).get("accept-language"))
+        asked = Headers(scope=scope)
+        language = preferred_language(asked.get("accept-language"))
         start: Message | None = None
         body = b""
 
@@ -79,9 +81,12 @@ class Localize:
                 if not message.get("more_body", False):
                     body = body.replace(b"<head>", b"<head>" + _script(language), 1)
                     headers = MutableHeaders(raw=start["headers"])
+                    if "gzip" in asked.get("accept-encoding", ""):  # to a quarter of 160 kB
+                        body = gzip.compress(body, compresslevel=6)
+                        headers["Content-Encoding"] = "gzip"
                     headers["Content-Length"] = str(len(body))
                     headers["Content-Language"] = language
-                    headers.add_vary_header("Accept-Language")
+                    headers.add_vary_header("Accept-Language, Accept-Encoding")
                     await send(start)
                     await send({"type": "http.response.body", "body": body})
             else:
@@ -94,7 +99,13 @@ class Localize:
 def _script(language: str) -> bytes:
     texts = {key: TEXTS[language][key] for key in IN_THE_BROWSER}
     examples = [
-        (name, example_name(key, language), TEXTS[language].get(f"marks_{key}"), f"flower-{key}")
+        {
+            "name": name,
+            "label": example_name(key, language),
+            "marks": TEXTS[language].get(f"marks_{key}"),
+            "flower": f"flower-{key}",
+            "thumbnail": thumbnail(name),
+        }
         for name, key in EXAMPLES.items()
     ]
     made = (json.dumps(it, ensure_ascii=False).replace("<", "\\u003c") for it in (texts, examples))

@@ -49,10 +49,10 @@ window.flowerPage = (() => {
   function strips(element) {
     element.innerHTML = `<section class="strip examples"><h3>${texts.examples}</h3><div class="thumbs"></div></section>
       <section class="strip recent" hidden><h3>${texts.recent}</h3><div class="thumbs"></div></section>`;
-    for (const [name, label] of window.flowerExamples) {
+    for (const {name, label, thumbnail} of window.flowerExamples) {
       const button = document.createElement("button");
       button.type = "button";
-      button.innerHTML = `<img src="examples/${name}" alt="" width="72" height="72"><span>${label}</span>`;
+      button.innerHTML = `<img src="${thumbnail}" alt="" width="72" height="72"><span>${label}</span>`;
       button.addEventListener("click", async () => use(new File([await (await fetch(`examples/${name}`)).blob()], name)));
       element.querySelector(".examples .thumbs").append(button);
     }
@@ -149,8 +149,8 @@ window.flowerPage = (() => {
   }
 
   // What tells the flowers from one another, as long as there is no answer.
-  const guide = () => window.flowerExamples.filter(([, , marks]) => marks).map(([file, name, marks, flower]) =>
-    `<div class="ref"><img src="examples/${file}" alt="" width="44" height="44"><p><b class="name ${flower}">${name}</b> ${marks}</p></div>`
+  const guide = () => window.flowerExamples.filter(({marks}) => marks).map(({label, marks, flower, thumbnail}) =>
+    `<div class="ref"><img src="${thumbnail}" alt="" width="44" height="44"><p><b class="name ${flower}">${label}</b> ${marks}</p></div>`
   ).join("");
 
   function answer(element, trigger, props, watch) {

@@ -282,6 +282,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 #about .lead { font-size: 18px; line-height: 1.55; margin: 0; color: var(--ink); background: var(--card);
   padding: 20px 24px; border: 1px solid var(--rule); border-radius: 20px; box-shadow: var(--shade); }
 #about .prose table { display: block; overflow-x: auto; }
+#about pre { overflow-x: auto; margin: 0; font-size: 13px; line-height: 1.5; }
 #about .prose th, #about .prose td { overflow-wrap: normal; word-break: normal; }
 #footer p { margin: 10px 0 0; font-size: 14px; color: var(--soft); }
 

@@ -25,7 +25,7 @@ def test_shipped_models_are_described_by_their_measurements(language: str) -> No
         assert len(curves["value"]) == 2 * metrics["training"]["epochs"]
         assert card.lstrip().startswith(f"# {model.name}")
         assert "![" not in card
-        assert layers.startswith("AlexNet(")
+        assert layers.startswith("<pre>AlexNet(")
 
 
 def test_others_are_told_of_first_hand(random_model: Path) -> None:

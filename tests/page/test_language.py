@@ -46,6 +46,10 @@ def test_page_says_its_language(server: Server, header: str) -> None:
     language = HEADERS[header]
     assert response.headers["content-language"] == language
     assert f'documentElement.lang = "{language}"' in response.text
+    assert response.headers["content-encoding"] == "gzip"
+    plain = httpx.get(server.url, headers={"Accept-Language": header, "Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    assert f'documentElement.lang = "{language}"' in plain.text
 
 
 @pytest.mark.parametrize(

@@ -341,6 +341,18 @@ def test_nothing_moves_while_the_page_loads(visit: Callable[..., Page], width: i
     assert page.evaluate("window.shifted ?? 0") < 0.05
 
 
+def test_first_page_is_light(browser_page: Page, server: Server) -> None:
+    """On a line of 300 kB/s it is there in under two seconds."""
+    sizes: list[int] = []
+    network = browser_page.context.new_cdp_session(browser_page)
+    network.send("Network.enable")
+    network.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    browser_page.goto(server.url)
+    browser_page.wait_for_load_state("networkidle")
+    assert len(sizes) > 10
+    assert sum(sizes) < 500_000
+
+
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)])
 def test_page_can_be_used_by_everybody(visit: Callable[..., Page], scheme: str, width: int) -> None:
     page = visit(color_scheme=scheme, width=width, height=844)
