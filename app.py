@@ -92,8 +92,8 @@ def photo_tab() -> tuple[gr.HTML, gr.HTML, gr.HTML, gr.Dropdown]:
 def many_photos_tab() -> SimpleNamespace:
     """Lay out many photos: the upload, how far it is, a summary, files to take away, and the photos with answers."""
     with gr.Tab(I18N("many_photos")), gr.Column(elem_id="many"):
-        files = gr.File(label=I18N("files"), file_count="multiple", height=150, elem_id="files")
-        status = gr.HTML(elem_id="status")
+        files = gr.File(label=I18N("files"), file_count="multiple", height=170, elem_id="files")
+        status = gr.HTML(elem_id="status", js_on_load="flowerPage.hint(element, props, 'many_hint')")
         cancel_button = gr.Button(I18N("cancel"), visible=False)
         with gr.Row():
             download = gr.DownloadButton(I18N("download"), visible=False)

@@ -41,7 +41,7 @@ IN_THE_BROWSER = (
         "photo",
         "question",
     ),
-    *("intro", "examples", "recent", "recent_photo", "looking", "failed", "try_again"),
+    *("many_hint", "intro", "examples", "recent", "recent_photo", "looking", "failed", "try_again"),
 )
 """Texts that ``page.js`` shows."""
 

@@ -58,6 +58,10 @@ window.flowerPage = (() => {
     }
   }
 
+  function hint(element, props, key) {
+    if (!props.value) element.innerHTML = `<p class="why">${texts[key]}</p>`;
+  }
+
   // A photo may be dropped or pasted anywhere but into the field for many photos.
   const forMany = (event) => event.target.closest?.("#files");
   document.addEventListener("dragover", (event) => {
@@ -306,5 +310,5 @@ window.flowerPage = (() => {
     if (now.key) busy();
   }
 
-  return {stage, strips, answer, heat, models, shareModel, failed};
+  return {stage, strips, answer, heat, hint, models, shareModel, failed};
 })();

@@ -259,6 +259,13 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 #many { gap: 16px; }
 #files { border: 2px dashed var(--mute); box-shadow: none; }
 #files button[aria-label="common.upload"] { display: none; }
+#files > label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+#files [data-testid="upload-text"] { display: block; position: relative; min-height: 0; padding: 66px 12px 0;
+  text-align: center; color: var(--leaf); font-size: 16px; font-weight: 600; line-height: 1.7; }
+#files [data-testid="upload-text"]::first-line { color: var(--ink); font-size: 19px; font-weight: 700; }
+#files [data-testid="upload-icon"] { position: absolute; top: 20px; left: calc(50% - 19px); width: 38px;
+  color: var(--leaf); }
+#files .or { display: block; height: 0; overflow: hidden; }
 #status progress { width: 100%; height: 10px; accent-color: var(--leaf); }
 .chips { display: flex; flex-wrap: wrap; gap: 8px; margin: 0 0 8px; }
 .chip { border-radius: 999px; padding: 5px 14px; font-weight: 600; color: var(--ink);

@@ -25,8 +25,8 @@ def test_prediction_in_words_of_other_languages() -> None:
 
 
 def test_title_of_a_model_gives_its_accuracy() -> None:
-    assert model_title(Model("good", 0.75, 0.8), "en") == "good: 75 of 100 test photos right"
-    assert model_title(Model("fair", 0.85, 0.6), "en") == "fair: 85 of 100 test photos right"
+    assert model_title(Model("good", 0.75, 0.8), "en") == "good: 75 of 100 photos right"
+    assert model_title(Model("fair", 0.85, 0.6), "en") == "fair: 85 of 100 photos right"
     assert model_title(Model("broken", 0.9, 0.9, problem="model.safetensors is damaged"), "en") == "broken: unavailable"
     assert model_title(Model("new"), "en") == "new: not measured"
 
