@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -61,7 +62,8 @@ def train(
         if recipe.outliers:
             others_folder = others_folder or others.find_or_make()
             other_photos = others.split(others_folder)
-            others.check_apart(other_photos, splits)
+            for groups in other_photos.values():
+                others.check_apart(others.listed(groups), chain(*splits.values()))
             dataset["others"] = others.describe(others_folder, other_photos)
             fingerprint += f" {dataset['others']['photos']}"
         if resume:
@@ -73,7 +75,7 @@ def train(
         photos = DecodedPhotos(splits["train"], recipe.resize, recompress=recipe.recompress)
         outliers = None
         if other_photos:
-            outliers = DecodedPhotos(others.listed(other_photos, "train"), recipe.resize, recompress=recipe.recompress)
+            outliers = DecodedPhotos(others.listed(other_photos["train"]), recipe.resize, recompress=recipe.recompress)
     validation = load_tensors(splits["validation"], recipe.preprocessing)
     arguments = (recipe, photos, validation, output, resume, labels, fingerprint, outliers)
     if not processes.is_main_process:

@@ -464,7 +464,7 @@ def main(
         photos = dataset.all_photos(data_folder) if split == "all" else dataset.split(data_folder)[split]
         subsets = other_photos.subfolders(others) if others else None
         if subsets:
-            other_photos.check_apart({split: subsets}, {split: photos})
+            other_photos.check_apart(other_photos.listed(subsets), photos)
         metrics = evaluate(classifier, photos, dataset.find_classes(data_folder), subsets)
         if corrupted:
             metrics["corrupted"] = evaluate_corrupted(classifier, photos)

@@ -6,8 +6,7 @@ import filecmp
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -161,16 +160,16 @@ def split(folder: Path) -> OtherPhotos:
     }
 
 
-def check_apart(photos: OtherPhotos, splits: Mapping[str, Sequence[Photo]]) -> None:
-    """Check that no file of other things is a photo of the classes as well.
+def check_apart(others: Iterable[Photo], photos: Iterable[Photo]) -> None:
+    """Check that no photo of other things is one of the classes as well.
 
     Raises:
         InvalidDataset: one is; the message names both.
     """
     by_size: dict[int, list[Path]] = {}
-    for photo in chain(*splits.values()):
+    for photo in photos:
         by_size.setdefault(photo.path.stat().st_size, []).append(photo.path)
-    for file in (file for part in photos.values() for files in part.values() for file in files):
+    for file in (other.path for other in others):
         for photo_file in by_size.get(file.stat().st_size, ()):
             if filecmp.cmp(file, photo_file, shallow=False):
                 raise InvalidDataset(
@@ -179,14 +178,14 @@ def check_apart(photos: OtherPhotos, splits: Mapping[str, Sequence[Photo]]) -> N
                 )
 
 
-def listed(photos: OtherPhotos, part: str) -> list[Photo]:
-    """Return the photos of ``train`` or ``validation``; their targets mean nothing."""
-    return [Photo(file, 0) for files in photos[part].values() for file in files]
+def listed(groups: Mapping[str, Sequence[Path]]) -> list[Photo]:
+    """Return the photos of all sub-folders; their targets mean nothing."""
+    return [Photo(file, 0) for files in groups.values() for file in files]
 
 
 def describe(folder: Path, photos: OtherPhotos) -> dict[str, Any]:
     """Return what metrics.json says of other photos: the folder's name, a fingerprint, and numbers of photos."""
-    parts = {part: listed(photos, part) for part in photos}
+    parts = {part: listed(groups) for part, groups in photos.items()}
     return {
         "name": folder.resolve().name,
         "photos": fingerprint(parts, ["others"]),

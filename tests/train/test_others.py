@@ -162,8 +162,9 @@ def test_photo_of_a_class_is_none_of_another_thing(tmp_path: Path) -> None:
     photos(tmp_path / "things", [f"{number}.jpg" for number in range(6)])
     photos(tmp_path / "roses", ["rose.jpg"])
     Image.new("RGB", (8, 8), "red").save(tmp_path / "roses" / "rose.jpg")
-    split, classes = others.split(tmp_path / "things"), {"test": [Photo(tmp_path / "roses" / "rose.jpg", 0)]}
-    others.check_apart(split, classes)
+    things = others.listed(others.subfolders(tmp_path / "things"))
+    classes = [Photo(tmp_path / "roses" / "rose.jpg", 0)]
+    others.check_apart(things, classes)
     (tmp_path / "things" / "3.jpg").write_bytes((tmp_path / "roses" / "rose.jpg").read_bytes())
     with pytest.raises(InvalidDataset, match=r"3\.jpg is among .* the same photo as .*rose\.jpg"):
-        others.check_apart(split, classes)
+        others.check_apart(things, classes)

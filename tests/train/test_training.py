@@ -164,6 +164,15 @@ def test_teacher_gives_its_probabilities(random_model: Path) -> None:
     assert torch.allclose(engine.Teacher(str(random_model))(images), expected, atol=1e-5)
 
 
+def test_probabilities_of_several_teachers_are_averaged(random_model: Path, tmp_path: Path) -> None:
+    folders = random_model, PROJECT / "weights" / "alexnet-bn"
+    for index, folder in enumerate(folders):
+        (tmp_path / str(index)).symlink_to(folder, target_is_directory=True)
+    images = torch.randn(3, 3, 224, 224)
+    first, second = (engine.Teacher(str(folder))(images) for folder in folders)
+    assert torch.allclose(engine.Teacher(str(tmp_path))(images), (first + second) / 2, atol=1e-6)
+
+
 def test_export_deletes_what_a_killed_one_left(
     whole_run: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
