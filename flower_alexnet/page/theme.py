@@ -196,7 +196,9 @@ CSS = (
 .strip h3, .references h3 { font-size: 15px; font-weight: 600; margin: 0 0 8px; color: var(--soft); }
 .strip .thumbs { display: flex; gap: 10px; flex-wrap: wrap; }
 .strip button { padding: 0; border: 0; background: none; cursor: pointer; width: 72px; font-size: 12px;
-  line-height: 1.2; color: var(--soft); overflow-wrap: break-word; hyphens: auto; vertical-align: top; }
+  line-height: 1.2; color: var(--soft); vertical-align: top; }
+.strip span { display: block; margin: 0 -5px; overflow-wrap: normal; letter-spacing: -0.02em; }
+:lang(de) .strip span { font-size: 11px; letter-spacing: -0.03em; }
 .strip .thumbs { align-items: flex-start; }
 .strip img { display: block; width: 72px; height: 72px; object-fit: cover; margin: 0 0 4px !important;
   border-radius: 14px; box-shadow: var(--shade); }
@@ -212,7 +214,7 @@ CSS = (
 #words { transition: opacity 0.15s; min-height: 300px; }
 #words.stale { opacity: 0.35; }
 .name { color: var(--name, var(--ink)); }
-.bars { display: grid; grid-template-columns: fit-content(45%) 1fr max-content; column-gap: 14px; margin: 0 -6px; }
+.bars { display: grid; grid-template-columns: fit-content(max(45%, 150px)) 1fr max-content; column-gap: 14px; margin: 0 -6px; }
 .bar { display: grid; grid-column: 1 / -1; grid-template-columns: subgrid; align-items: center; min-height: 34px;
   padding: 0 6px; border: 0; border-radius: 10px; background: none; text-align: left; color: var(--ink);
   font-size: 16px; }
@@ -291,7 +293,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 #about .prose table { display: block; overflow-x: auto; }
 #about pre { overflow-x: auto; margin: 0; font-size: 13px; line-height: 1.5; }
 #about .prose th, #about .prose td { overflow-wrap: normal; word-break: normal; }
-#footer p { margin: 10px 0 0; font-size: 14px; color: var(--soft); }
+#footer p { margin: 10px 0 0; padding-left: 2px; font-size: 14px; color: var(--soft); }
 
 @media (min-width: 700px) {
   .columns { display: grid !important; grid-template-columns: minmax(0, 1.08fr) minmax(0, 1fr);
@@ -309,6 +311,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
   .tab-container { width: 100% !important; justify-content: space-between; overflow-x: auto !important; }
   .tab-container button { padding: 0 10px !important; font-size: 14px !important; }
   .tabs { gap: 12px !important; }
+  #model input { font-size: 12.5px; }
 }
 @media (max-width: 700px) {
   #photo { min-height: 292px; }
@@ -325,7 +328,6 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
   .panel h2 small { font-size: 26px; }
   #words, #models h2 { min-height: 0; }
   .bars { column-gap: 10px; }
-  #model input { font-size: 12.5px; }
   #model .wrap-inner { padding: 4px 8px; }
   #photos .gradio-style { grid-template-columns: repeat(auto-fill, minmax(130px, 1fr)); gap: 10px; }
   .confusion { font-size: 13px; border-spacing: 2px; }
@@ -336,6 +338,8 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
   .pill { min-height: 36px; padding: 0 8px; font-size: 14px; }
   .pills { position: static; padding: 10px; gap: 6px; display: grid; grid-template-columns: 1fr 1fr; }
   .pill { justify-content: center; box-shadow: inset 0 0 0 1px var(--rule); }
+  .pill:not(.go) { background: var(--card); color: var(--ink); }
+  .pill[aria-pressed="true"] { background: var(--ink); color: var(--card); }
   .ref { grid-template-columns: 1fr; gap: 6px; }
   .columns { flex-direction: column; gap: 12px !important; }
   .columns > * { width: 100%; }
