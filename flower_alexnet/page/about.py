@@ -56,13 +56,12 @@ def describe_model(model: Model | None, language: str) -> list[Any]:
 
 
 def in_short(language: str) -> dict[str, str]:
-    """Return, of each model that can be used, how it does on photos of its classes and of other things."""
-    described = {}
-    for model in MODELS.values():
-        if model.problem is None:
-            told = (_or_none(tell, model.measurements(), language) for tell in (_accuracy, _others))
-            described[model.name] = " ".join(filter(None, told)) or translate("not_measured", language)
-    return described
+    """Return, of each model that can be used, how it does on photos of other things."""
+    return {
+        model.name: _or_none(_others, model.measurements(), language) or translate("not_measured", language)
+        for model in MODELS.values()
+        if model.problem is None
+    }
 
 
 def card(model: Model, language: str) -> str:

@@ -87,12 +87,13 @@ def show_explanation(photo: Photo, asked: Any, model: str, request: gr.Request) 
 def show_all_models(photo: Photo, request: gr.Request) -> str:
     """Return the answers of all models as HTML."""
     language = _language(request)
+    described = about.in_short(language)
     if not photo:
-        return render.known_models(about.in_short(language), language)
+        return render.known_models(translate("no_photo_yet", language), described, language)
     try:
-        return render.models(answers.compare_models(photo, language), language)
+        return render.models(answers.compare_models(photo, language), described, language)
     except gr.Error as error:
-        return render.problem(_title(error, language), _words(error, language))
+        return render.known_models(f"{_title(error, language)}. {_words(error, language)}", described, language)
 
 
 def show_many(
@@ -242,4 +243,5 @@ def _csv_line(row: batch.Row, labels: Sequence[str]) -> dict[str, Any]:
     if row.prediction is None:
         return line | {"problem": row.problem}
     fields = prediction_fields(row.prediction, None)
-    return line | fields.pop("probabilities") | fields
+    values = line | fields.pop("probabilities") | fields
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in values.items()}

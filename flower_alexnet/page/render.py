@@ -78,8 +78,14 @@ def trust(prediction: Prediction, model: Model, language: str) -> list[str]:
     return sentences
 
 
-def models(answers: Sequence[Answer], language: str) -> str:
-    """Return the photo, which ``page.js`` fills in, and a card for each model: its answer in words, and its bars."""
+def models(answers: Sequence[Answer], described: Mapping[str, str], language: str) -> str:
+    """Return the photo, which ``page.js`` fills in, and a card for each model: its answer, its bars, and what it is.
+
+    Args:
+        answers: of the models.
+        described: name of a model -> what there is to say of it.
+        language: of the visitor.
+    """
     cards = [f'<div class="of" role="img" aria-label="{escape(translate("photo", language))}"></div>']
     for given in answers:
         model = MODELS.get(given.model)
@@ -92,18 +98,19 @@ def models(answers: Sequence[Answer], language: str) -> str:
         known = given.prediction.in_distribution
         cards.append(
             f'<article class="{"" if known else "unknown"}">{name}<p class="words">{words}</p>'
-            f'<p class="took">{escape(took)}</p>{bars}</article>'
+            f'<p class="took">{escape(took)}</p>{bars}'
+            f'<p class="took">{escape(described.get(given.model, ""))}</p></article>'
         )
     return "".join(cards)
 
 
-def known_models(described: Mapping[str, str], language: str) -> str:
-    """Return what to do, and a card for each model with what there is to say of it: name -> sentences."""
+def known_models(words: str, described: Mapping[str, str], language: str) -> str:
+    """Return words on why there are no answers, and a card for each model with what there is to say of it."""
     cards = (
-        f'<article><h2>{escape(model_title(MODELS[name], language))}</h2><p class="why">{escape(words)}</p></article>'
-        for name, words in described.items()
+        f'<article><h2>{escape(model_title(MODELS[name], language))}</h2><p class="why">{escape(said)}</p></article>'
+        for name, said in described.items()
     )
-    return hint(translate("no_photo_yet", language)) + "".join(cards)
+    return hint(words) + "".join(cards)
 
 
 def photos(answered: Sequence[tuple[str, str, str]]) -> str:

@@ -214,7 +214,8 @@ CSS = (
 #words { transition: opacity 0.15s; min-height: 300px; }
 #words.stale { opacity: 0.35; }
 .name { color: var(--name, var(--ink)); }
-.bars { display: grid; grid-template-columns: fit-content(max(45%, 150px)) 1fr max-content; column-gap: 14px; margin: 0 -6px; }
+.bars { display: grid; grid-template-columns: fit-content(max(45%, 150px)) 1fr max-content; column-gap: 14px;
+  margin: 0 -6px; }
 .bar { display: grid; grid-column: 1 / -1; grid-template-columns: subgrid; align-items: center; min-height: 34px;
   padding: 0 6px; border: 0; border-radius: 10px; background: none; text-align: left; color: var(--ink);
   font-size: 16px; }
@@ -257,6 +258,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .words { font-size: 24px; line-height: 1.2; font-weight: 700; margin: 4px 0 2px; color: var(--ink); }
 .took { font-size: 14px; color: var(--soft); margin: 0 0 8px; }
 #models .bar { min-height: 28px; }
+#models .bars + .took { margin: 14px 0 0; }
 
 #many { gap: 16px; }
 #files { border: 2px dashed var(--mute); box-shadow: none; }
@@ -267,6 +269,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 #files [data-testid="upload-text"]::first-line { color: var(--ink); font-size: 19px; font-weight: 700; }
 #files [data-testid="upload-icon"] { position: absolute; top: 20px; left: calc(50% - 19px); width: 38px;
   color: var(--leaf); }
+#files td { padding-block: 2px !important; }
 #files .or { display: block; height: 0; overflow: hidden; }
 #status progress { width: 100%; height: 10px; accent-color: var(--leaf); }
 .chips { display: flex; flex-wrap: wrap; gap: 8px; margin: 0 0 8px; }

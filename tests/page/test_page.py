@@ -77,7 +77,7 @@ def test_photo_is_answered_as_soon_as_it_is_there(visit: Callable[..., Page]) ->
     upload(page, EXAMPLES / "tulips_1.webp")
     expect(heading(page)).to_contain_text(re.compile(r"^Tulip >?\d+%$"))
     expect(bars(page)).to_have_count(len(LABELS))
-    expect(page.get_by_text("in 100 are right")).to_be_visible()
+    expect(page.get_by_text("times in 100")).to_be_visible()
     expect(page.locator(".references img")).to_have_count(6)
     for photo in page.locator(".references img, .examples img").all():
         photo.scroll_into_view_if_needed()
@@ -236,7 +236,7 @@ def test_many_photos_one_of_them_bad(visit: Callable[..., Page], tmp_path: Path)
     page.locator("#files input[type=file]").set_input_files(files)  # which starts it
     for chip in ("1 × tulip", "1 × daisy", "1 × dandelion", "1 × rose", "1 × none it knows", "1 unusable"):
         expect(page.locator(".chip").filter(has_text=chip)).to_be_visible()
-    expect(page.locator(".reasons")).to_contain_text("bad.png It is not a picture of a known kind")
+    expect(page.locator(".reasons")).to_contain_text("bad.png Whatever its name says, it is no picture")
     expect(page.locator("#photos img")).to_have_count(5)
     expect(page.locator("#photos figcaption").first).to_have_text(re.compile(r"Tulip, \d+%\s*tulips_1.webp"))
     expect(page.locator("#photos figcaption").filter(has_text=NONE)).to_be_visible()

@@ -45,7 +45,8 @@ def shown(prediction: Prediction, language: str = "en") -> str:
 
 def test_known_flower_is_named_with_how_far_to_trust_it() -> None:
     html = shown(Prediction(ROSE))
-    assert re.sub(r"\s+", " ", text_of(html)).strip().startswith("Rose 98% Of such answers about 90 in 100 are right.")
+    said = "Rose 98% When it is this sure, it is right about 90 times in 100."
+    assert re.sub(r"\s+", " ", text_of(html)).strip().startswith(said)
     assert "Where “rose” was wrong, it was mostly tulip." in text_of(html)
     assert 'data-key="a/key"' in html
     assert re.findall(r'class="flower-(\w+)" style="width:([\d.]+)%', html)[:2] == [
@@ -90,7 +91,7 @@ def test_names_and_problems_are_escaped() -> None:
     parts = [
         render.answer(Answered(Prediction({bad: 0.9, "b": 0.1}), Model(bad), bad), "en"),
         render.problem(bad, bad, bad),
-        render.models([Answer(bad, problem=bad), Answer(bad, Prediction({bad: 0.9, "b": 0.1}), 1.0)], "en"),
+        render.models([Answer(bad, problem=bad), Answer(bad, Prediction({bad: 0.9, "b": 0.1}), 1.0)], {bad: bad}, "en"),
         render.summary([Prediction({bad: 0.9, "b": 0.1})], {bad: bad}, "en"),
         render.confusion({"per_class": {bad: {}, "b": {}}, "confusion_matrix": [[1, 0], [0, 1]]}, "en"),
         render.hint(bad),
