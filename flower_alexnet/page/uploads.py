@@ -59,8 +59,9 @@ def is_upload(path: Path) -> bool:
 
 
 def delete_on_termination() -> None:
-    """End on SIGTERM, as ``docker stop`` sends it, in such a way that uploads are deleted."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    """End on SIGTERM, as ``docker stop`` sends it, and on Ctrl-C, while starting too, so that uploads are deleted."""
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda *_: sys.exit(0))
 
 
 def start_sweeping(page: gr.Blocks, folder: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from gradio_client import Client, handle_file
 from playwright.sync_api import Page, expect
 
-from tests.support.page import heading, upload
+from tests.support.page import click_example, heading, upload
 from tests.support.photos import PROJECT
 from tests.support.server import serve
 
@@ -78,8 +78,10 @@ def test_prefix_of_a_proxy_that_strips_it_and_of_one_that_does_not(browser_page:
         upload(page, PHOTO)
         expect(heading(page)).to_contain_text("Tulip")
         expect(page.locator(".stage .heat")).to_be_visible()
-        example = page.locator(".examples img").first
-        assert example.evaluate("it => it.src") == f"{server.url}/flowers/examples/daisy_1.webp"
-        assert example.evaluate("it => it.naturalWidth") > 0
+        compared = page.locator(".references img").first
+        assert compared.evaluate("it => it.src") == f"{server.url}/flowers/examples/tulips_1.webp"
+        expect(compared).to_be_visible()
+        click_example(page, "Daisy")
+        expect(heading(page)).to_contain_text("Daisy")
         body = {"data": [{"url": "data:image/webp;base64,AAAA"}]}
         assert "event_id" in httpx.post(f"{server.url}/flowers/gradio_api/call/classify", json=body).text
