@@ -62,8 +62,7 @@ def train(
         if recipe.outliers:
             others_folder = others_folder or others.find_or_make()
             other_photos = others.split(others_folder)
-            for groups in other_photos.values():
-                others.check_apart(others.listed(groups), chain(*splits.values()))
+            others.check_apart(chain(*map(others.listed, other_photos.values())), chain(*splits.values()))
             dataset["others"] = others.describe(others_folder, other_photos)
             fingerprint += f" {dataset['others']['photos']}"
         if resume:

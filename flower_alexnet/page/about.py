@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ def describe_model(model: Model | None, language: str) -> list[Any]:
         _or_none(lambda known, to: render.reliability(known["test"], to), metrics, language) or "",
         _or_none(_curves, metrics, language) or _no_plot(),
         card(model, language),
-        f"<pre>{escape(str(classifier.network))}</pre>",
+        render.layers(classifier.network),
     ]
 
 

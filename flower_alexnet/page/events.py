@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 import tempfile
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile
 
 import gradio as gr
-from PIL import Image
 
 from flower_alexnet import InvalidImage, batch, registry
 from flower_alexnet.classifier import BATCH_SIZE
@@ -79,8 +76,8 @@ def show_explanation(photo: Photo, asked: Any, model: str, request: gr.Request) 
         "model": model,
         "label": explanation.label,
         "name": flower_name(explanation.label, language),
-        "overlay": _data_url(explanation.overlay),
-        "photo": _data_url(explanation.image),
+        "overlay": render.data_url(explanation.overlay),
+        "photo": render.data_url(explanation.image),
     }
 
 
@@ -120,7 +117,7 @@ def show_many(
     problems = {PurePosixPath(row.name).name: said for row, said in zip(rows, words, strict=True) if row.problem}
     predictions = [row.prediction for row in rows if row.prediction]
     cards = [
-        (PurePosixPath(row.name).name, said, _data_url(row.thumbnail))
+        (PurePosixPath(row.name).name, said, render.data_url(row.thumbnail))
         for row, said in zip(rows, words, strict=True)
         if row.thumbnail
     ]
@@ -219,13 +216,6 @@ def _key(photo: Photo) -> str:
     """Return what tells a photo from others: ``page.js`` ignores what was computed of a former one."""
     path = (photo or {}).get("path")
     return path if isinstance(path, str) else ""
-
-
-def _data_url(image: Image.Image) -> str:
-    """Return an image as an address that holds it, which no other visitor can guess."""
-    content = io.BytesIO()
-    image.save(content, "JPEG", quality=85)
-    return f"data:image/jpeg;base64,{b64encode(content.getvalue()).decode()}"
 
 
 def _language(request: gr.Request) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
 from flower_alexnet import LABELS
+from flower_alexnet.page.render import data_url
 from flower_alexnet.page.translations import capitalized, flower_name, translate
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "examples"
@@ -29,10 +28,8 @@ THUMBNAIL = 128
 @cache
 def thumbnail(file: str) -> str:
     """Return an example's thumbnail as a data URL, so that the page loads seven files fewer."""
-    content = BytesIO()
     with Image.open(FOLDER / file) as photo:
-        ImageOps.fit(photo.convert("RGB"), (THUMBNAIL, THUMBNAIL)).save(content, "WEBP", quality=65)
-    return f"data:image/webp;base64,{b64encode(content.getvalue()).decode()}"
+        return data_url(ImageOps.fit(photo.convert("RGB"), (THUMBNAIL, THUMBNAIL)), "WEBP", quality=65)
 
 
 def example_name(key: str, language: str) -> str:

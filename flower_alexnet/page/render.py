@@ -5,12 +5,16 @@ Everything that comes from outside (names of files, labels, models and problems)
 
 from __future__ import annotations
 
+import io
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from flower_alexnet import LABELS, Prediction
+from PIL import Image
+
+from flower_alexnet import LABELS, AlexNet, Prediction
 from flower_alexnet.page.answers import MODELS, Answered, candidates, in_words, is_sure, known_names, model_title
 from flower_alexnet.page.compare import Answer
 from flower_alexnet.page.translations import capitalized, flower_name, listed, percent, translate
@@ -125,6 +129,18 @@ def photos(answered: Sequence[tuple[str, str, str]]) -> str:
 def lead(sentences: Sequence[str]) -> str:
     """Return sentences as one paragraph."""
     return f'<p class="lead">{escape(" ".join(sentences))}</p>'
+
+
+def data_url(image: Image.Image, kind: str = "JPEG", quality: int = 85) -> str:
+    """Return an image as an address that holds it, which no other visitor can guess."""
+    content = io.BytesIO()
+    image.save(content, kind, quality=quality)
+    return f"data:image/{kind.lower()};base64,{b64encode(content.getvalue()).decode()}"
+
+
+def layers(network: AlexNet) -> str:
+    """Return a network's layers, a line each."""
+    return f"<pre>{escape(str(network))}</pre>"
 
 
 def hint(words: str) -> str:
