@@ -22,7 +22,7 @@ from flower_alexnet import images, registry
 from flower_alexnet.config import Config, InvalidConfig, read_config
 from flower_alexnet.images import InvalidImage
 from flower_alexnet.inference import CPU, FORWARD_THREAD, SharedPass, prepare
-from flower_alexnet.model import AlexNet, load_in_distribution_head, load_network
+from flower_alexnet.model import AlexNet, NetworkWithHead, load_in_distribution_head, load_network
 
 BATCH_SIZE = 32
 """Photos classified together."""
@@ -276,9 +276,8 @@ class FlowerClassifier:
 
     @cached_property
     def _pass(self) -> SharedPass[Tensor, Output]:
-        network = FORWARD_THREAD.submit(prepare, self.network, self.device).result()
-
-        head = None if self.in_distribution_head is None else deepcopy(self.in_distribution_head).to(self.device)
+        prepared = FORWARD_THREAD.submit(prepare, self.network, self.device).result()
+        network = NetworkWithHead(prepared, deepcopy(self.in_distribution_head)).to(self.device)
 
         @torch.inference_mode()
         def run(crops: list[Tensor]) -> list[Output]:
@@ -289,10 +288,9 @@ class FlowerClassifier:
             stacked = torch.stack([crop.permute(1, 2, 0) for crop in crops]).permute(0, 3, 1, 2)  # NHWC
             for pixels in stacked.split(MICRO_BATCH_SIZE):
                 normalized = images.normalize(pixels.to(self.device), self.config.preprocessing)
-                hidden = network.penultimate(network.features(normalized))
-                logits = network.classifier[-1](hidden).cpu()
-                known = torch.full((len(hidden),), torch.inf) if head is None else head(hidden).squeeze(1).cpu()
-                outputs += map(Output, logits, known)
+                logits, known = network(normalized)
+                known = torch.full((len(logits),), torch.inf) if known is None else known
+                outputs += map(Output, logits.cpu(), known.cpu())
             return outputs
 
         return SharedPass(run, BATCH_SIZE)

@@ -123,6 +123,26 @@ class AlexNet(
         return load_network(folder, read_config(folder)).to(map_location)
 
 
+class NetworkWithHead(nn.Module):
+    """A network and its in-distribution head, which both read the features before the network's last layer.
+
+    Args:
+        network: the network.
+        head: linear layer from 2048 features to one logit; None for a network alone.
+    """
+
+    def __init__(self, network: AlexNet, head: nn.Linear | None) -> None:
+        super().__init__()
+        self.network = network
+        self.head = head
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Map normalized images (N, 3, H, W) to logits (N, num_classes) and in-distribution logits (N,)."""
+        hidden = self.network.penultimate(self.network.features(images))
+        known = None if self.head is None else self.head(hidden).squeeze(1)
+        return self.network.classifier[-1](hidden), known
+
+
 def load_network(folder: Path, config: Config) -> AlexNet:
     """Load a model folder's ``model.safetensors`` into the network of its configuration, in evaluation mode.
 

@@ -28,7 +28,7 @@ from tqdm import tqdm
 from flower_alexnet import LABELS
 from flower_alexnet.classifier import load_classifier
 from flower_alexnet.images import Preprocessing, normalize
-from flower_alexnet.model import HIDDEN, AlexNet
+from flower_alexnet.model import HIDDEN, AlexNet, NetworkWithHead
 from train import checkpoint
 from train.augment import AugmentedPhotos, collate, mix
 from train.checkpoint import History
@@ -140,8 +140,9 @@ def fit(
                 with accelerator.autocast():
                     if teacher is not None:
                         soft_targets = soft_targets.lerp(teacher(images), recipe.distillation_weight)
-                    for other_pixels, _ in islice(other_images, 1):
+                    for other_pixels, any_number in islice(other_images, 1):
                         others = normalize(other_pixels, recipe.preprocessing)
+                        others, _ = mix(others, torch.zeros_like(any_number), recipe.mix_prob, 1)
                         images = torch.cat([images, others]).contiguous(memory_format=torch.channels_last)
                     logits, known = model(images)
                 logits, outlier_logits = logits.float().split([len(targets), len(logits) - len(targets)])
@@ -186,26 +187,6 @@ def fit(
     # Remove the autocast wrapper that prepare() put around forward.
     trained: NetworkWithHead = accelerator.unwrap_model(final, keep_fp32_wrapper=False).cpu().eval()
     return trained.network, trained.head, history
-
-
-class NetworkWithHead(nn.Module):
-    """A network and its in-distribution head, which both read the features before the network's last layer.
-
-    Args:
-        network: the network.
-        head: linear layer from 2048 features to one logit; None trains the network alone.
-    """
-
-    def __init__(self, network: AlexNet, head: nn.Linear | None) -> None:
-        super().__init__()
-        self.network = network
-        self.head = head
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Map normalized images (N, 3, H, W) to logits (N, num_classes) and in-distribution logits (N,)."""
-        hidden = self.network.penultimate(self.network.features(images))
-        known = None if self.head is None else self.head(hidden).squeeze(1)
-        return self.network.classifier[-1](hidden), known
 
 
 def outlier_loss(logits: Tensor, known: Tensor, recipe: Recipe) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from flower_alexnet import FlowerClassifier, InvalidModel, images
 from flower_alexnet.files import replace_atomically
+from flower_alexnet.model import NetworkWithHead
 
 OPSET = 18
 """Version of ONNX's operators: that of early 2023, which current runtimes read."""
@@ -40,8 +41,7 @@ class Calibrated(nn.Module):
 
     def __init__(self, classifier: FlowerClassifier) -> None:
         super().__init__()
-        self.network = classifier.network
-        self.head = classifier.in_distribution_head
+        self.network = NetworkWithHead(classifier.network, classifier.in_distribution_head)
         self.preprocessing = classifier.config.preprocessing
         self.temperature = classifier.config.temperature
 
@@ -49,11 +49,9 @@ class Calibrated(nn.Module):
         """Map crops, uint8 (N, H, W, 3), to probabilities (N, num_classes) and, with a head, in-distribution (N,)."""
         mean, std = torch.tensor(self.preprocessing.mean), torch.tensor(self.preprocessing.std)
         normalized = ((images - 255 * mean) / (255 * std)).permute(0, 3, 1, 2)
-        hidden = self.network.penultimate(self.network.features(normalized))
-        probabilities = torch.softmax(self.network.classifier[-1](hidden) / self.temperature, dim=1)
-        if self.head is None:
-            return (probabilities,)
-        return probabilities, torch.sigmoid(self.head(hidden)).squeeze(1)
+        logits, known = self.network(normalized)
+        probabilities = torch.softmax(logits / self.temperature, dim=1)
+        return (probabilities,) if known is None else (probabilities, torch.sigmoid(known))
 
 
 def write_onnx(classifier: FlowerClassifier, file: Path) -> float:

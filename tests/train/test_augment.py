@@ -185,6 +185,13 @@ def test_batches_are_mixed_as_often_as_the_recipe_says() -> None:
     assert mixed / 300 == pytest.approx(0.3, abs=0.08)
 
 
+def test_trained_network_sees_whole_photos_at_the_size_of_inference() -> None:
+    recipe = Recipe(size=176, inference_size=224, crop_pct=1.0)
+    assert (recipe.preprocessing.resize, recipe.preprocessing.crop) == (224, 224)
+    assert transform(recipe, 176)(torch.zeros(3, 256, 256, dtype=torch.uint8)).shape == (3, 176, 176)
+    assert Recipe(size=176).preprocessing.crop == 176
+
+
 def test_images_grow_in_equal_shares_of_the_run() -> None:
     recipe = Recipe(initial_size=128, size=224, epochs=8)
     assert [size_in(recipe, epoch) for epoch in range(8)] == [128, 128, 160, 160, 192, 192, 224, 224]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from flower_alexnet import LABELS, AlexNet, Config, FlowerClassifier
+from flower_alexnet.model import NetworkWithHead
 from train import engine
 from train.checkpoint import History
 from train.recipes import InvalidRecipe, Recipe
@@ -174,13 +175,28 @@ def test_outliers_have_their_weights_in_the_loss(fit: Any, steps: Any, monkeypat
     assert not torch.allclose(with_outliers["linear.weight"], plain["linear.weight"], atol=1e-3)
 
 
+def test_outliers_are_mixed_among_themselves_as_photos_are(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the seams of a mixed image would say that it shows one of the classes."""
+    monkeypatch.setattr(engine, "HIDDEN", 3)
+    mixed: list[tuple[int, float]] = []
+    mix = engine.mix
+
+    def recorded(images: Tensor, targets: Tensor, probability: float, num_classes: int) -> tuple[Tensor, Tensor]:
+        mixed.append((len(images), probability))
+        return mix(images, targets, probability, num_classes)
+
+    monkeypatch.setattr(engine, "mix", recorded)
+    fit(outliers=6, mix_prob=0.5)
+    assert mixed == [(8, 0.5), (6, 0.5)] * STEPS
+
+
 def test_run_starts_from_the_weights_of_a_model(tmp_path: Path) -> None:
     trained = FlowerClassifier(AlexNet(), Config(threshold=0.5), nn.Linear(2048, 1))
     trained.network.save_pretrained(tmp_path, config=trained.config)
     head = trained.in_distribution_head
     assert head is not None
     save_file(head.state_dict(), tmp_path / "in_distribution.safetensors")
-    started = engine.NetworkWithHead(AlexNet(), nn.Linear(2048, 1))
+    started = NetworkWithHead(AlexNet(), nn.Linear(2048, 1))
     engine.start_from(str(tmp_path), started, LABELS)
     expected = trained.network.get_parameter("classifier.6.weight").half().float()
     assert torch.equal(started.network.get_parameter("classifier.6.weight"), expected)
@@ -189,7 +205,7 @@ def test_run_starts_from_the_weights_of_a_model(tmp_path: Path) -> None:
     with pytest.raises(InvalidRecipe, match=r"knows daisy, .*, but the photos show cat, dog"):
         engine.start_from(str(tmp_path), started, ("cat", "dog"))
     with pytest.raises(InvalidRecipe, match="batch normalization"):
-        engine.start_from(str(tmp_path), engine.NetworkWithHead(AlexNet(batch_norm=True), None), LABELS)
+        engine.start_from(str(tmp_path), NetworkWithHead(AlexNet(batch_norm=True), None), LABELS)
 
 
 def test_loss_of_outliers_by_hand() -> None:
