@@ -39,6 +39,8 @@ BESIDE_OUTLIERS = replace(AT_224, outliers=96)
 
 LIGHT = replace(
     RECIPES["alexnet-bn"],
+    size=224,
+    inference_size=None,
     warmup_epochs=1,
     ema_decay=0.0,
     crop_scale=0.35,

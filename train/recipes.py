@@ -113,6 +113,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.size > self.resize:
             raise InvalidRecipe(f"size {self.size} is larger than resize {self.resize}.")
+        if self.inference_size is not None and self.inference_size < self.size:
+            raise InvalidRecipe(f"size {self.size} is larger than inference_size {self.inference_size}.")
 
     @property
     def peak_learning_rate(self) -> float:
@@ -143,7 +145,7 @@ class AlexNetBN(Recipe):
     """
 
     batch_norm: bool = True
-    epochs: int = 100
+    epochs: int = 170
     batch_size: int = 64
     optimizer: Literal["sgd", "momentum", "adagrad", "adam", "muon"] = "muon"
     warmup_epochs: float = 3
@@ -151,6 +153,8 @@ class AlexNetBN(Recipe):
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
     ema_decay: float = 0.998
+    size: int = 176
+    inference_size: int | None = 224
     initial_size: int | None = 128
     crop_scale: float | None = 0.2
     trivial_augment: bool = True

@@ -22,7 +22,7 @@ from train import checkpoint
 from train.data import InvalidDataset, load_tensors
 from train.recipes import Recipe
 
-SMALL = ("--size", "64", "--resize", "72", "--batch-size", "16")
+SMALL = ("--size", "64", "--inference-size", "None", "--resize", "72", "--batch-size", "16")
 
 
 @pytest.fixture(scope="module")

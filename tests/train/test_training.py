@@ -219,6 +219,7 @@ def test_nothing_to_resume(whole_run: Path, flowers: Path, tmp_path: Path, envir
     [
         (["--epochs", "0"], "epochs"),
         (["--size", "80"], "size 80 is larger than resize 64"),
+        (["--inference-size", "63"], "size 64 is larger than inference_size 63"),
         (["--others", "things"], "things would not be used: with outliers 0"),
         (["--data", "/no/such/folder"], "There is no folder /no/such/folder"),
     ],
