@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from importlib import resources
+from importlib.metadata import distribution
 from random import Random
 
 import numpy as np
@@ -37,7 +37,7 @@ def images() -> Iterator[tuple[str, Image.Image]]:
             yield kind.__name__, kind(random)
     for package, names in PACKAGE_IMAGES.items():
         for name in names:
-            with resources.as_file(resources.files(package) / name) as file, Image.open(file) as opened:
+            with Image.open(str(distribution(package).locate_file(f"{package}/{name}"))) as opened:
                 rgba = opened.convert("RGBA")
             whole = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
             yield "photo", whole

@@ -68,7 +68,7 @@ def evaluate(
     classifier: FlowerClassifier,
     photos: Sequence[Photo],
     labels: Sequence[str] = LABELS,
-    others: Mapping[str, Sequence[Path]] | None = None,
+    others: Mapping[str, Output] | None = None,
 ) -> Metrics:
     """Classify photos through the library's inference path and compare the predictions with the labels.
 
@@ -76,7 +76,7 @@ def evaluate(
         classifier: the model.
         photos: with targets that are indices into labels.
         labels: of the dataset, as ``dataset.find_classes`` returns them.
-        others: photos that show none of the classes, by the name of their sub-set.
+        others: what ``outputs_of_others`` returns of the same model; None measures pictures drawn by code alone.
 
     Returns:
         accuracy: top-1, 0-1.
@@ -84,8 +84,7 @@ def evaluate(
         calibration_error_by_chance: its mean on equally many photos if the model were perfectly calibrated.
         reliability: for each non-empty bin the mean confidence, accuracy (both 0-1) and number of photos.
         in_distribution: fraction of the photos, 0-1, at or above the model's threshold.
-        others: what ``told_apart`` returns for all of the others, for each of their sub-sets, and for the pictures of
-            ``train.drawn``.
+        others: what ``told_apart`` returns for each of the others.
         per_class: label -> precision and recall, 0-1, and number of photos; precision is 0 if the label was never
             predicted, recall is 0 if there is no photo of it.
         confusion_matrix: counts; rows are true, columns predicted labels, in the order of the config.
@@ -96,6 +95,7 @@ def evaluate(
         InvalidDataset: no photo can be read.
     """
     outputs, targets = classify(classifier, photos, labels)
+    others = outputs_of_others(classifier) if others is None else others
     probabilities = torch.softmax(outputs.logits.double() / classifier.config.temperature, dim=1)
     classes = len(classifier.config.labels)
     precision = MulticlassPrecision(classes, average="none")(probabilities, targets)
@@ -116,10 +116,7 @@ def evaluate(
         "confusion_matrix": MulticlassConfusionMatrix(classes)(probabilities, targets).tolist(),
         "photos": len(targets),
         "in_distribution": _taken(classifier, outputs).double().mean().item(),
-        "others": {
-            name: told_apart(classifier, outputs, stack(group))
-            for name, group in _outputs_of_others(classifier, others or {}).items()
-        },
+        "others": {name: told_apart(classifier, outputs, group) for name, group in others.items()},
     }
 
 
@@ -158,16 +155,28 @@ def _taken(classifier: FlowerClassifier, outputs: Output) -> Tensor:
     return torch.sigmoid(outputs.in_distribution_logit.double()) >= (classifier.config.threshold or 0)
 
 
-def _outputs_of_others(classifier: FlowerClassifier, others: Mapping[str, Sequence[Path]]) -> dict[str, list[Output]]:
-    """Return the outputs for each sub-set of others, for all of them together (if there are any), and for drawings."""
+def outputs_of_others(
+    classifier: FlowerClassifier, others: Mapping[str, Sequence[Path]] | None = None
+) -> dict[str, Output]:
+    """Return a model's outputs, stacked, for what shows none of its classes.
+
+    Args:
+        classifier: the model.
+        others: photos of other things by the name of their sub-set; unreadable ones are left out.
+
+    Returns:
+        The outputs for all of the others together, for each sub-set if there are several, and for the pictures of
+        ``train.drawn``.
+    """
     outputs = {}
-    for name, files in others.items():
+    for name, files in (others or {}).items():
         results = classifier.results(tqdm(files, desc=f"classifying {name}", leave=False))
         if found := [it for it in results if not isinstance(it, images.InvalidImage)]:
             outputs[name] = found
     every = {ALL_OTHERS: [output for group in outputs.values() for output in group]} if outputs else {}
     drawings = {DRAWN: list(classifier.outputs(image for _, image in drawn.images()))}
-    return every | (outputs if len(outputs) > 1 else {}) | drawings
+    groups = every | (outputs if len(outputs) > 1 else {}) | drawings
+    return {name: stack(group) for name, group in groups.items()}
 
 
 def classify_corrupted(classifier: FlowerClassifier, photos: Sequence[Photo]) -> tuple[dict[str, Tensor], Tensor]:
@@ -187,6 +196,15 @@ def classify_corrupted(classifier: FlowerClassifier, photos: Sequence[Photo]) ->
     return logits, torch.tensor(targets)
 
 
+def check_labels(classifier: FlowerClassifier, labels: Sequence[str]) -> None:
+    """Raise InvalidModel, which tells both, if a model has other labels than a dataset."""
+    if classifier.config.labels != tuple(labels):
+        raise InvalidModel(
+            f"The model knows {', '.join(classifier.config.labels)}, but the photos show {', '.join(labels)}. "
+            "Give a model and photos of the same classes."
+        )
+
+
 def classify(
     classifier: FlowerClassifier, photos: Sequence[Photo], labels: Sequence[str] = LABELS
 ) -> tuple[Output, Tensor]:
@@ -196,11 +214,7 @@ def classify(
         InvalidModel: the model has other labels.
         InvalidDataset: no photo can be read.
     """
-    if classifier.config.labels != tuple(labels):
-        raise InvalidModel(
-            f"The model knows {', '.join(classifier.config.labels)}, but the photos show {', '.join(labels)}. "
-            "Give a model and photos of the same classes."
-        )
+    check_labels(classifier, labels)
     targets, outputs = [], []
     progress = tqdm(photos, desc="classifying", leave=False)
     for photo, result in zip(photos, classifier.results(photo.path for photo in progress), strict=True):
@@ -466,7 +480,9 @@ def main(
         subsets = other_photos.subfolders(others) if others else None
         if subsets:
             other_photos.check_apart(other_photos.listed(subsets), photos)
-        metrics = evaluate(classifier, photos, dataset.find_classes(data_folder), subsets)
+        labels = dataset.find_classes(data_folder)
+        check_labels(classifier, labels)
+        metrics = evaluate(classifier, photos, labels, outputs_of_others(classifier, subsets))
         if corrupted:
             metrics["corrupted"] = evaluate_corrupted(classifier, photos)
     except (InvalidModel, InvalidDataset) as error:

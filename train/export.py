@@ -100,7 +100,8 @@ def write_model_folder(
     labels = summary["dataset"]["labels"]
     others = other_photos["validation"] if other_photos else {}
     classifier = _calibrated(classifier, splits["validation"], labels, others)
-    metrics = {name: evaluate.evaluate(classifier, splits[name], labels, others) for name in ("validation", "test")}
+    outputs = evaluate.outputs_of_others(classifier, others)
+    metrics = {name: evaluate.evaluate(classifier, splits[name], labels, outputs) for name in ("validation", "test")}
     summary = {**summary, **metrics}
     if seeds:
         summary["seeds"] = _over_seeds([summary, *seeds])
