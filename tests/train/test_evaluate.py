@@ -121,7 +121,8 @@ def test_others_are_told_apart_by_the_head(tmp_path: Path, unprepared: None) -> 
         Image.new("RGB", (70, 70), (red, 9, 9)).save(tmp_path / f"{red}.png")
         photos.append(Photo(tmp_path / f"{red}.png", 2))
     config = Config(threshold=0.5)  # at the logit 0: a red of 127.5
-    metrics = evaluate.evaluate(FlowerClassifier(Redness(), config, head), photos, others=others)  # type: ignore[arg-type]
+    model = FlowerClassifier(Redness(), config, head)  # type: ignore[arg-type]
+    metrics = evaluate.evaluate(model, photos, others=evaluate.outputs_of_others(model, others))
     assert metrics["in_distribution"] == 1
     assert list(metrics["others"]) == ["all photos", "a", "b", "drawn pictures"]
     # Of the pairs of 200 and 255 with 0, 255, 100 and 20, one is in the wrong order and one a tie.
