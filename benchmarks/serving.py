@@ -28,6 +28,9 @@ WAYS: dict[str, tuple[str, str | None, list[str]]] = {
 }
 """Name -> page, endpoint (None for what the page itself asks), and arguments after the photo."""
 
+WARM_UP = 3
+"""Seconds of load before a measurement: the first requests of a page take longer."""
+
 EMPTY_PAGE = "import torch, gradio\nwith gradio.Blocks() as page: pass\npage.launch()"
 
 
@@ -74,7 +77,7 @@ def _by_http(
     with serve(*COMMANDS[page]) as server:
         for count in users:
             visitors = [Visitor(server, endpoint, file.read_bytes(), more) for file in files[:count]]
-            load(server, visitors, 3)  # warm-up: the first requests of a page take longer
+            load(server, visitors, WARM_UP)
             yield count, load(server, visitors, seconds)
 
 
@@ -85,7 +88,7 @@ def _by_client(
         for count in users:
             requests = [[handle_file(str(file)), *more] for file in files[:count]]
             name = "/" + str(endpoint).rpartition("/")[2]
-            ask(server, name, requests, 3)
+            ask(server, name, requests, WARM_UP)
             yield count, ask(server, name, requests, seconds)
 
 

@@ -15,6 +15,7 @@ def test_inference(
     flowers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("benchmarks.measure.PAUSE", 0)
+    monkeypatch.setattr("benchmarks.measure.TURNS", 1)
     monkeypatch.setattr(inference, "MODELS", ("alexnet-baseline",))
     for photo in flowers.glob("*/1.jpg"):
         (tmp_path / photo.parent.name).mkdir()
@@ -28,6 +29,7 @@ def test_inference(
 
 def test_serving(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "SIZES", {"small": (120, 90)})
+    monkeypatch.setattr(serving, "WARM_UP", 0.1)
     monkeypatch.setattr("benchmarks.measure.SIZES", {"small": (120, 90)})
     table = serving.under_load([2], 1)
     assert all(way in table for way in serving.WAYS)
