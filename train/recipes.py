@@ -173,7 +173,8 @@ class AlexNetBN(Recipe):
 class AlexNetPlain(AlexNetBN):
     """AlexNet layer for layer, without batch normalization, distilled from alexnet-bn.
 
-    The shipped weights, 90.7 % on test, were made in two runs; train/README.md tells how.
+    The shipped weights, 91.6 % on test, had seed 0 of alexnet-bn as their teacher, with a weight of 0.7; 129 minutes on
+    one core of an AMD EPYC.
     """
 
     batch_norm: bool = False
