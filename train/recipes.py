@@ -141,8 +141,8 @@ class AlexNetBN(Recipe):
     """AlexNet with batch normalization: Muon, strong augmentation, averaged weights, 170 epochs.
 
     Photos of other things are in each step. 91.8 ± 0.5 % test accuracy over three seeds, with two teachers, in 126
-    minutes each on one core of an AMD EPYC. The shipped weights, 91.8 %, were made in two runs of an earlier version;
-    train/README.md tells how.
+    minutes (one of them, beside other work, in 144) on one core of an AMD EPYC. The shipped weights, 91.8 %, were made
+    in two runs of an earlier version; train/README.md tells how.
     """
 
     batch_norm: bool = True

@@ -47,7 +47,7 @@ def published(environment: dict[str, str], tmp_path_factory: pytest.TempPathFact
     """Train three drawn classes of 20 photos for two epochs, evaluate and publish; return the model folder."""
     folder = tmp_path_factory.mktemp("own")
     data, model = drawn_dataset(folder / "shapes", 20), folder / "model"
-    small = ["--epochs", "2", "--size", "64", "--inference-size", "None", "--resize", "72", "--batch-size", "16"]
+    small = ["--epochs", "2", "--size", "64", "--resize", "72", "--batch-size", "16"]
     commands = [
         ["train", "alexnet-baseline", "--data", str(data), "--output", str(model), *small],
         ["train.evaluate", "--model", str(model), "--data", str(data)],
