@@ -158,7 +158,8 @@ def on_photo(photo: gr.HTML, model: gr.Dropdown, answer: gr.HTML, heat: gr.HTML)
     # Past Gradio's queue, which takes longer than the answer: the guard and answers.TURNS limit how many wait and run.
     asked = photo.input(events.answer, [photo, model], answer, **private(queue=False))
     asked.failure(None, None, None, js="() => { flowerPage.failed(); }")
-    heat.input(events.show_explanation, [photo, heat, model], heat, **private(**HEAVY_LIMIT))
+    asked_label = "(photo, heat, model) => [photo, flowerPage.asked(), model]"
+    heat.input(events.show_explanation, [photo, heat, model], heat, js=asked_label, **private(**HEAVY_LIMIT))
 
 
 def on_model(

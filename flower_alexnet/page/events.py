@@ -63,17 +63,17 @@ def choose_model(model: str, request: gr.Request, progress: gr.Progress = gr.Pro
     return gr.update(choices=model_choices(language))
 
 
-def show_explanation(photo: Photo, asked: Any, model: str, request: gr.Request) -> dict[str, str] | None:
+def show_explanation(photo: Photo, asked: Any, model: str, request: gr.Request) -> dict[str, Any] | None:
     """Return the photo under its Grad-CAM heat, the photo itself, and what the heat is of; nothing if it fails."""
-    label = asked.get("asked") if isinstance(asked, dict) else ""
     language = _language(request)
     try:
-        explanation = answers.explain(photo, label if isinstance(label, str) else "", model, language)
+        explanation = answers.explain(photo, asked if isinstance(asked, str) else "", model, language)
     except gr.Error:
         return None  # what is wrong with the photo stands in place of its answer
     return {
         "key": _key(photo),
         "model": model,
+        "asked": asked,
         "label": explanation.label,
         "name": flower_name(explanation.label, language),
         "overlay": render.data_url(explanation.overlay),

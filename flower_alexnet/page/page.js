@@ -4,7 +4,7 @@ window.flowerPage = (() => {
   const MAX_BYTES = 1e6;   // larger photos are scaled before they are sent
   const MAX_SIDE = 1600;   // to at most so many pixels
   const KEPT = 5;          // photos of this visit to go back to, in memory alone
-  const now = {number: 0, file: null, address: null, key: null};
+  const now = {number: 0, file: null, address: null, key: null, asked: null};
   let recent = [];
   const parts = {};        // what each component gives: element, trigger, props, upload
   const find = (selector) => document.querySelector(selector);
@@ -202,7 +202,8 @@ window.flowerPage = (() => {
     parts.heat = {element, trigger, props};
     watch("value", () => {
       const made = props.value;
-      if (!made?.overlay || made.key !== now.key || (now.model && made.model !== now.model)) return;
+      if (!made?.overlay || made.key !== now.key || made.asked !== now.asked) return;
+      if (now.model && made.model !== now.model) return;
       const stage = find(".stage"), picture = stage.querySelector(".picture");
       if (stage.classList.contains("undecoded")) { picture.src = made.photo; stage.classList.remove("undecoded"); }
       stage.querySelector(".heat").src = made.overlay;
@@ -213,11 +214,15 @@ window.flowerPage = (() => {
     });
   }
 
+  // The label goes by asked(), not as the component's value, which an explanation that is on its way overwrites.
   function askHeat(label) {
     if (!now.key) return;
-    parts.heat.props.value = {asked: label};
+    now.asked = label;
+    parts.heat.props.value = null;  // or the same explanation again would be no change, and not be shown
     setTimeout(() => parts.heat.trigger("input"));
   }
+
+  const asked = () => now.asked;
 
   function toggleHeat() {
     if (now.heat?.key === now.key) showHeat(find(".stage .heat").hidden);
@@ -234,7 +239,7 @@ window.flowerPage = (() => {
   }
 
   function forgetHeat() {
-    now.heat = null;
+    now.heat = now.asked = null;
     find(".stage .line input").value = 50;
     showHeat(false);
   }
@@ -310,5 +315,5 @@ window.flowerPage = (() => {
     if (now.key) busy();
   }
 
-  return {stage, strips, answer, heat, hint, models, shareModel, failed};
+  return {stage, strips, answer, heat, asked, hint, models, shareModel, failed};
 })();

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from flower_alexnet import LABELS, registry
 from tests.support.page import bars, choose_model, click_example, heading, open_tab, upload
@@ -208,6 +208,18 @@ def test_where_it_looked_for_any_flower(visit: Callable[..., Page]) -> None:
     expect(heat).to_be_hidden()
     click_example(page, "Daisy")  # the choice is forgotten with the photo
     expect(page.get_by_text("speak for daisy")).to_be_visible()
+
+
+def test_a_flower_asked_for_while_another_is_explained_is_explained(visit: Callable[..., Page]) -> None:
+    page, held = visit(), list[Route]()
+    page.route("**/queue/join*", lambda route: route.continue_() if held else held.append(route))
+    click_example(page, "Rose")
+    while not held:
+        page.wait_for_timeout(50)
+    bars(page).filter(has_text="Tulip").click()
+    page.wait_for_timeout(200)
+    held[0].continue_()
+    expect(page.get_by_text("speak for tulip")).to_be_visible()
 
 
 def test_models_answer_the_photo_that_is_there(visit: Callable[..., Page]) -> None:
