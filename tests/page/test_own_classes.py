@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +11,10 @@ import pytest
 from gradio_client import Client, handle_file
 from playwright.sync_api import Page, expect
 
+from tests.support.commands import run_module
 from tests.support.hub import Hub, serve_hub
 from tests.support.page import bars, open_tab, upload
-from tests.support.photos import PROJECT, SHAPES, drawn_dataset, drawn_shape
+from tests.support.photos import SHAPES, drawn_dataset, drawn_shape
 from tests.support.server import Server, serve
 
 MODEL = "ann/shapes"
@@ -54,9 +53,7 @@ def published(environment: dict[str, str], tmp_path_factory: pytest.TempPathFact
         ["train.publish", "model", str(model), MODEL],
     ]
     for command in commands:
-        done = subprocess.run(
-            [sys.executable, "-m", *command], cwd=PROJECT, env=environment, capture_output=True, text=True
-        )
+        done = run_module(*command, environment=environment)
         assert done.returncode == 0, done.stderr
     return model
 
@@ -69,11 +66,9 @@ def server(environment: dict[str, str], published: Path) -> Iterator[Server]:
 
 def test_on_the_command_line(environment: dict[str, str], published: Path, tmp_path: Path) -> None:
     drawn_shape(SHAPES[0]).save(tmp_path / "shape.png")
-    command = [sys.executable, "-m", "flower_alexnet", "classify", str(tmp_path / "shape.png"), "--json", "--model"]
-    for model in (MODEL, str(published)):
-        done = subprocess.run(
-            [*command, model], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
-        )
+    command = ("flower_alexnet", "classify", tmp_path / "shape.png", "--json", "--model")
+    for model in (MODEL, published):
+        done = run_module(*command, model, environment=environment)
         assert {entry["label"] for entry in json.loads(done.stdout)[0]["top"]} == set(SHAPES)
 
 

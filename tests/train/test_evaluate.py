@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from flower_alexnet import LABELS, Config, FlowerClassifier, InvalidModel, dataset
 from flower_alexnet.dataset import Photo
+from tests.support.commands import run_module
 from tests.support.photos import PROJECT
 from train import evaluate
 
@@ -256,9 +256,7 @@ def test_plots_and_report_of_any_number_of_labels(classes: int, tmp_path: Path) 
 
 
 def evaluate_command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "train.evaluate", *arguments], cwd=PROJECT, capture_output=True, text=True
-    )
+    return run_module("train.evaluate", *arguments)
 
 
 def test_command(flowers: Path, random_model: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from torch import nn
 
 from flower_alexnet import AlexNet, Config, FlowerClassifier
 from flower_alexnet.images import Preprocessing, center_crop
+from tests.support.commands import run_module
 from tests.support.photos import PROJECT, drawn_flower
 from train import onnx, publish
 from train.onnx import NotTheSame, compare, write_onnx
@@ -90,8 +89,7 @@ def test_command_writes_it_and_publishing_makes_a_stale_one_again(tmp_path: Path
     classifier = random_classifier()
     folder = tmp_path / "model"
     classifier.network.save_pretrained(folder, config=classifier.config)
-    command = [sys.executable, "-m", "train.export", "onnx"]
-    done = subprocess.run([*command, str(folder)], cwd=PROJECT, capture_output=True, text=True)
+    done = run_module("train.export", "onnx", folder)
     assert done.returncode == 0, done.stderr
     assert "model.onnx: the probabilities are the classifier's to" in done.stdout
     assert done.stderr == ""
@@ -105,6 +103,6 @@ def test_command_writes_it_and_publishing_makes_a_stale_one_again(tmp_path: Path
     assert (folder / "model.onnx").read_bytes() == stale  # publishing changes no model folder
 
     shutil.rmtree(folder)
-    done = subprocess.run([*command, str(folder)], cwd=PROJECT, capture_output=True, text=True)
+    done = run_module("train.export", "onnx", folder)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1

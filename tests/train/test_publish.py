@@ -8,7 +8,6 @@ import posixpath
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from flower_alexnet import FlowerClassifier
+from tests.support.commands import run_module
 from tests.support.hub import LARGE, File, Hub, Repo, serve_hub
 from tests.support.photos import PROJECT, drawn_flower
 from train.publish import model_files, space_files
@@ -55,18 +55,13 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(SHIPPED, tmp_path / "alexnet-baseline"))
 
 
-def run(environment: dict[str, str], *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=PROJECT, env={**environment, **changes}, capture_output=True, text=True
-    )
-
-
 def publish(environment: dict[str, str], *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    return run(environment, "-m", "train.publish", *map(str, arguments), **changes)
+    return run_module("train.publish", *arguments, environment={**environment, **changes})
 
 
 def classify(environment: dict[str, str], repo: str, photo: Path, **changes: str) -> subprocess.CompletedProcess[str]:
-    return run(environment, "-m", "flower_alexnet", "classify", str(photo), "--json", "--model", repo, **changes)
+    options = ("--json", "--model", repo)
+    return run_module("flower_alexnet", "classify", photo, *options, environment={**environment, **changes})
 
 
 @pytest.fixture
@@ -184,9 +179,9 @@ def test_existing_tag_is_refused_before_a_branch_is_made(hub: Hub, environment: 
 
 def test_shipped_name_is_found_from_any_folder(environment: dict[str, str], tmp_path: Path) -> None:
     def dry_run(name: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "train.publish", "model", name, "ann/flowers", "--dry-run"]
-        variables = {**environment, "PYTHONPATH": str(PROJECT), "HF_ENDPOINT": "http://127.0.0.1:9"}
-        return subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
+        variables = {**environment, "HF_ENDPOINT": "http://127.0.0.1:9"}
+        arguments = ("model", name, "ann/flowers", "--dry-run")
+        return run_module("train.publish", *arguments, environment=variables, folder=tmp_path)
 
     assert "model.safetensors" in dry_run("alexnet-baseline").stdout
     for name, message in (("alexnet-b", "There is no model alexnet-b."), ("runs/x", "There is no folder runs/x.")):

@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 
 from flower_alexnet import FlowerClassifier, dataset
 from flower_alexnet.classifier import load_classifier
+from tests.support.commands import run_module
 from tests.support.photos import PROJECT
 from train import checkpoint, engine, evaluate
 from train.recipes import RECIPES, InvalidRecipe, Recipe, check
@@ -42,6 +43,11 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def run(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m MODULE ...``."""
+    return run_module(*arguments[2:], environment=environment)
+
+
+def run_program(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(arguments, cwd=PROJECT, env=environment, capture_output=True, text=True)
 
 
@@ -332,7 +338,7 @@ def two_processes(launcher: str, arguments: list[str], environment: dict[str, st
     if "bf16" in words:
         start[words.index("bf16")] = "no"
     path = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
-    return run([*start, *arguments[1:]], {**environment, **FLOAT32, "PATH": path})
+    return run_program([*start, *arguments[1:]], {**environment, **FLOAT32, "PATH": path})
 
 
 def test_printed_lines_start_two_processes(flowers: Path, environment: dict[str, str], tmp_path: Path) -> None:
@@ -395,7 +401,7 @@ def test_second_run_into_a_folder_is_refused(flowers: Path, environment: dict[st
 def test_full_disk_is_reported(flowers: Path, environment: dict[str, str], tmp_path: Path) -> None:
     """A limit on the size of files stands in for a full disk: photos fit, a checkpoint does not."""
     train = command(flowers, tmp_path / "run", "--epochs", "3")
-    limited = run(["bash", "-c", 'ulimit -f 50000; exec "$@"', "bash", *train], environment)
+    limited = run_program(["bash", "-c", 'ulimit -f 50000; exec "$@"', "bash", *train], environment)
     assert limited.returncode == 2
     assert "The run stopped" in limited.stderr
     assert "--resume" in limited.stderr
@@ -452,7 +458,7 @@ augment.AugmentedPhotos.__getitem__ = die
 sys.argv[1:] = {command(flowers, tmp_path / "run", "--epochs", "3")[3:]}
 __main__.main()
 """
-    result = run([sys.executable, "-c", code], environment)
+    result = run_program([sys.executable, "-c", code], environment)
     assert result.returncode == 2, result.stderr
     assert "The run stopped" in result.stderr
     assert "--resume" in result.stderr
