@@ -6,7 +6,8 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -312,6 +313,18 @@ def test_slow_clients_do_not_hold_up_the_others(server: Server) -> None:
     finally:
         for connection in slow:
             connection.close()
+
+
+@pytest.mark.parametrize("path", ["upload", "call/classify", "run/classify", "queue/join"])
+def test_visitor_who_leaves_while_sending_is_no_error(server: Server, path: str, new_log: Callable[[], str]) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        head = f"POST /gradio_api/{path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n"
+        head += "Content-Type: multipart/form-data; boundary=x\r\n" if path == "upload" else ""
+        connection.sendall(f"{head}\r\n--x\r\n".encode())
+        time.sleep(0.5)  # until the server waits for the rest
+    time.sleep(0.5)  # until it knows that there is none
+    assert new_log() == ""
 
 
 def test_request_to_a_full_queue_is_refused_with_the_reason(tmp_path: Path) -> None:
