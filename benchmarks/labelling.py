@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.measure import machine, photos, table
-from tests.support.photos import PROJECT
+from tests.support import PROJECT
 
 DRAWN = 100
 """Different photos to draw if no folder is given."""

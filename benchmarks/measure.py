@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 from tabulate import tabulate
 
-from tests.support.photos import PROJECT, encoded
+from tests.support import PROJECT
+from tests.support.photos import encoded
 
 SIZES = {"500x333": (500, 333), "12 megapixels": (4000, 3000)}
 """Width and height in pixels of a typical photo of flower_photos, and of a phone."""

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from flower_alexnet import LABELS, AlexNet, Config
-from tests.support.photos import PROJECT, drawn_flower
+from tests.support import PROJECT
+from tests.support.photos import drawn_flower
 
 REAL_PHOTOS = Path(os.environ.get("FLOWER_PHOTOS", PROJECT.parent / "shared" / "flower_photos"))
 

@@ -12,9 +12,9 @@ from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from flower_alexnet import LABELS
+from tests.support import PROJECT
 from tests.support.browser import CHROMIUM, CHROMIUM_OPTIONS
 from tests.support.page import click_example, open_tab
-from tests.support.photos import PROJECT
 from tests.support.server import serve
 
 VISITORS: dict[str, dict[str, Any]] = {

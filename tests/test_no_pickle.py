@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from flower_alexnet import AlexNet, FlowerClassifier, InvalidModel
-from tests.support.photos import PROJECT
+from tests.support import PROJECT
 
 MODULES = sorted(
     path

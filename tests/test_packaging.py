@@ -12,7 +12,7 @@ from zipfile import ZipFile
 from packaging.requirements import Requirement
 
 from flower_alexnet import __version__, registry
-from tests.support.photos import PROJECT
+from tests.support import PROJECT
 
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
 EXTRAS = PYPROJECT["optional-dependencies"]

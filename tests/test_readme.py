@@ -9,7 +9,8 @@ import pytest
 from huggingface_hub import RepoCard
 
 from flower_alexnet import LABELS, registry
-from tests.support.photos import PROJECT, drawn_flower
+from tests.support import PROJECT
+from tests.support.photos import drawn_flower
 
 README = RepoCard.load(PROJECT / "README.md")
 

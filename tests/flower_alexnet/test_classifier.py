@@ -35,7 +35,8 @@ from flower_alexnet import (
 )
 from flower_alexnet.classifier import BATCH_SIZE, IN_FLIGHT, Output
 from flower_alexnet.hub import IN_DISTRIBUTION
-from tests.support.photos import PROJECT, drawn_flower
+from tests.support import PROJECT
+from tests.support.photos import drawn_flower
 
 
 def test_prediction_of_one_photo_in_every_form(random_model: Path, tmp_path: Path) -> None:

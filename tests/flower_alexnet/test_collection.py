@@ -21,7 +21,8 @@ import pytest
 from flower_alexnet import FlowerClassifier, collection
 from flower_alexnet.__main__ import main
 from flower_alexnet.collection import InvalidCollection
-from tests.support.photos import PROJECT, drawn_flower
+from tests.support import PROJECT
+from tests.support.photos import drawn_flower
 
 
 @pytest.fixture
@@ -277,9 +278,9 @@ def test_a_run_that_labelled_nothing_leaves_nothing(
 def test_ctrl_c_says_that_the_same_command_continues(random_model: Path, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
-    drawn_flower("roses").resize((32, 32)).save(photos / "0000.bmp")
-    for number in range(1, 1000):
-        (photos / f"{number:04}.bmp").hardlink_to(photos / "0000.bmp")
+    flower = drawn_flower("roses")
+    for number in range(1000):
+        flower.save(photos / f"{number:03}.bmp")
     output = tmp_path / "labels.parquet"
     command = [sys.executable, "-m", "flower_alexnet", "label", str(photos), "--output", str(output)]
     command += ["--model", str(random_model)]

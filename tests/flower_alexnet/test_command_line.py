@@ -17,7 +17,8 @@ import pytest
 
 from flower_alexnet import __version__
 from flower_alexnet.__main__ import main
-from tests.support.photos import PROJECT, drawn_flower
+from tests.support import PROJECT
+from tests.support.photos import drawn_flower
 
 
 @pytest.fixture

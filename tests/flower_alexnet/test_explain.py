@@ -12,7 +12,7 @@ from PIL import Image
 from flower_alexnet import LABELS, Config, FlowerClassifier, Preprocessing, images, registry
 from flower_alexnet.classifier import load_classifier
 from flower_alexnet.explain import MAX_SIDE, explain
-from tests.support.photos import PROJECT
+from tests.support import PROJECT
 
 FLOWER = Image.open(PROJECT / "examples" / "sunflowers_1.webp").convert("RGB").resize((300, 300))
 

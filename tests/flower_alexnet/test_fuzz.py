@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from flower_alexnet import InvalidImage, images
-from tests.support.photos import PROJECT
+from tests.support import PROJECT
 
 CASES = int(os.environ.get("FUZZ_CASES", "0"))
 FLOWER = Image.open(PROJECT / "examples" / "tulips_1.webp").convert("RGB").resize((48, 32))

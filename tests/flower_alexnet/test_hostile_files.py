@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.support.photos import PROJECT, drawn_flower, encoded
+from tests.support import PROJECT
+from tests.support.photos import drawn_flower, encoded
 
 MEMORY = 500_000_000
 """Bytes of memory that reading a file may take at most."""

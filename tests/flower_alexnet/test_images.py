@@ -27,7 +27,8 @@ from flower_alexnet import (
 )
 from flower_alexnet.classifier import load_classifier
 from flower_alexnet.explain import explain
-from tests.support.photos import PROJECT, drawn_flower, encoded
+from tests.support import PROJECT
+from tests.support.photos import drawn_flower, encoded
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.photos import PROJECT
+from tests.support import PROJECT
 
 PAGE_AND_TRAINING = ("gradio", "torchvision", "matplotlib", "captum", "pandas", "starlette")
 """Packages that a program which only loads weights need not have."""

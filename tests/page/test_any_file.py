@@ -15,7 +15,8 @@ from PIL import Image, ImageCms
 from flower_alexnet import InvalidImage, images
 from flower_alexnet.__main__ import main
 from flower_alexnet.classifier import load_classifier
-from tests.support.photos import PROJECT, encoded
+from tests.support import PROJECT
+from tests.support.photos import encoded
 from tests.support.server import Server
 
 FLOWER = Image.open(PROJECT / "examples" / "roses_1.webp").convert("RGB").resize((160, 120))

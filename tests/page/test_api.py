@@ -27,7 +27,8 @@ import app
 from flower_alexnet import LABELS, dataset, registry
 from flower_alexnet.classifier import load_classifier
 from flower_alexnet.page import uploads
-from tests.support.photos import PROJECT, drawn_flower
+from tests.support import PROJECT
+from tests.support.photos import drawn_flower
 from tests.support.server import Server, serve
 
 EXAMPLE = PROJECT / "examples" / "sunflowers_1.webp"

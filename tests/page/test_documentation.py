@@ -16,7 +16,7 @@ import httpx
 import pytest
 from gradio_client import Client
 
-from tests.support.photos import PROJECT
+from tests.support import PROJECT
 from tests.support.server import Server
 
 PHOTO = PROJECT / "examples" / "sunflowers_1.webp"

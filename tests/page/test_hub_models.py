@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support import PROJECT
 from tests.support.hub import File, Hub, Repo, serve_hub
 from tests.support.page import bars, upload
-from tests.support.photos import PROJECT, drawn_flower
+from tests.support.photos import drawn_flower
 from tests.support.server import Server, serve
 
 SHIPPED = PROJECT / "weights" / "alexnet-baseline"

@@ -8,8 +8,8 @@ from playwright.sync_api import Browser, expect
 
 from flower_alexnet.page.language import preferred_language
 from flower_alexnet.page.translations import TEXTS
+from tests.support import PROJECT
 from tests.support.page import upload
-from tests.support.photos import PROJECT
 from tests.support.server import Server
 
 HEADERS = {

@@ -19,9 +19,9 @@ from flower_alexnet import images, registry
 from flower_alexnet.page.about import describe_model
 from flower_alexnet.page.translations import LANGUAGES, describe
 from flower_alexnet.registry import Model
+from tests.support import PROJECT
 from tests.support.hub import File, Hub, Repo, serve_hub
 from tests.support.page import choose_model, open_tab, upload
-from tests.support.photos import PROJECT
 from tests.support.server import Server, serve
 
 PHOTO = PROJECT / "examples" / "tulips_1.webp"

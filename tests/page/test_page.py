@@ -15,8 +15,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
 from flower_alexnet import LABELS, registry
+from tests.support import PROJECT
 from tests.support.page import bars, choose_model, click_example, heading, open_tab, upload
-from tests.support.photos import PROJECT
 from tests.support.server import Server
 
 EXAMPLES = PROJECT / "examples"

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from tests.support import PROJECT
 from tests.support.page import choose_model, heading, open_tab, upload
-from tests.support.photos import PROJECT, encoded
+from tests.support.photos import encoded
 from tests.support.server import Server, serve
 
 EXAMPLES = PROJECT / "examples"

@@ -22,7 +22,8 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 
 from flower_alexnet.page import events, guard
-from tests.support.photos import PROJECT, drawn_flower, encoded
+from tests.support import PROJECT
+from tests.support.photos import drawn_flower, encoded
 from tests.support.server import Server, serve
 
 EXAMPLE = PROJECT / "examples" / "sunflowers_1.webp"
@@ -41,6 +42,11 @@ def ask(server: Server, photo: dict[str, Any], endpoint: str = "classify") -> st
     if not response.is_success:
         return response.text
     return httpx.get(f"{server.url}/gradio_api/call/{endpoint}/{response.json()['event_id']}", timeout=60).text
+
+
+def connect(server: Server) -> socket.socket:
+    host, port = server.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)))
 
 
 def picture(seed: int = 0) -> bytes:
@@ -69,9 +75,8 @@ TRICKS = [
 
 @pytest.mark.parametrize("trick", TRICKS)
 def test_no_file_of_the_server_can_be_read(server: Server, trick: str) -> None:
-    host, port = server.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port))) as connection:  # httpx would normalize the path
-        connection.sendall(f"GET {trick} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+    with connect(server) as connection:  # httpx would normalize the path
+        connection.sendall(f"GET {trick} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode(errors="replace")
     status = int(answer.split()[1])
     assert 400 <= status < 500, answer[:500]
@@ -301,8 +306,7 @@ def test_headers_cannot_change_what_others_see(server: Server) -> None:
 
 
 def test_slow_clients_do_not_hold_up_the_others(server: Server) -> None:
-    host, port = server.url.removeprefix("http://").split(":")
-    slow = [socket.create_connection((host, int(port))) for _ in range(100)]
+    slow = [connect(server) for _ in range(100)]
     try:
         for index, connection in enumerate(slow):  # some stop in the headers, some in an upload
             connection.sendall(b"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n")
@@ -317,8 +321,7 @@ def test_slow_clients_do_not_hold_up_the_others(server: Server) -> None:
 
 @pytest.mark.parametrize("path", ["upload", "call/classify", "run/classify", "queue/join"])
 def test_visitor_who_leaves_while_sending_is_no_error(server: Server, path: str, new_log: Callable[[], str]) -> None:
-    host, port = server.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port))) as connection:
+    with connect(server) as connection:
         head = f"POST /gradio_api/{path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n"
         head += "Content-Type: multipart/form-data; boundary=x\r\n" if path == "upload" else ""
         connection.sendall(f"{head}\r\n--x\r\n".encode())

@@ -10,8 +10,8 @@ import pytest
 from gradio_client import Client, handle_file
 from playwright.sync_api import Page, expect
 
+from tests.support import PROJECT
 from tests.support.page import click_example, heading, upload
-from tests.support.photos import PROJECT
 from tests.support.server import serve
 
 PHOTO = PROJECT / "examples" / "tulips_1.webp"

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from flower_alexnet.page import uploads
-from tests.support.photos import PROJECT
+from tests.support import PROJECT
 from tests.support.server import Server, serve
 
 EXAMPLE = PROJECT / "examples" / "tulips_1.webp"

@@ -2,7 +2,7 @@
 
 ``python -m train`` imports libraries for five seconds before it does anything, and tests run hundreds of commands.
 Here they are forked from one process that has imported what all of them need, and nothing that reads the environment:
-this file is imported there as well, so it imports nothing of the project.
+this file is imported there as well, so it imports nothing of the library.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
+from tests.support import PROJECT
 
 IMPORTED = ["train", "torchvision.transforms.v2", "torchmetrics.classification", "matplotlib.pyplot"]
 """Modules that are imported once: ``train`` sets up torch, and the others take longest."""
@@ -31,24 +31,24 @@ def run_module(
     """Do what ``python -m MODULE ARGUMENTS`` does, and return its exit code, standard output and standard error.
 
     Args:
-        module: of this project, with a command line.
+        module: one with a command line.
         arguments: its command line; each is converted to a text.
         environment: all of its environment variables. Those that Python reads when it starts have no effect.
         folder: its working directory.
     """
     words = list(map(str, arguments))
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as error:
-        files = [f"/proc/{os.getpid()}/fd/{file.fileno()}" for file in (output, error)]
+    with tempfile.TemporaryDirectory() as scratch:
+        output, error = files = [Path(scratch) / name for name in ("output", "error")]
+        for file in files:
+            file.touch()
         process = _processes.Process(target=_run, args=(module, words, dict(environment), folder, files))
         process.start()
         process.join()
         assert process.exitcode is not None
-        for file in (output, error):
-            file.seek(0)
-        return subprocess.CompletedProcess([module, *words], process.exitcode, output.read(), error.read())
+        return subprocess.CompletedProcess([module, *words], process.exitcode, output.read_text(), error.read_text())
 
 
-def _run(module: str, words: list[str], environment: dict[str, str], folder: Path, files: list[str]) -> None:
+def _run(module: str, words: list[str], environment: dict[str, str], folder: Path, files: list[Path]) -> None:
     assert "huggingface_hub" not in sys.modules, "it has read the environment already"
     for stream, file in enumerate(files, start=1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND), stream)

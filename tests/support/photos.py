@@ -1,4 +1,4 @@
-"""Small pictures for tests, and the project's folder. Needs Pillow and numpy alone."""
+"""Small pictures for tests. Needs Pillow and numpy alone."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from flower_alexnet import LABELS
-
-PROJECT = Path(__file__).resolve().parents[2]
-"""The root of the checkout."""
 
 COLOURS = {"daisy": "white", "dandelion": "gold", "roses": "crimson", "sunflowers": "orange", "tulips": "purple"}
 """Label -> the mean colour of its drawn flowers."""

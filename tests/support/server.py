@@ -21,7 +21,7 @@ import httpx
 import psutil
 from gradio_client import Client
 
-from tests.support.photos import PROJECT
+from tests.support import PROJECT
 
 STARTS_WITHIN = 120
 """Seconds after which a page that does not answer is taken to have failed."""

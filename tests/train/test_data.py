@@ -24,7 +24,8 @@ from PIL import Image
 
 from flower_alexnet import LABELS, dataset
 from flower_alexnet.dataset import InvalidDataset, Photo
-from tests.support.photos import PROJECT, drawn_flower
+from tests.support import PROJECT
+from tests.support.photos import drawn_flower
 from train import data
 from train.card import FLOWER_PHOTOS
 from train.data import DecodedPhotos

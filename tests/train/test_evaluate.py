@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from torch import Tensor
 
 from flower_alexnet import LABELS, Config, FlowerClassifier, InvalidModel, dataset
 from flower_alexnet.dataset import Photo
+from tests.support import PROJECT
 from tests.support.commands import run_module
-from tests.support.photos import PROJECT
 from train import evaluate
 
 
@@ -255,12 +254,8 @@ def test_plots_and_report_of_any_number_of_labels(classes: int, tmp_path: Path) 
     assert len({len(row) for row in rows}) == 1
 
 
-def evaluate_command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return run_module("train.evaluate", *arguments)
-
-
 def test_command(flowers: Path, random_model: Path) -> None:
-    result = evaluate_command("--model", str(random_model), "--data", str(flowers), "--split", "all", "--json")
+    result = run_module("train.evaluate", "--model", random_model, "--data", flowers, "--split", "all", "--json")
     assert result.returncode == 0, result.stderr
     metrics = json.loads(result.stdout)
     assert metrics["photos"] == 100
@@ -275,7 +270,7 @@ def test_command_on_wrong_input(flowers: Path, random_model: Path, tmp_path: Pat
         (str(random_model), str(tmp_path), "holds no class folders"),
         ("./nowhere", str(flowers), "There is no folder ./nowhere"),
     ):
-        result = evaluate_command("--model", model, "--data", folder)
+        result = run_module("train.evaluate", "--model", model, "--data", folder)
         assert result.returncode == 2
         assert message in result.stderr
         assert "Traceback" not in result.stderr

@@ -22,8 +22,9 @@ from PIL import Image, ImageCms, ImageOps
 from flower_alexnet import FlowerClassifier, registry
 from flower_alexnet.hub import IN_DISTRIBUTION
 from flower_alexnet.images import Preprocessing, center_crop
+from tests.support import PROJECT
 from tests.support.hub import Hub, serve_hub
-from tests.support.photos import PROJECT, drawn_flower
+from tests.support.photos import drawn_flower
 from train.card import _crop, card
 
 SHIPPED = registry.SHIPPED

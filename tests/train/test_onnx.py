@@ -15,8 +15,9 @@ from torch import nn
 
 from flower_alexnet import AlexNet, Config, FlowerClassifier
 from flower_alexnet.images import Preprocessing, center_crop
+from tests.support import PROJECT
 from tests.support.commands import run_module
-from tests.support.photos import PROJECT, drawn_flower
+from tests.support.photos import drawn_flower
 from train import onnx, publish
 from train.onnx import NotTheSame, compare, write_onnx
 

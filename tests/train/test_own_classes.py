@@ -17,8 +17,9 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from flower_alexnet import LABELS, FlowerClassifier
+from tests.support import PROJECT
 from tests.support.commands import run_module
-from tests.support.photos import PROJECT, SHAPES, drawn_dataset
+from tests.support.photos import SHAPES, drawn_dataset
 from train import checkpoint
 from train.data import InvalidDataset, load_tensors
 from train.recipes import Recipe
@@ -38,8 +39,8 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return drawn_dataset(tmp_path_factory.mktemp("data") / "shapes", 20)
 
 
-def run(cache: Path, *arguments: Any, **changes: str) -> subprocess.CompletedProcess[str]:
-    return run_module(*arguments, environment={**os.environ, "XDG_CACHE_HOME": str(cache), **changes})
+def run(cache: Path, module: str, *arguments: object, **changes: str) -> subprocess.CompletedProcess[str]:
+    return run_module(module, *arguments, environment={**os.environ, "XDG_CACHE_HOME": str(cache), **changes})
 
 
 def train(cache: Path, data: Path, output: Path, *options: object, recipe: str = "alexnet-baseline") -> Any:

@@ -18,9 +18,10 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from flower_alexnet import FlowerClassifier
+from tests.support import PROJECT
 from tests.support.commands import run_module
 from tests.support.hub import LARGE, File, Hub, Repo, serve_hub
-from tests.support.photos import PROJECT, drawn_flower
+from tests.support.photos import drawn_flower
 from train.publish import model_files, space_files
 
 TOKENS = {"hf_ann": "ann", "hf_bob": "bob"}

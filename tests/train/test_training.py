@@ -20,20 +20,18 @@ from safetensors.torch import load_file
 
 from flower_alexnet import FlowerClassifier, dataset
 from flower_alexnet.classifier import load_classifier
+from tests.support import PROJECT
 from tests.support.commands import run_module
-from tests.support.photos import PROJECT
 from train import checkpoint, engine, evaluate
 from train.recipes import RECIPES, InvalidRecipe, Recipe, check
 
+PYTHON = [sys.executable, "-m"]
 SMALL = ["--size", "64", "--resize", "64", "--batch-size", "8", "--optimizer", "adam", "--seed", "3"]
 
 
 def command(flowers: Path, output: Path, *options: str) -> list[str]:
-    return [
-        *(sys.executable, "-m", "train", "alexnet-baseline", "--data", str(flowers), "--output", str(output)),
-        *SMALL,
-        *options,
-    ]
+    """Return a module and its arguments."""
+    return ["train", "alexnet-baseline", "--data", str(flowers), "--output", str(output), *SMALL, *options]
 
 
 @pytest.fixture(scope="module")
@@ -42,17 +40,18 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {**os.environ, "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
 
 
-def run(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m MODULE ...``."""
-    return run_module(*arguments[2:], environment=environment)
+def run(module: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a module with its arguments."""
+    return run_module(*module, environment=environment)
 
 
 def run_program(arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(arguments, cwd=PROJECT, env=environment, capture_output=True, text=True)
 
 
-def start(arguments: list[str], environment: dict[str, str], *files: Path) -> subprocess.Popen[str]:
+def start(module: list[str], environment: dict[str, str], *files: Path) -> subprocess.Popen[str]:
     """Start a run and wait until it has written some files."""
+    arguments = [*PYTHON, *module]
     process = subprocess.Popen(arguments, cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True)
     while not all(file.exists() for file in files):
         assert process.poll() is None, process.stderr and process.stderr.read()
@@ -186,7 +185,7 @@ def test_export_deletes_what_a_killed_one_left(
     (model / "model.part").mkdir()
     for name in ("model.part/model.safetensors", "model.onnx.part"):
         (model / name).write_bytes(b"half")
-    result = run([sys.executable, "-m", "train.export", "measure", str(model), "--data", str(flowers)], environment)
+    result = run(["train.export", "measure", str(model), "--data", str(flowers)], environment)
     assert result.returncode == 0, result.stderr
     assert sorted(model.iterdir()) == sorted(model / file.name for file in whole_run.iterdir())
     assert_same_weights(model, whole_run)
@@ -201,7 +200,7 @@ def test_card_summarizes_runs_of_several_seeds(
         summary = json.loads((folder / "metrics.json").read_text())
         summary["recipe"]["seed"], summary["test"]["accuracy"] = seed, accuracy
         (folder / "metrics.json").write_text(json.dumps(summary))
-    export = [sys.executable, "-m", "train.export", "measure", str(first), "--data", str(flowers), "--seeds"]
+    export = ["train.export", "measure", str(first), "--data", str(flowers), "--seeds"]
     result = run([*export, str(second)], environment)
     assert result.returncode == 0, result.stderr
     assert "over 2 seeds | 90.0 ± 14.1 %" in (first / "README.md").read_text()
@@ -305,7 +304,7 @@ def test_recipes_are_runnable_and_documented() -> None:
     ("alias", "name"), [("baseline", "alexnet-baseline"), ("seed", "alexnet-baseline"), ("alexnet_bn", "alexnet-bn")]
 )
 def test_alias_stands_for_its_recipe(alias: str, name: str, environment: dict[str, str]) -> None:
-    result = run([sys.executable, "-m", "train", alias, "--help"], environment)
+    result = run(["train", alias, "--help"], environment)
     assert result.returncode == 0, result.stderr
     assert f"python -m train {name} " in result.stdout
     assert "--learning-rate" in result.stdout
@@ -331,14 +330,14 @@ PLAIN = ["--epochs", "3", "--dropout", "0", "--zoom-out-prob", "0.2", "--trivial
 FLOAT32 = {"ACCELERATE_MIXED_PRECISION": "no"}
 
 
-def two_processes(launcher: str, arguments: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def two_processes(launcher: str, module: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a line of train/README.md as it is printed, in float32, with other options after ``-m train``."""
     words = launchers()[launcher].split()
-    start = words[: words.index("-m")]
+    start = words[: words.index("-m") + 1]
     if "bf16" in words:
         start[words.index("bf16")] = "no"
     path = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
-    return run_program([*start, *arguments[1:]], {**environment, **FLOAT32, "PATH": path})
+    return run_program([*start, *module], {**environment, **FLOAT32, "PATH": path})
 
 
 def test_printed_lines_start_two_processes(flowers: Path, environment: dict[str, str], tmp_path: Path) -> None:
@@ -386,7 +385,7 @@ def test_batch_must_go_to_all_processes(flowers: Path, environment: dict[str, st
 
 def test_second_run_into_a_folder_is_refused(flowers: Path, environment: dict[str, str], tmp_path: Path) -> None:
     endless = command(flowers, tmp_path / "run", "--epochs", "1000")
-    first = subprocess.Popen(endless, cwd=PROJECT, env=environment, stderr=subprocess.DEVNULL)
+    first = subprocess.Popen([*PYTHON, *endless], cwd=PROJECT, env=environment, stderr=subprocess.DEVNULL)
     try:
         while not (tmp_path / "run" / checkpoint.NAME).exists():
             time.sleep(0.1)
@@ -401,7 +400,7 @@ def test_second_run_into_a_folder_is_refused(flowers: Path, environment: dict[st
 def test_full_disk_is_reported(flowers: Path, environment: dict[str, str], tmp_path: Path) -> None:
     """A limit on the size of files stands in for a full disk: photos fit, a checkpoint does not."""
     train = command(flowers, tmp_path / "run", "--epochs", "3")
-    limited = run_program(["bash", "-c", 'ulimit -f 50000; exec "$@"', "bash", *train], environment)
+    limited = run_program(["bash", "-c", 'ulimit -f 50000; exec "$@"', "bash", *PYTHON, *train], environment)
     assert limited.returncode == 2
     assert "The run stopped" in limited.stderr
     assert "--resume" in limited.stderr
@@ -455,7 +454,7 @@ def die(photos, index):
         os.kill(os.getpid(), 9)
     return load(photos, index)
 augment.AugmentedPhotos.__getitem__ = die
-sys.argv[1:] = {command(flowers, tmp_path / "run", "--epochs", "3")[3:]}
+sys.argv[1:] = {command(flowers, tmp_path / "run", "--epochs", "3")[1:]}
 __main__.main()
 """
     result = run_program([sys.executable, "-c", code], environment)
