@@ -15,7 +15,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")  # threads that wait for a layer to
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(
     [*filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY")]), "localhost", "127.0.0.1", "::1"]
 )
-from flower_alexnet.page import uploads
+from page import uploads
 
 UPLOADS = uploads.make_folder()
 
@@ -24,13 +24,13 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from flower_alexnet.page import answers, api, events, examples
-from flower_alexnet.page.answers import DEFAULT, MODELS
-from flower_alexnet.page.arguments import Arguments
-from flower_alexnet.page.guard import MAX_FILE, Guard
-from flower_alexnet.page.language import Localize
-from flower_alexnet.page.theme import CSS, THEME
-from flower_alexnet.page.translations import TEXTS
+from page import answers, api, events, examples
+from page.answers import DEFAULT, MODELS
+from page.arguments import Arguments
+from page.guard import MAX_FILE, Guard
+from page.language import Localize
+from page.theme import CSS, THEME
+from page.translations import TEXTS
 
 ANSWER_LIMIT = {"concurrency_limit": 16, "concurrency_id": "answers"}
 """Photos classified at the same time; their forward passes are shared."""

@@ -6,12 +6,19 @@
 """
 
 from flower_alexnet.classifier import FlowerClassifier, Prediction
-from flower_alexnet.config import LABELS, Config, InvalidConfig, InvalidModel, InvalidWeights, ModelNotFound
+from flower_alexnet.config import (
+    LABELS,
+    Config,
+    InvalidConfig,
+    InvalidModel,
+    InvalidWeights,
+    ModelNotFound,
+    Preprocessing,
+)
 from flower_alexnet.images import (
     EmptyImage,
     ImageTooLarge,
     InvalidImage,
-    Preprocessing,
     TruncatedImage,
     UnreadableImage,
 )

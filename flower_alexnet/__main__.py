@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from flower_alexnet import LABELS, InvalidModel, Prediction, __version__, batch, registry
-from flower_alexnet.classifier import find_device, load_classifier
-from flower_alexnet.config import english_name
+from flower_alexnet import InvalidModel, Prediction, __version__, batch, registry
+from flower_alexnet.classifier import PREDICTION_FIELDS, find_device, load_classifier
 from flower_alexnet.registry import Model
+from flower_alexnet.words import counted
 
 BAR = 30
 """Characters of the bar of probability 1."""
@@ -43,7 +43,7 @@ def classify(options: argparse.Namespace) -> int:
     classifier = load_classifier(options.model, options.device)
     photos = batch.find_photos(options.photos, _language())
     rows = []
-    for row in batch.classify(classifier, photos.found):
+    for row in batch.classify_each(classifier, photos.found):
         rows.append(row)
         if row.prediction is None:
             _print(row.problem, sys.stderr)
@@ -86,7 +86,7 @@ def label(options: argparse.Namespace) -> int:
     _print(options.output)
     _print_skipped(labelled.skipped)
     if labelled.problems:
-        problems = _count(labelled.problems, "photo")
+        problems = counted(labelled.problems, "photo")
         print(f"{problems} could not be labelled; see the column problem.", file=sys.stderr)
     return 2 if labelled.problems else 0
 
@@ -107,11 +107,7 @@ def _print(line: object, file: TextIO | None = None) -> None:
 def _print_skipped(skipped: int) -> None:
     if skipped:
         are = "is no picture" if skipped == 1 else "are no pictures"
-        print(f"Passed over {_count(skipped, 'file')} that {are}.", file=sys.stderr)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+        print(f"Passed over {counted(skipped, 'file')} that {are}.", file=sys.stderr)
 
 
 def _description(model: Model) -> str:
@@ -122,26 +118,10 @@ def _description(model: Model) -> str:
     return f"{model.name} ({model.test_accuracy:.1%} on test)"
 
 
-def _answer(prediction: Prediction) -> str:
-    """Return a one-line answer in English."""
-    if not prediction.in_distribution:
-        if set(prediction.probabilities) <= set(LABELS):
-            return "None of the five, it seems"
-        return "None of those it knows, it seems"
-    (name, probability), (other, _) = [(english_name(label), probability) for label, probability in prediction.top(2)]
-    name = name[0].upper() + name[1:]
-    if probability < 0.5:
-        return f"{name} or {other}?"
-    return f"{name}, {'>99' if probability >= 0.995 else f'{100 * probability:.0f}'}%"
-
-
 def _row(photo: str, prediction: Prediction, k: int) -> dict[str, object]:
     return {
         "photo": batch.printable(photo),
-        "label": prediction.label,
-        "probability": prediction.probability,
-        "in_distribution": prediction.in_distribution,
-        "in_distribution_probability": prediction.in_distribution_probability,
+        **{name: getattr(prediction, name) for name in PREDICTION_FIELDS},
         "top": [{"label": label, "probability": probability} for label, probability in prediction.top(k)],
     }
 
@@ -153,7 +133,7 @@ def _table(prediction: Prediction, k: int) -> str:
         f"  {label:<{width}} {probability:>6.1%}  {block * round(BAR * probability)}".rstrip()
         for label, probability in prediction.top(k)
     ]
-    return "\n".join([f"  {_answer(prediction)}", *bars])
+    return "\n".join([f"  {prediction.in_words()}", *bars])
 
 
 def _block() -> str:

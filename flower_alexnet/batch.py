@@ -252,7 +252,7 @@ def _photos_in(name: str, file: Path, language: str, most: int | None = None) ->
     return _members(name, file, language, most) if is_zip(name) else [PhotoFile(name, file)]
 
 
-def classify(classifier: FlowerClassifier, photos: Iterable[Loadable], thumbnails: bool = False) -> Iterator[Row]:
+def classify_each(classifier: FlowerClassifier, photos: Iterable[Loadable], thumbnails: bool = False) -> Iterator[Row]:
     """Yield a row for each photo, in order and in constant memory, as ``FlowerClassifier.results`` does.
 
     Args:

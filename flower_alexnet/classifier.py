@@ -19,10 +19,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from flower_alexnet import images, registry
-from flower_alexnet.config import Config, InvalidConfig, read_config
+from flower_alexnet.config import LABELS, Config, InvalidConfig
 from flower_alexnet.images import InvalidImage
 from flower_alexnet.inference import CPU, FORWARD_THREAD, SharedPass, prepare
 from flower_alexnet.model import AlexNet, NetworkWithHead, load_in_distribution_head, load_network
+from flower_alexnet.model_folder import read_config
+from flower_alexnet.words import NONE_OF_THE_CLASSES, NONE_OF_THE_FIVE, SURE, UNSURE, capitalized, english_name
 
 BATCH_SIZE = 32
 """Photos classified together."""
@@ -36,11 +38,18 @@ DECODERS = 2
 IN_FLIGHT = 2 * DECODERS
 """Photos that are being loaded or wait for it."""
 
-Photo = TypeVar("Photo")
+Item = TypeVar("Item")
 
 OVERSAMPLING = 1.4
 """How much larger than needed a JPEG is decoded at least. On validation photos enlarged four and eight times, accuracy
 was the same from 1 to 2; 1.4 lets a photo of 3000 pixels be decoded at an eighth of its size."""
+
+
+CONFIDENT = 0.5
+"""Probability from which on an answer names one label; below, two."""
+
+PREDICTION_FIELDS = ("label", "probability", "in_distribution", "in_distribution_probability")
+"""What programs and tables are given of a prediction, beside the probability of each label."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,27 @@ class Prediction:
     def probability(self) -> float:
         """Return the probability of the most probable label, 0-1."""
         return self.top(1)[0][1]
+
+    def fields(self) -> dict[str, Any]:
+        """Return what programs are given: label, probability, in_distribution, in_distribution_probability, and the
+        probabilities of all labels under ``probabilities``."""
+        answer = {name: getattr(self, name) for name in PREDICTION_FIELDS}
+        return {**answer, "probabilities": self.probabilities}
+
+    def in_words(self) -> str:
+        """Return the answer in a line of English: "Rose, 93%", "Rose or tulip?" or "None of the five, it seems"."""
+        if not self.in_distribution:
+            return NONE_OF_THE_FIVE if set(self.probabilities) <= set(LABELS) else NONE_OF_THE_CLASSES
+        one, other = (english_name(label) for label, _ in self.top(2))
+        if not self.is_confident:
+            return capitalized(UNSURE.format(one=one, other=other))
+        percent = ">99" if self.probability >= 0.995 else f"{100 * self.probability:.0f}"
+        return capitalized(SURE.format(flower=one, probability=f"{percent}%"))
+
+    @property
+    def is_confident(self) -> bool:
+        """Return whether the most probable label has a probability of ``CONFIDENT`` or more; if not, two are named."""
+        return self.probability >= CONFIDENT
 
     def top(self, k: int = 5) -> list[tuple[str, float]]:
         """Return the top-k labels with their probabilities, best first."""
@@ -219,7 +249,7 @@ class FlowerClassifier:
             yield result
 
     def results(
-        self, photos: Iterable[Photo], load: Callable[[Photo], Image.Image] | None = None
+        self, photos: Iterable[Item], load: Callable[[Item], Image.Image] | None = None
     ) -> Generator[Output | InvalidImage]:
         """Yield, for each photo in order, the network's output, or why the photo cannot be used.
 
@@ -233,7 +263,7 @@ class FlowerClassifier:
         """
         read: Callable[[Any], Image.Image] = load or self._load
 
-        def crop(photo: Photo) -> Tensor | InvalidImage:
+        def crop(photo: Item) -> Tensor | InvalidImage:
             try:
                 return images.center_crop(read(photo), self.config.preprocessing)
             except InvalidImage as error:

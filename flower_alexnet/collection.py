@@ -26,10 +26,9 @@ import pyarrow.parquet as pq
 from PIL import Image
 from tqdm import tqdm
 
-from flower_alexnet import batch, images, registry
+from flower_alexnet import batch, images, model_folder, registry
 from flower_alexnet.classifier import FlowerClassifier, load_classifier
 from flower_alexnet.files import replace_atomically
-from flower_alexnet.hub import IN_DISTRIBUTION
 from flower_alexnet.images import UnreadableImage
 
 PART_SIZE = 256
@@ -56,9 +55,6 @@ RAY_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
 }
 """Environment variables that are set for Ray if they are not yet: its errors are raised, it reports nothing else."""
-
-MODEL_FILES = ("config.json", "model.safetensors", IN_DISTRIBUTION)
-"""Files of a model folder that workers need."""
 
 
 class InvalidCollection(ValueError):
@@ -127,7 +123,7 @@ class Labeler:
     def __call__(self, photos: Mapping[str, Sequence[str | bytes] | np.ndarray]) -> pa.Table:
         """Return a table with a row for each address of ``{"photo": addresses}``, in order."""
         names = [_name(photo) for photo in photos["photo"]]
-        rows = batch.classify(self.classifier, [RemoteFile(name) for name in names])
+        rows = batch.classify_each(self.classifier, [RemoteFile(name) for name in names])
         labels = self.classifier.config.labels
         return pa.Table.from_pylist([_columns(row, labels) for row in rows], schema=schema(labels))
 
@@ -159,7 +155,7 @@ def label_collection(source: str, output: Path, model: str | None = None, ray: s
     """
     if output.exists():
         raise InvalidCollection(f"{output} exists already. Move it away, or choose another output.")
-    photos, skipped = find_photos(source, output)
+    photos, skipped = list_photos(source, output)
     folder = registry.find(model)
     classifier = load_classifier(str(folder))
     if ray and ray != "local":
@@ -180,7 +176,7 @@ def label_collection(source: str, output: Path, model: str | None = None, ray: s
     return Labelled(problems, skipped)
 
 
-def find_photos(source: str, output: Path | None = None) -> FoundFiles:
+def list_photos(source: str, output: Path | None = None) -> FoundFiles:
     """List the addresses of a collection's photos in a fixed order.
 
     Hidden files, and those in hidden folders, are passed over, and so are files that are no images by name and content,
@@ -325,14 +321,8 @@ def _columns(row: batch.Row, labels: Sequence[str]) -> dict[str, Any]:
     photo = batch.printable(row.name)
     if row.prediction is None:
         return {"photo": photo, **dict.fromkeys(labels), "problem": batch.printable(row.problem or "")}
-    return {
-        "photo": photo,
-        "label": row.prediction.label,
-        "probability": row.prediction.probability,
-        "in_distribution": row.prediction.in_distribution,
-        "in_distribution_probability": row.prediction.in_distribution_probability,
-        **row.prediction.probabilities,
-    }
+    fields = row.prediction.fields()
+    return {"photo": photo, **fields.pop("probabilities"), **fields}
 
 
 def _name(photo: str | bytes) -> str:
@@ -364,7 +354,7 @@ def _on_ray(photos: Sequence[str], folder: Path, address: str) -> Iterator[pa.Ta
                 with _without_stderr():
                     ray.init("local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
             else:  # workers get a copy of the code, and start in one of the model folder
-                for name in MODEL_FILES:
+                for name in model_folder.INFERENCE:
                     if (folder / name).is_file():
                         shutil.copyfile(folder / name, Path(copy) / name)
                 code = {"py_modules": [str(registry.PACKAGE)], "excludes": ["weights", "__pycache__"]}

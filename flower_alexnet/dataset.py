@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from flower_alexnet.config import LABELS, english_name
+from flower_alexnet.config import LABELS
+from flower_alexnet.words import english_name
 
 SPLITS = ("train", "validation", "test")
 TEST_SHARE = VALIDATION_SHARE = 0.1

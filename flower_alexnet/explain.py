@@ -103,7 +103,7 @@ def grad_cam(classifier: FlowerClassifier, crops: Tensor, target: int) -> Tensor
         for layer in layers:
             feature_maps = layer(feature_maps)
     feature_maps.requires_grad_()
-    logits = classifier.network.classify(pool(feature_maps))
+    logits = classifier.network.forward_head(pool(feature_maps))
     (gradients,) = torch.autograd.grad(logits[:, target].sum(), feature_maps)
     weights = gradients.mean((2, 3), keepdim=True)
     return (weights * feature_maps.detach()).sum(1).relu()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx2
 from huggingface_hub import hf_hub_download
-from huggingface_hub.constants import CONFIG_NAME, HF_HUB_CACHE, SAFETENSORS_SINGLE_FILE
+from huggingface_hub.constants import HF_HUB_CACHE
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -17,10 +17,8 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from flower_alexnet.config import ModelNotFound, read_config
-
-IN_DISTRIBUTION = "in_distribution.safetensors"
-"""File of a model folder with the weights of its in-distribution head, if it has one."""
+from flower_alexnet.config import ModelNotFound
+from flower_alexnet.model_folder import CONFIG, HEAD, WEIGHTS, read_config
 
 
 def download(repo_id: str, revision: str | None = None) -> Path:
@@ -38,11 +36,11 @@ def download(repo_id: str, revision: str | None = None) -> Path:
         raise ModelNotFound(f"There is no home folder to keep {repo_id} in. Set HF_HOME to a folder for downloads.")
     at = f"{repo_id} at {revision}" if revision else repo_id
     try:
-        config = hf_hub_download(repo_id, CONFIG_NAME, revision=revision)
+        config = hf_hub_download(repo_id, CONFIG, revision=revision)
         folder = Path(config).parent
-        hf_hub_download(repo_id, SAFETENSORS_SINGLE_FILE, revision=folder.name)
+        hf_hub_download(repo_id, WEIGHTS, revision=folder.name)
         if read_config(folder).threshold is not None:
-            hf_hub_download(repo_id, IN_DISTRIBUTION, revision=folder.name)
+            hf_hub_download(repo_id, HEAD, revision=folder.name)
         return folder
     except HFValidationError as error:
         raise ModelNotFound(
@@ -65,7 +63,7 @@ def download(repo_id: str, revision: str | None = None) -> Path:
         ) from error
     except EntryNotFoundError as error:
         raise ModelNotFound(
-            f"{at} on the Hub lacks {CONFIG_NAME}, {SAFETENSORS_SINGLE_FILE} or {IN_DISTRIBUTION}; "
+            f"{at} on the Hub lacks {CONFIG}, {WEIGHTS} or {HEAD}; "
             "weights in another format are not read: a pickle can run any program."
         ) from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
-from huggingface_hub.constants import SAFETENSORS_SINGLE_FILE
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from flower_alexnet import hub
-from flower_alexnet.config import Config, InvalidWeights, ModelNotFound, read_config
+from flower_alexnet import hub, model_folder
+from flower_alexnet.config import Config
 
 CHANNELS, FEATURE_MAP = 128, 6
 """Shape of the last feature map of a 224x224 image: 128 x 6 x 6 = 4608 features."""
 
 HIDDEN = 2048
 """Features before the last layer."""
-
-AGAIN = "Copy or download the file again, or train the model again."
-
-FLOATS = {"F16", "BF16", "F32", "F64"}
-"""Floating-point types of safetensors."""
-
-LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-"""First bytes of the file that Git LFS leaves in place of a large one that was not fetched."""
 
 
 class AlexNet(
@@ -77,13 +63,13 @@ class AlexNet(
         The network is made for 224x224. The feature maps of other sizes, from 63x63 up, are average-pooled to the
         same 6x6, so that training may begin on small images.
         """
-        return self.classify(self.features(images))
+        return self.forward_head(self.features(images))
 
-    def classify(self, feature_maps: Tensor) -> Tensor:
+    def forward_head(self, feature_maps: Tensor) -> Tensor:
         """Map the output of ``features`` (N, 128, H, W) to logits (N, num_classes)."""
-        return self.classifier[-1](self.penultimate(feature_maps))
+        return self.classifier[-1](self.forward_pre_logits(feature_maps))
 
-    def penultimate(self, feature_maps: Tensor) -> Tensor:
+    def forward_pre_logits(self, feature_maps: Tensor) -> Tensor:
         """Map the output of ``features`` (N, 128, H, W) to the features before the last layer, (N, 2048), 0 or more."""
         if feature_maps.shape[-2:] != (FEATURE_MAP, FEATURE_MAP):
             feature_maps = F.adaptive_avg_pool2d(feature_maps, FEATURE_MAP)
@@ -95,10 +81,9 @@ class AlexNet(
     def _save_pretrained(self, save_directory: Path) -> None:
         """Write ``model.safetensors``: floating-point tensors as float16, named as in the state dict."""
         tensors = {
-            name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
-            for name, tensor in self.state_dict().items()
+            name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in self.state_dict().items()
         }
-        save_file(tensors, save_directory / SAFETENSORS_SINGLE_FILE, metadata={"format": "pt"})
+        model_folder.write_tensors(tensors, save_directory / model_folder.WEIGHTS)
 
     @classmethod
     def from_pretrained(  # type: ignore[override]
@@ -120,7 +105,7 @@ class AlexNet(
             InvalidWeights: ``model.safetensors`` is damaged, or does not hold this network's tensors.
         """
         folder = Path(name) if Path(name).is_dir() else hub.download(str(name), revision)
-        return load_network(folder, read_config(folder)).to(map_location)
+        return load_network(folder, model_folder.read_config(folder)).to(map_location)
 
 
 class NetworkWithHead(nn.Module):
@@ -138,7 +123,7 @@ class NetworkWithHead(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map normalized images (N, 3, H, W) to logits (N, num_classes) and in-distribution logits (N,)."""
-        hidden = self.network.penultimate(self.network.features(images))
+        hidden = self.network.forward_pre_logits(self.network.features(images))
         known = None if self.head is None else self.head(hidden).squeeze(1)
         return self.network.classifier[-1](hidden), known
 
@@ -151,12 +136,13 @@ def load_network(folder: Path, config: Config) -> AlexNet:
         InvalidWeights: it is damaged, or does not hold this network's tensors.
     """
     network = _empty_network(config)
-    network.load_state_dict(_read_weights(folder / SAFETENSORS_SINGLE_FILE, network), strict=True, assign=True)
+    tensors = model_folder.read_tensors(folder / model_folder.WEIGHTS, network)
+    network.load_state_dict(tensors, strict=True, assign=True)
     return network.eval()
 
 
 def load_in_distribution_head(folder: Path) -> nn.Linear:
-    """Load a model folder's ``in_distribution.safetensors``: a linear layer that maps ``AlexNet.penultimate``,
+    """Load a model folder's ``in_distribution.safetensors``: a linear layer that maps ``AlexNet.forward_pre_logits``,
     (N, 2048), to the logit, (N, 1), of the probability that a photo shows one of the known classes.
 
     Raises:
@@ -164,7 +150,7 @@ def load_in_distribution_head(folder: Path) -> nn.Linear:
         InvalidWeights: it is damaged, or holds something else.
     """
     head = nn.Linear(HIDDEN, 1)
-    head.load_state_dict(_read_weights(folder / hub.IN_DISTRIBUTION, head), strict=True)
+    head.load_state_dict(model_folder.read_tensors(folder / model_folder.HEAD, head), strict=True)
     return head.eval().requires_grad_(False)
 
 
@@ -175,11 +161,7 @@ def check_weights(folder: Path, config: Config) -> None:
         ModelNotFound: the file is missing.
         InvalidWeights: it is damaged, or does not hold this network's tensors.
     """
-    file = folder / SAFETENSORS_SINGLE_FILE
-    with _open(file) as tensors:
-        slices = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118  (not a mapping)
-    found = {name: (tuple(it.get_shape()), it.get_dtype() in FLOATS) for name, it in slices.items()}
-    _check(file, found, _empty_network(config).state_dict())
+    model_folder.check_tensors(folder / model_folder.WEIGHTS, _empty_network(config))
 
 
 def _empty_network(config: Config) -> AlexNet:
@@ -193,52 +175,3 @@ def _convolution(
     conv = nn.Conv2d(channels_in, channels_out, kernel_size, stride, padding, bias=not batch_norm)
     normalization = [nn.BatchNorm2d(channels_out)] if batch_norm else []
     return [conv, *normalization, nn.ReLU(inplace=True)]
-
-
-def _read_weights(file: Path, network: nn.Module) -> dict[str, Tensor]:
-    """Read the tensors, floating-point ones as float32, and check them against the network's."""
-    with _open(file):
-        tensors = load_file(file)
-    expected = network.state_dict()
-    _check(file, {name: (tuple(it.shape), it.is_floating_point()) for name, it in tensors.items()}, expected)
-    for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise InvalidWeights(f"{file}: {name} holds values that are not finite numbers. {AGAIN}")
-    return {name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()}
-
-
-@contextmanager
-def _open(file: Path) -> Iterator[Any]:
-    if not file.is_file():
-        raise ModelNotFound(f"There is no {file.name} in {file.parent}. Copy the whole model folder, or train a model.")
-    try:
-        with safe_open(file, framework="pt") as tensors:
-            yield tensors
-    except (SafetensorError, OSError) as error:
-        if file.stat().st_size < 1024 and file.read_bytes().startswith(LFS_POINTER):
-            raise InvalidWeights(
-                f"{file} is a Git LFS pointer, not the weights themselves. Fetch them: git lfs install && git lfs pull"
-            ) from error
-        raise InvalidWeights(f"{file} is damaged and cannot be read ({error}). {AGAIN}") from error
-
-
-def _check(file: Path, found: dict[str, tuple[tuple[int, ...], bool]], expected: dict[str, Tensor]) -> None:
-    """Compare shape, and whether the type is floating-point, of each tensor in a file with those expected."""
-    if missing := expected.keys() - found.keys():
-        raise InvalidWeights(f"{file} lacks {_some(missing)}. {AGAIN}")
-    if unknown := found.keys() - expected.keys():
-        raise InvalidWeights(f"{file} holds {_some(unknown)}, which this network does not have. {AGAIN}")
-    for name, (shape, is_float) in found.items():
-        if shape != expected[name].shape:
-            raise InvalidWeights(
-                f"{file}: {name} has the shape {shape} where the network of its config.json has "
-                f"{tuple(expected[name].shape)}. {AGAIN}"
-            )
-        if is_float != expected[name].is_floating_point():
-            kinds = ("a floating-point", "an integer") if is_float else ("an integer", "a floating-point")
-            raise InvalidWeights(f"{file}: {name} is of {kinds[0]} type, not {kinds[1]} type. {AGAIN}")
-
-
-def _some(names: set[str], limit: int = 3) -> str:
-    listed = ", ".join(sorted(names)[:limit])
-    return listed if len(names) <= limit else f"{listed} and {len(names) - limit} more tensors"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from flower_alexnet import hub
-from flower_alexnet.config import InvalidModel, ModelNotFound, read_config
+from flower_alexnet.config import InvalidModel, ModelNotFound
 from flower_alexnet.model import check_weights
+from flower_alexnet.model_folder import METRICS, UNFINISHED, read_config, read_metrics
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -54,7 +54,7 @@ class Model:
     def measurements(self) -> dict[str, Any]:
         """Return the contents of its ``metrics.json``, from memory as long as the file is not changed; nothing if it is
         damaged or not local."""
-        file = self.folder / "metrics.json" if self.folder else None
+        file = self.folder / METRICS if self.folder else None
         try:
             metrics = _metrics_at(file.parent, file.stat().st_mtime_ns) if file else None
         except OSError:
@@ -69,7 +69,7 @@ def shipped_models(weights: Path = WEIGHTS) -> list[Model]:
     is 0 for a model that cannot tell; unusable ones come last.
     """
     folders = [folder for folder in weights.glob("*") if folder.is_dir() and not folder.name.startswith(".")]
-    measured = {folder.name: _metrics(folder) for folder in folders}
+    measured = {folder.name: read_metrics(folder) for folder in folders}
     models = [Model(folder.name, *_accuracies(measured[folder.name]), problem=_problem(folder)) for folder in folders]
 
     def rank(model: Model) -> tuple[bool, float, str]:
@@ -83,7 +83,7 @@ def shipped_models(weights: Path = WEIGHTS) -> list[Model]:
 def added_models() -> list[Model]:
     """List the models that ``$FLOWER_ALEXNET_MODELS`` names, in its order; they are loaded on first use."""
     names = [name.strip() for name in os.environ.get(VARIABLE, "").split(",")]
-    return [Model(name, *_accuracies(_metrics(Path(name))), shipped=False) for name in dict.fromkeys(names) if name]
+    return [Model(name, *_accuracies(read_metrics(Path(name))), shipped=False) for name in dict.fromkeys(names) if name]
 
 
 def current_name(name: str) -> str:
@@ -119,6 +119,19 @@ def find(name: str | Path | None = None, revision: str | None = None, weights: P
     return hub.download(repo_id, revision or revision_in_name or None)
 
 
+def find_local(name: str) -> Path:
+    """Return the model folder of a path, or of a shipped model's name from any working directory; never ask the Hub.
+
+    Raises:
+        ModelNotFound: there is none, or it is what a stopped process left of one.
+    """
+    if Path(name).name == UNFINISHED:
+        raise ModelNotFound(f"{name} was left by a stopped run and is no model. Give the folder that it is in.")
+    if Path(name).name != name and not Path(name).is_dir():
+        raise ModelNotFound(f"There is no folder {name}. Check its path.")
+    return find(name)
+
+
 def _not_here(name: str, weights: Path) -> str:
     here = ", ".join(model.name for model in shipped_models(weights))
     if current_name(name) in SHIPPED:
@@ -138,14 +151,7 @@ def _folder(name: str, weights: Path) -> Path | None:
 
 @lru_cache(maxsize=64)
 def _metrics_at(folder: Path, time: int) -> Any:  # noqa: ARG001  (a part of the cache's key)
-    return _metrics(folder)
-
-
-def _metrics(folder: Path) -> Any:
-    try:
-        return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+    return read_metrics(folder)
 
 
 def _problem(folder: Path) -> str | None:

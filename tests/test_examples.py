@@ -9,8 +9,8 @@ from PIL import Image
 
 from flower_alexnet import LABELS, dataset
 from flower_alexnet.classifier import load_classifier
-from flower_alexnet.page.examples import EXAMPLES, FOLDER
-from flower_alexnet.page.render import REFERENCES
+from page.examples import EXAMPLES, FOLDER
+from page.render import REFERENCES
 
 
 def test_each_is_small_and_credited() -> None:

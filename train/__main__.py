@@ -17,11 +17,11 @@ import matplotlib
 import tyro
 from accelerate import PartialState
 from filelock import FileLock, Timeout
-from huggingface_hub.constants import SAFETENSORS_SINGLE_FILE
 from safetensors import SafetensorError
 
 from flower_alexnet import Config, FlowerClassifier, InvalidModel
 from flower_alexnet.dataset import InvalidDataset, find_classes, split
+from flower_alexnet.model_folder import WEIGHTS
 from train import checkpoint, data, engine, evaluate, export, others, recipes
 from train.checkpoint import InvalidCheckpoint
 from train.data import CACHE, DecodedPhotos, load_tensors
@@ -186,7 +186,7 @@ def _check_output(output: Path, resume: bool) -> None:
     Raises:
         InvalidCheckpoint: it does not.
     """
-    finished, begun = (output / SAFETENSORS_SINGLE_FILE).exists(), (output / checkpoint.NAME).exists()
+    finished, begun = (output / WEIGHTS).exists(), (output / checkpoint.NAME).exists()
     if resume and not begun:
         state = "holds a finished model: there is nothing to resume" if finished else "holds no checkpoint to resume"
         raise InvalidCheckpoint(f"{output} {state}. Leave out --resume and choose a new folder.")

@@ -11,16 +11,11 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from flower_alexnet import LABELS, FlowerClassifier, registry
-from flower_alexnet.config import InvalidModel, ModelNotFound, english_name
-from flower_alexnet.images import Preprocessing
+from flower_alexnet import LABELS, FlowerClassifier
+from flower_alexnet.config import InvalidModel, Preprocessing
+from flower_alexnet.model_folder import ONNX
+from flower_alexnet.words import counted, english_name
 from train.recipes import ALIASES, RECIPES, Recipe
-
-ONNX = "model.onnx"
-"""File of a model folder for ONNX Runtime; made by ``python -m train.export onnx``."""
-
-UNFINISHED = "model.part"
-"""Folder inside a model folder in which its new files are written; it is left only by a killed process."""
 
 FLOWER_PHOTOS = "23f4abbd6b7667afde37f374f4109426b8178a1123bc9e99ea202806096917a4"
 """The ``data.fingerprint`` of flower_photos."""
@@ -145,24 +140,6 @@ def use_section(
         threshold=config.threshold,
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n\n"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: "1 photo", "2 photos"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def local_folder(name: str) -> Path:
-    """Return the model folder of a path, or of a shipped model's name from any working directory; never ask the Hub.
-
-    Raises:
-        ModelNotFound: there is none, or it is an ``UNFINISHED`` one.
-    """
-    if Path(name).name == UNFINISHED:
-        raise ModelNotFound(f"{name} was left by a stopped run and is no model. Give the folder that it is in.")
-    if Path(name).name != name and not Path(name).is_dir():
-        raise ModelNotFound(f"There is no folder {name}. Check its path.")
-    return registry.find(name)
 
 
 def address_of(folder: Path) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import httpx
+import httpx2
 import torch
 from filelock import FileLock
 from PIL import Image
@@ -30,9 +30,9 @@ from torchvision.transforms.v2 import functional as F
 from tqdm import tqdm
 
 from flower_alexnet import images
+from flower_alexnet.config import Preprocessing
 from flower_alexnet.dataset import SPLIT_FOLDERS, SPLITS, InvalidDataset, Photo, all_photos
 from flower_alexnet.files import replace_atomically
-from flower_alexnet.images import Preprocessing
 from train.card import FLOWER_PHOTOS
 
 if sys.platform != "win32":
@@ -247,12 +247,12 @@ def _download(url: str, archive: Path) -> None:
     done = part.stat().st_size if part.is_file() else 0
     try:
         headers = {"Range": f"bytes={done}-"}
-        with httpx.stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as response:
-            if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and done:
+        with httpx2.stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as response:
+            if response.status_code == httpx2.codes.REQUESTED_RANGE_NOT_SATISFIABLE and done:
                 part.rename(archive)  # it was complete already
                 return
             response.raise_for_status()
-            if response.status_code != httpx.codes.PARTIAL_CONTENT:
+            if response.status_code != httpx2.codes.PARTIAL_CONTENT:
                 done = 0  # the server ignores the range and sends the whole archive
             size = int(response.headers.get("Content-Length", 0)) + done or None
             bar = tqdm(desc=archive.name, total=size, initial=done, unit="B", unit_scale=True)
@@ -261,8 +261,8 @@ def _download(url: str, archive: Path) -> None:
                     file.write(chunk)
                     bar.update(len(chunk))
         if size is not None and part.stat().st_size != size:
-            raise httpx.TransportError(f"{part.stat().st_size} of {size} bytes arrived")
-    except (httpx.HTTPError, OSError) as error:
+            raise httpx2.TransportError(f"{part.stat().st_size} of {size} bytes arrived")
+    except (httpx2.HTTPError, OSError) as error:
         raise InvalidDataset(
             f"{url} could not be downloaded ({error}). Run the command again to go on where it stopped, "
             "or give your own folder with --data."

@@ -18,7 +18,6 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DataLoaderConfiguration, set_seed
-from huggingface_hub.constants import CONFIG_NAME
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -27,8 +26,10 @@ from tqdm import tqdm
 
 from flower_alexnet import LABELS
 from flower_alexnet.classifier import load_classifier
-from flower_alexnet.images import Preprocessing, normalize
+from flower_alexnet.config import Preprocessing
+from flower_alexnet.images import normalize
 from flower_alexnet.model import HIDDEN, AlexNet, NetworkWithHead
+from flower_alexnet.model_folder import CONFIG
 from train import checkpoint
 from train.augment import AugmentedPhotos, collate, mix
 from train.checkpoint import History
@@ -238,7 +239,7 @@ class Teacher(nn.Module):
 
     def __init__(self, name: str, labels: Sequence[str] = LABELS) -> None:
         super().__init__()
-        members = [str(file.parent) for file in sorted(Path(name).glob(f"*/{CONFIG_NAME}"))]
+        members = [str(file.parent) for file in sorted(Path(name).glob(f"*/{CONFIG}"))]
         self.networks, self.temperatures = nn.ModuleList(), []
         for member in members or [name]:
             classifier = load_classifier(member)

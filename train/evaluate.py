@@ -33,9 +33,9 @@ from tqdm import tqdm
 from flower_alexnet import LABELS, FlowerClassifier, InvalidModel, dataset, images
 from flower_alexnet.classifier import Output, load_classifier
 from flower_alexnet.dataset import InvalidDataset, Photo
+from flower_alexnet.words import counted
 from train import data, drawn
 from train import others as other_photos
-from train.card import counted
 from train.corruptions import CORRUPTIONS, corrupt
 
 CALIBRATION_BINS = 15

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,14 +22,12 @@ from typing import Annotated, Any
 import matplotlib
 import torch
 import tyro
-from safetensors.torch import save_file
 
-from flower_alexnet import FlowerClassifier, InvalidImage, InvalidModel
+from flower_alexnet import FlowerClassifier, InvalidImage, InvalidModel, model_folder, registry
 from flower_alexnet.dataset import InvalidDataset, Photo, find_classes, split
-from flower_alexnet.files import replace_atomically
-from flower_alexnet.hub import IN_DISTRIBUTION
+from flower_alexnet.model_folder import CARD, CONFUSION_MATRIX, HEAD, METRICS, ONNX, RELIABILITY, TRAINING_CURVES
 from train import evaluate
-from train.card import ONNX, UNFINISHED, card, local_folder
+from train.card import card
 from train.checkpoint import History
 from train.data import describe, find_or_download
 from train.others import OtherPhotos, find_or_make
@@ -106,23 +103,15 @@ def write_model_folder(
     if seeds:
         summary["seeds"] = _over_seeds([summary, *seeds])
 
-    temporary = folder / UNFINISHED
-    for left in (temporary, folder / f"{ONNX}.part"):  # by a killed process
-        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
-    temporary.mkdir(parents=True)
-    card(classifier, summary, folder).save(temporary / "README.md")
-    (temporary / "metrics.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    evaluate.plot_confusion_matrix(summary["test"], temporary / "confusion_matrix.png")
-    evaluate.plot_reliability(summary["test"], temporary / "reliability.png")
-    evaluate.plot_training_curves(summary["history"], temporary / "training_curves.png")
-    classifier.network.save_pretrained(temporary, config=classifier.config)
-    if classifier.in_distribution_head is not None:
-        head = {name: tensor.contiguous() for name, tensor in classifier.in_distribution_head.state_dict().items()}
-        save_file(head, temporary / IN_DISTRIBUTION)
-    for file in temporary.iterdir():
-        file.chmod(0o644)  # safetensors makes its files readable for the owner only
-        replace_atomically(file, folder / file.name)
-    temporary.rmdir()
+    with model_folder.rewriting(folder) as new:
+        card(classifier, summary, folder).save(new / CARD)
+        (new / METRICS).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+        evaluate.plot_confusion_matrix(summary["test"], new / CONFUSION_MATRIX)
+        evaluate.plot_reliability(summary["test"], new / RELIABILITY)
+        evaluate.plot_training_curves(summary["history"], new / TRAINING_CURVES)
+        classifier.network.save_pretrained(new, config=classifier.config)
+        if classifier.in_distribution_head is not None:
+            model_folder.write_tensors(classifier.in_distribution_head.state_dict(), new / HEAD)
     return summary
 
 
@@ -171,7 +160,7 @@ def measure(name: Name, data: Path | None = None, others: Path | None = None, se
         others: folder of photos of other things that the model was trained beside; found or made likewise.
         seeds: model folders of the same recipe, trained with other random seeds; the card gives the mean of all.
     """
-    folder = local_folder(name)
+    folder = registry.find_local(name)
     classifier, summary = FlowerClassifier.from_pretrained(folder), _read_summary(folder)
     runs = [_read_summary(seed) for seed in seeds]
     data = data or find_or_download()
@@ -203,7 +192,7 @@ def onnx(name: Name) -> None:
     """
     from train.onnx import write_onnx  # only here, because it needs ONNX Runtime
 
-    folder = local_folder(name)
+    folder = registry.find_local(name)
     difference = write_onnx(FlowerClassifier.from_pretrained(folder), folder / ONNX)
     print(f"{folder / ONNX}: the probabilities are the classifier's to {max(difference, 1e-7):.0e}.")
 
@@ -223,7 +212,7 @@ def main() -> None:
 
 
 def _read_summary(folder: Path) -> Summary:
-    file = folder / "metrics.json"
+    file = folder / METRICS
     try:
         summary = json.loads(file.read_text(encoding="utf-8"))
         for part, field in (("recipe", "seed"), ("training", "minutes"), ("test", "accuracy"), ("history", 0)):

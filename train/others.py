@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from flower_alexnet.dataset import SPLIT_FOLDERS, InvalidDataset, Photo, by_hash
 from flower_alexnet.images import has_image_suffix
-from train.card import OTHER_PHOTOS, counted
+from flower_alexnet.words import counted
+from train.card import OTHER_PHOTOS
 from train.data import CACHE, fingerprint
 
 TRAINING_SPECIES = """

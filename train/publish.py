@@ -28,8 +28,9 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id
 
-from flower_alexnet import FlowerClassifier, InvalidModel
-from train.card import ONNX, UNFINISHED, USE, local_folder, use_section
+from flower_alexnet import FlowerClassifier, InvalidModel, registry
+from flower_alexnet.model_folder import CARD, ONNX, UNFINISHED
+from train.card import USE, use_section
 from train.checkpoint import NAME as CHECKPOINT
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -46,6 +47,7 @@ SPACE = (
     "requirements-scale.txt",
     "requirements-train.txt",
     "flower_alexnet",
+    "page",
     "weights",
     "examples",
     "docs",
@@ -93,12 +95,12 @@ def model_files(folder: Path) -> Files:
         if _holds_pickle(file):
             raise NotPublished(f"{file} holds a pickle, which can run any program where it is loaded. Delete it.")
     try:
-        results = ModelCard.load(folder / "README.md").data.eval_results
+        results = ModelCard.load(folder / CARD).data.eval_results
     except (OSError, ValueError) as error:
-        raise NotPublished(f"{folder / 'README.md'} is no model card: {error}") from error
+        raise NotPublished(f"{folder / CARD} is no model card: {error}") from error
     if not results:
         raise NotPublished(
-            f"{folder / 'README.md'} does not say how accurate the model is. Write it again: "
+            f"{folder / CARD} does not say how accurate the model is. Write it again: "
             f"python -m train.export measure {folder}"
         )
     return dict(files)
@@ -118,7 +120,7 @@ def published_card(
     """
     address = f"{repo_id}@{revision}" if revision else repo_id
     use = use_section(FlowerClassifier.from_pretrained(folder), address, repo_id, revision, install, onnx)
-    return USE.sub(lambda _: use, (folder / "README.md").read_text(encoding="utf-8"), count=1).encode()
+    return USE.sub(lambda _: use, (folder / CARD).read_text(encoding="utf-8"), count=1).encode()
 
 
 def onnx_file(folder: Path, new: Path) -> Path:
@@ -243,7 +245,7 @@ def model(
         _check_ref(ref)
     install = _install(space, source)
     try:
-        folder = local_folder(name)
+        folder = registry.find_local(name)
     except InvalidModel as error:
         raise NotPublished(str(error)) from error
     files = model_files(folder)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from flower_alexnet.images import Preprocessing
+from flower_alexnet.config import Preprocessing
 
 LEARNING_RATES = {"sgd": 0.01, "momentum": 0.003, "adagrad": 0.002, "adam": 0.0002, "muon": 0.001}
 """Default peak learning rate of each optimizer."""

@@ -23,7 +23,7 @@ def test_rows_are_in_order_and_bad_photos_say_why(random_model: Path, tmp_path: 
     (tmp_path / "bad.jpg").write_text("no picture")
     files = ["flower.jpg", "bad.jpg", "missing.jpg", "flower.jpg"] * 12  # more than one batch
     classifier = FlowerClassifier.from_pretrained(random_model)
-    rows = list(batch.classify(classifier, [PhotoFile(name, tmp_path / name) for name in files], thumbnails=True))
+    rows = list(batch.classify_each(classifier, [PhotoFile(name, tmp_path / name) for name in files], thumbnails=True))
     assert [row.name for row in rows] == files
     for row in rows:
         if row.name == "flower.jpg":
@@ -46,7 +46,7 @@ def test_zips_are_read_without_being_unpacked(random_model: Path, tmp_path: Path
         archive.writestr("note.txt", b"text")
     before = set(tmp_path.rglob("*"))
     photos = batch.collect([("photos.ZIP", tmp_path / "photos.ZIP")], limit=10)
-    rows = {row.name: row for row in batch.classify(FlowerClassifier.from_pretrained(random_model), photos)}
+    rows = {row.name: row for row in batch.classify_each(FlowerClassifier.from_pretrained(random_model), photos)}
     assert set(tmp_path.rglob("*")) == before
     assert rows["photos.ZIP/folder/one.jpg"].prediction
     assert rows["photos.ZIP/../../outside.jpg"].prediction
@@ -67,7 +67,7 @@ def test_damaged_and_empty_zips_are_rows(random_model: Path, tmp_path: Path, pho
     (tmp_path / "bad.zip").write_bytes(content)
     names = ["text.zip", "empty.zip", "bad.zip"]
     photos = batch.collect([(name, tmp_path / name) for name in names], limit=10)
-    rows = list(batch.classify(FlowerClassifier.from_pretrained(random_model), photos))
+    rows = list(batch.classify_each(FlowerClassifier.from_pretrained(random_model), photos))
     assert ["not a zip" in (row.problem or "") for row in rows] == [True, False, False]
     assert "no file in empty.zip" in (rows[1].problem or "")
     assert "damaged" in (rows[2].problem or "")

@@ -34,7 +34,7 @@ from flower_alexnet import (
     images,
 )
 from flower_alexnet.classifier import BATCH_SIZE, IN_FLIGHT, Output
-from flower_alexnet.hub import IN_DISTRIBUTION
+from flower_alexnet.model_folder import HEAD
 from tests.support import PROJECT
 from tests.support.photos import drawn_flower
 
@@ -130,7 +130,7 @@ def test_head_gives_the_probability_that_the_threshold_is_held_to(random_model: 
     network, photo = FlowerClassifier.from_pretrained(random_model).network, drawn_flower("tulips")
     assert FlowerClassifier(network, Config())(photo).in_distribution_probability is None  # it cannot tell
     head = nn.Linear(2048, 1)
-    hidden = network.penultimate(network.features(images.to_tensor(photo, Config().preprocessing)[None]))
+    hidden = network.forward_pre_logits(network.features(images.to_tensor(photo, Config().preprocessing)[None]))
     expected = torch.sigmoid(head(hidden)).item()
     for threshold, known in ((0.0, True), (expected - 0.01, True), (expected + 0.01, False)):
         prediction = FlowerClassifier(network, Config(threshold=threshold), head)(photo)
@@ -147,10 +147,10 @@ def test_threshold_needs_a_head(random_model: Path, tmp_path: Path) -> None:
         FlowerClassifier.from_pretrained(tmp_path)
     good = {"weight": torch.rand(1, 2048), "bias": torch.rand(1)}
     for wrong in ({"weight": torch.rand(1, 7)}, {"bias": torch.full((1,), torch.nan)}, {"other": torch.rand(1)}):
-        save_file(good | wrong, tmp_path / IN_DISTRIBUTION)
+        save_file(good | wrong, tmp_path / HEAD)
         with pytest.raises(InvalidWeights, match=r"in_distribution\.safetensors"):
             FlowerClassifier.from_pretrained(tmp_path)
-    save_file(good, tmp_path / IN_DISTRIBUTION)
+    save_file(good, tmp_path / HEAD)
     head = FlowerClassifier.from_pretrained(tmp_path).in_distribution_head
     assert head is not None
     assert torch.equal(head.weight, good["weight"])

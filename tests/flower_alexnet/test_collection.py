@@ -170,7 +170,7 @@ def test_output_inside_the_collection_is_never_labelled(
     assert collection.label_collection(str(photo_folder), output, str(random_model)) == (1, 1)
     assert len(rows(output)) == 101
     assert not [row for row in rows(output) if "labels.parquet" in row["photo"]]
-    assert output not in map(Path, collection.find_photos(str(photo_folder), output).photos)
+    assert output not in map(Path, collection.list_photos(str(photo_folder), output).photos)
 
 
 def label(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:

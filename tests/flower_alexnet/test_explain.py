@@ -72,7 +72,7 @@ def test_heat_is_grad_cam_of_the_plain_network(model: str, label: str) -> None:
         images.to_tensor(photo, preprocessing)[None]
     )  # after the last ReLU, before its max-pooling
     maps = maps.detach().requires_grad_()
-    logits = network.classify(network.features[-1](maps))
+    logits = network.forward_head(network.features[-1](maps))
     logits[0, LABELS.index(label)].backward()
     assert maps.grad is not None
     weights = maps.grad.mean((2, 3), keepdim=True)

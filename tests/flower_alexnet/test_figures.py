@@ -73,7 +73,7 @@ class Colours(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         return images
 
-    def penultimate(self, images: Tensor) -> Tensor:
+    def forward_pre_logits(self, images: Tensor) -> Tensor:
         return images.mean((2, 3))
 
 

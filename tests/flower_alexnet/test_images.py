@@ -23,6 +23,7 @@ from flower_alexnet import (
     Preprocessing,
     TruncatedImage,
     UnreadableImage,
+    containers,
     images,
 )
 from flower_alexnet.classifier import load_classifier
@@ -362,7 +363,7 @@ def test_scans_of_the_picture_itself_count(between: bytes) -> None:
     last = photo.rindex(b"\xff\xda")
     for scans, refused in ((50, False), (150, True)):
         content = photo[:last] + (between + photo[last:-2]) * scans + photo[-2:]
-        assert images._has_too_many_scans(content) == refused
+        assert containers.has_too_many_scans(content) == refused
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:
@@ -433,7 +434,7 @@ def with_broken_metadata() -> dict[str, bytes]:
 
 READ_ALL = """
 import pathlib, sys
-from flower_alexnet import images
+from flower_alexnet import containers, images
 for file in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     image = images.load(file)
     print(file.name, image.size)

@@ -11,7 +11,7 @@ import torch
 
 from flower_alexnet import FlowerClassifier, ModelNotFound, registry
 from flower_alexnet.classifier import load_classifier
-from flower_alexnet.config import read_config
+from flower_alexnet.model_folder import read_config
 
 
 @pytest.fixture

@@ -88,7 +88,9 @@ def test_utf_8_without_the_flag_beside_another_encoding(tmp_path: Path) -> None:
 def test_flag_that_lies(random_model: Path, tmp_path: Path) -> None:
     zipped = made_zip(tmp_path / "z.zip", *(name.encode("gbk") for name in CHINESE), flags=UTF_8)
     assert names_in(zipped) == CHINESE
-    rows = list(batch.classify(FlowerClassifier.from_pretrained(random_model), batch.collect([("z.zip", zipped)], 10)))
+    rows = list(
+        batch.classify_each(FlowerClassifier.from_pretrained(random_model), batch.collect([("z.zip", zipped)], 10))
+    )
     assert all(row.prediction for row in rows)
 
 
@@ -105,7 +107,7 @@ def test_members_of_any_name_can_be_read(random_model: Path, tmp_path: Path) -> 
         tmp_path / "z.zip", *(name.encode("gbk") for name in CHINESE), "__MACOSX/._玫瑰.jpg".encode("gbk")
     )
     photos = batch.collect([("z.zip", zipped)], 10, "zh-CN")
-    rows = list(batch.classify(FlowerClassifier.from_pretrained(random_model), photos))
+    rows = list(batch.classify_each(FlowerClassifier.from_pretrained(random_model), photos))
     assert [row.name for row in rows] == [f"z.zip/{name}" for name in CHINESE]
     assert all(row.prediction for row in rows)
 

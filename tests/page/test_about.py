@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from flower_alexnet import registry
-from flower_alexnet.page.about import describe_model
-from flower_alexnet.page.translations import LANGUAGES, flower_name
 from flower_alexnet.registry import Model
+from page.about import describe_model
+from page.translations import LANGUAGES, flower_name
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -38,7 +38,7 @@ def test_others_are_told_of_first_hand(random_model: Path) -> None:
 
 
 def test_card_of_a_model_of_the_hub_is_linked(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flower_alexnet.page import about
+    from page import about
 
     link = about.card(Model("ann/flowers@v1", shipped=False), "en")
     assert link == "[The card of ann/flowers](https://huggingface.co/ann/flowers/blob/v1/README.md)"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from flower_alexnet import LABELS, Prediction, __main__
-from flower_alexnet.page.answers import in_words, model_title
-from flower_alexnet.page.translations import LANGUAGES
+from flower_alexnet import LABELS, Prediction
 from flower_alexnet.registry import Model
+from page.answers import in_words, model_title
+from page.translations import LANGUAGES
 
 
 def test_prediction_in_words() -> None:
@@ -34,10 +34,10 @@ def test_title_of_a_model_gives_its_accuracy() -> None:
 @pytest.mark.parametrize("probability", [0.3, 0.4999, 0.5, 0.97, 0.994, 0.9951, 1.0])
 @pytest.mark.parametrize("in_distribution", [True, False])
 @pytest.mark.parametrize("label", LABELS)
-def test_command_line_gives_the_same_answer(label: str, probability: float, in_distribution: bool) -> None:
+def test_library_gives_the_same_answer(label: str, probability: float, in_distribution: bool) -> None:
     rest = dict.fromkeys(LABELS, (1 - probability) / 5)
     prediction = Prediction({**rest, label: probability}, in_distribution)
-    assert __main__._answer(prediction) == in_words(prediction, "en")
+    assert prediction.in_words() == in_words(prediction, "en")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

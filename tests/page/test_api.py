@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
@@ -26,7 +26,7 @@ from PIL import Image
 import app
 from flower_alexnet import LABELS, dataset, registry
 from flower_alexnet.classifier import load_classifier
-from flower_alexnet.page import uploads
+from page import uploads
 from tests.support import PROJECT
 from tests.support.photos import drawn_flower
 from tests.support.server import Server, serve
@@ -60,10 +60,10 @@ def test_classify_returns_the_probabilities_of_the_library(client: Client, photo
 
 
 def test_classify_answers_in_one_response(server: Server, photo: Path) -> None:
-    def ask(content: bytes, endpoint: str = "classify") -> httpx.Response:
-        (path,) = httpx.post(f"{server.url}/gradio_api/upload", files={"files": ("a.jpg", content)}).json()
+    def ask(content: bytes, endpoint: str = "classify") -> httpx2.Response:
+        (path,) = httpx2.post(f"{server.url}/gradio_api/upload", files={"files": ("a.jpg", content)}).json()
         data = [{"path": path, "meta": {"_type": "gradio.FileData"}}]
-        return httpx.post(f"{server.url}/gradio_api/run/{endpoint}", json={"data": data})
+        return httpx2.post(f"{server.url}/gradio_api/run/{endpoint}", json={"data": data})
 
     (answer,) = ask(photo.read_bytes()).json()["data"]
     assert probabilities(answer) == pytest.approx(load_classifier()(photo).probabilities, abs=1e-6)
@@ -225,7 +225,7 @@ def files_in(folder: Path) -> set[Path]:
 def test_broken_model_is_shown_as_unavailable_without_the_servers_paths(tmp_path: Path) -> None:
     """Serve a copy of the project in which the weights of one model are truncated."""
     project = tmp_path / "project"
-    for folder in ("flower_alexnet", "examples", "weights"):
+    for folder in ("flower_alexnet", "page", "examples", "weights"):
         shutil.copytree(PROJECT / folder, project / folder)
     shutil.copy(PROJECT / "app.py", project)
     broken = registry.shipped_models()[-1].name

@@ -6,7 +6,7 @@ import pytest
 
 from flower_alexnet import InvalidImage, registry
 from flower_alexnet.classifier import load_classifier
-from flower_alexnet.page.compare import compare
+from page.compare import compare
 from tests.support.photos import drawn_flower
 
 

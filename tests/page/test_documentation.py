@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from gradio_client import Client
 
@@ -27,7 +27,7 @@ DATA = f"data:image/webp;base64,{base64.b64encode(PHOTO.read_bytes()).decode()}"
 @pytest.fixture(scope="module")
 def info(server: Server) -> dict[str, Any]:
     """Return what "Use via API" on the page shows."""
-    return httpx.get(f"{server.url}/gradio_api/info").json()["named_endpoints"]
+    return httpx2.get(f"{server.url}/gradio_api/info").json()["named_endpoints"]
 
 
 def printed(info: dict[str, Any], endpoint: str, kind: str) -> str:
@@ -43,10 +43,10 @@ def assert_answered(endpoint: str, output: str) -> None:
 def call(server: Server, endpoint: str, body: object, version: str = "") -> str:
     """Call an endpoint by HTTP, and return its events or why it was refused."""
     url = f"{server.url}/gradio_api/call"
-    asked = httpx.post(f"{url}{version}/{endpoint}", json=body)
+    asked = httpx2.post(f"{url}{version}/{endpoint}", json=body)
     if not asked.is_success:
         return f"{asked.status_code} {asked.text}"
-    return httpx.get(f"{url}/{endpoint}/{asked.json()['event_id']}", timeout=60).text
+    return httpx2.get(f"{url}/{endpoint}/{asked.json()['event_id']}", timeout=60).text
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
@@ -94,9 +94,9 @@ def test_names_are_words(info: dict[str, Any], server: Server, capsys: pytest.Ca
 
 
 def test_openapi_describes_what_there_is(server: Server) -> None:
-    paths = httpx.get(f"{server.url}/gradio_api/openapi.json").json()["paths"]
+    paths = httpx2.get(f"{server.url}/gradio_api/openapi.json").json()["paths"]
     with PHOTO.open("rb") as file:
-        (uploaded,) = httpx.post(f"{server.url}/gradio_api/upload", files={"files": file}).json()
+        (uploaded,) = httpx2.post(f"{server.url}/gradio_api/upload", files={"files": file}).json()
     photo = {"path": uploaded, "meta": {"_type": "gradio.FileData"}}
     posted = [path for path in paths if "/call/v2/" in path]
     assert [path.rpartition("/")[2] for path in posted] == list(ENDPOINTS)
@@ -104,9 +104,9 @@ def test_openapi_describes_what_there_is(server: Server) -> None:
         endpoint = path.rpartition("/")[2]
         names = paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]
         values = {"image": photo, "files": [photo], "label": "", "model": "alexnet"}
-        event = httpx.post(server.url + path, json={name: values[name] for name in names}).json()["event_id"]
+        event = httpx2.post(server.url + path, json={name: values[name] for name in names}).json()["event_id"]
         fetched = next(path for path in paths if path.endswith(f"call/{endpoint}/{{event_id}}"))
-        assert_answered(endpoint, httpx.get(server.url + fetched.format(event_id=event), timeout=60).text)
+        assert_answered(endpoint, httpx2.get(server.url + fetched.format(event_id=event), timeout=60).text)
 
 
 def test_data_addresses_and_defaults(server: Server) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 from playwright.sync_api import Browser, expect
 
-from flower_alexnet.page.language import preferred_language
-from flower_alexnet.page.translations import TEXTS
+from page.language import preferred_language
+from page.translations import TEXTS
 from tests.support import PROJECT
 from tests.support.page import upload
 from tests.support.server import Server
@@ -42,12 +42,12 @@ def test_language_is_what_the_browser_prefers(header: str, language: str) -> Non
 
 @pytest.mark.parametrize("header", ["de-AT, en;q=0.5", "zh-TW", "sv, es;q=0", "pt-BR, es"])
 def test_page_says_its_language(server: Server, header: str) -> None:
-    response = httpx.get(server.url, headers={"Accept-Language": header})
+    response = httpx2.get(server.url, headers={"Accept-Language": header})
     language = HEADERS[header]
     assert response.headers["content-language"] == language
     assert f'documentElement.lang = "{language}"' in response.text
     assert response.headers["content-encoding"] == "gzip"
-    plain = httpx.get(server.url, headers={"Accept-Language": header, "Accept-Encoding": "identity"})
+    plain = httpx2.get(server.url, headers={"Accept-Language": header, "Accept-Encoding": "identity"})
     assert "content-encoding" not in plain.headers
     assert f'documentElement.lang = "{language}"' in plain.text
 

@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from gradio_client import Client, handle_file
 from playwright.sync_api import Page, expect
 
 from flower_alexnet import images, registry
-from flower_alexnet.page.about import describe_model
-from flower_alexnet.page.translations import LANGUAGES, describe
 from flower_alexnet.registry import Model
+from page.about import describe_model
+from page.translations import LANGUAGES, describe
 from tests.support import PROJECT
 from tests.support.hub import File, Hub, Repo, serve_hub
 from tests.support.page import choose_model, open_tab, upload
@@ -30,7 +30,7 @@ METRICS = json.loads((PROJECT / "weights" / "alexnet" / "metrics.json").read_tex
 
 def project(folder: Path) -> Path:
     """Copy what the page needs of the project, and return the copy's weights."""
-    for name in ("flower_alexnet", "examples", "weights"):
+    for name in ("flower_alexnet", "page", "examples", "weights"):
         shutil.copytree(PROJECT / name, folder / name)
     shutil.copy(PROJECT / "app.py", folder)
     return folder / "weights"
@@ -187,5 +187,5 @@ def test_no_limit_is_written_twice() -> None:
 
 
 def test_pages_config_names_no_folder_of_the_server(server: Server) -> None:
-    config = httpx.get(f"{server.url}/config").text
+    config = httpx2.get(f"{server.url}/config").text
     assert str(PROJECT) not in config

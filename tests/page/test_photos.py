@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -21,7 +21,7 @@ EXAMPLES = PROJECT / "examples"
 SLOW = """
 import time
 import app
-from flower_alexnet.page import answers
+from page import answers
 
 def slowly(function):
     def slow(photo, *rest):
@@ -138,6 +138,6 @@ def test_unknown_types_among_many_photos(browser_page: Page, server: Server) -> 
 
 
 def test_no_icon_shares_a_photo_with_another_host(server: Server) -> None:
-    for component in httpx.get(f"{server.url}/config").json()["components"]:
+    for component in httpx2.get(f"{server.url}/config").json()["components"]:
         assert "share" not in (component["props"].get("buttons") or []), json.dumps(component)[:300]
         assert component["props"].get("show_share_button") in (None, False)

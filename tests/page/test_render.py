@@ -10,11 +10,11 @@ from zipfile import ZipFile
 import pytest
 
 from flower_alexnet import LABELS, InvalidImage, Prediction, batch
-from flower_alexnet.page import events, render
-from flower_alexnet.page.answers import Answered
-from flower_alexnet.page.compare import Answer
-from flower_alexnet.page.translations import LANGUAGES, percent
 from flower_alexnet.registry import Model
+from page import events, render
+from page.answers import Answered
+from page.compare import Answer
+from page.translations import LANGUAGES, percent
 
 ROSE = dict(zip(LABELS, (0.004, 0.0, 0.98, 0.001, 0.015), strict=True))
 MEASURED = {

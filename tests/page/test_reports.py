@@ -13,7 +13,7 @@ import gradio as gr
 import pytest
 
 from flower_alexnet import LABELS
-from flower_alexnet.page import answers, events
+from page import answers, events
 from tests.support.photos import drawn_flower
 
 ODD = ("=1+1.png", "@SUM(1+1).png", "+1.png", "-1.png", "\tx.png", "\rx.png", "＝1.png")

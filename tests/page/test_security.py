@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 
-from flower_alexnet.page import events, guard
+from page import events, guard
 from tests.support import PROJECT
 from tests.support.photos import drawn_flower, encoded
 from tests.support.server import Server, serve
@@ -31,17 +31,17 @@ EXAMPLE = PROJECT / "examples" / "sunflowers_1.webp"
 
 def upload(server: Server, name: str, content: bytes) -> str:
     """Upload a file as the page does; return its path on the server."""
-    answer = httpx.post(f"{server.url}/gradio_api/upload", files={"files": (name, content)})
+    answer = httpx2.post(f"{server.url}/gradio_api/upload", files={"files": (name, content)})
     return answer.raise_for_status().json()[0]
 
 
 def ask(server: Server, photo: dict[str, Any], endpoint: str = "classify") -> str:
     """Send a photo to an endpoint as curl would; return the events of the response."""
     data = [{**photo, "meta": {"_type": "gradio.FileData"}}, "alexnet-bn"]
-    response = httpx.post(f"{server.url}/gradio_api/call/{endpoint}", json={"data": data})
+    response = httpx2.post(f"{server.url}/gradio_api/call/{endpoint}", json={"data": data})
     if not response.is_success:
         return response.text
-    return httpx.get(f"{server.url}/gradio_api/call/{endpoint}/{response.json()['event_id']}", timeout=60).text
+    return httpx2.get(f"{server.url}/gradio_api/call/{endpoint}/{response.json()['event_id']}", timeout=60).text
 
 
 def connect(server: Server) -> socket.socket:
@@ -75,7 +75,7 @@ TRICKS = [
 
 @pytest.mark.parametrize("trick", TRICKS)
 def test_no_file_of_the_server_can_be_read(server: Server, trick: str) -> None:
-    with connect(server) as connection:  # httpx would normalize the path
+    with connect(server) as connection:  # httpx2 would normalize the path
         connection.sendall(f"GET {trick} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode(errors="replace")
     status = int(answer.split()[1])
@@ -106,20 +106,20 @@ def test_no_file_of_the_server_can_be_read(server: Server, trick: str) -> None:
     ],
 )
 def test_routes_that_the_page_does_not_need_are_closed(server: Server, path: str) -> None:
-    assert httpx.get(server.url + path).status_code == 404
+    assert httpx2.get(server.url + path).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["process_recording", "component_server", "vibe-edit", "vibe-code", "stream/x"])
 def test_routes_that_take_data_and_are_not_needed_are_closed(server: Server, path: str) -> None:
-    assert httpx.post(f"{server.url}/gradio_api/{path}", json={}).status_code == 404
+    assert httpx2.post(f"{server.url}/gradio_api/{path}", json={}).status_code == 404
 
 
 def test_folders_of_uploads_are_not_listed_and_hold_only_what_was_named(server: Server) -> None:
     path = Path(upload(server, "garden.png", picture(1)))
-    assert httpx.get(f"{server.url}/gradio_api/file={path}").content == picture(1)  # the uploader knows its address
+    assert httpx2.get(f"{server.url}/gradio_api/file={path}").content == picture(1)  # the uploader knows its address
     assert len(path.parent.name) == 64  # a SHA-256: nobody else can guess it
     for guess in (path.parent, path.parent.parent, path.parent.parent / "garden.png", path.parent / ".." / ".."):
-        assert 400 <= httpx.get(f"{server.url}/gradio_api/file={guess}").status_code < 500
+        assert 400 <= httpx2.get(f"{server.url}/gradio_api/file={guess}").status_code < 500
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_folders_of_uploads_are_not_listed_and_hold_only_what_was_named(server: 
 )
 def test_names_of_uploads_cannot_lead_elsewhere(server: Server, name: str) -> None:
     before = upload(server, "harmless.png", picture(2))
-    answer = httpx.post(f"{server.url}/gradio_api/upload", files={"files": (name, picture(2))})
+    answer = httpx2.post(f"{server.url}/gradio_api/upload", files={"files": (name, picture(2))})
     if answer.is_success:
         assert Path(answer.json()[0]).parent == Path(before).parent
 
@@ -212,7 +212,7 @@ def test_tools_for_language_models_fetch_nothing_from_the_network(server: Server
 
 
 def test_too_large_a_file_is_refused(server: Server) -> None:
-    answer = httpx.post(
+    answer = httpx2.post(
         f"{server.url}/gradio_api/upload", files={"files": ("a.png", bytes(guard.MAX_FILE + 1))}, timeout=60
     )
     assert answer.status_code == 413
@@ -224,13 +224,13 @@ def test_too_large_a_request_is_refused(server: Server, announced: bool) -> None
     for path in ("call/classify", "queue/join", "run/predict", "run/classify", "mcp/"):
         parts = (content[start : start + 1_000_000] for start in range(0, len(content), 1_000_000))
         try:
-            answer = httpx.post(
+            answer = httpx2.post(
                 f"{server.url}/gradio_api/{path}",
                 content=content if announced else parts,
                 headers={"Content-Type": "application/json", "Accept": "application/json, text/event-stream"},
                 timeout=60,
             )
-        except httpx.WriteError:  # the server closed the connection before everything was sent
+        except httpx2.WriteError:  # the server closed the connection before everything was sent
             continue
         assert answer.status_code == 413, answer.text
 
@@ -256,12 +256,12 @@ def test_too_large_a_request_is_refused(server: Server, announced: bool) -> None
 def test_malformed_requests_are_refused_without_a_stack_trace(server: Server, body: bytes) -> None:
     paths = ("run/classify", "call/classify", "call/explain", "call/compare", "call/classify_batch", "queue/join")
     for path in paths:
-        answer = httpx.post(
+        answer = httpx2.post(
             f"{server.url}/gradio_api/{path}", content=body, headers={"Content-Type": "application/json"}, timeout=60
         )
         text = answer.text
         if answer.is_success and "event_id" in text and path.startswith("call"):
-            text += httpx.get(f"{server.url}/gradio_api/{path}/{answer.json()['event_id']}", timeout=60).text
+            text += httpx2.get(f"{server.url}/gradio_api/{path}/{answer.json()['event_id']}", timeout=60).text
         assert "Traceback" not in text
         assert str(PROJECT) not in text
     assert "confidence" in ask(server, {"path": upload(server, "a.png", picture())})
@@ -283,10 +283,10 @@ def test_malformed_requests_are_refused_without_a_stack_trace(server: Server, bo
 def test_private_events_cannot_be_called_by_name(server: Server, name: str) -> None:
     assert callable(getattr(events, name))
     for route in ("call", "run", "call/v2"):
-        answer = httpx.post(f"{server.url}/gradio_api/{route}/{name}", json={"data": [None, "alexnet-bn"]})
+        answer = httpx2.post(f"{server.url}/gradio_api/{route}/{name}", json={"data": [None, "alexnet-bn"]})
         text = answer.text
         if answer.is_success and "event_id" in text:
-            text = httpx.get(f"{server.url}/gradio_api/call/{name}/{answer.json()['event_id']}").text
+            text = httpx2.get(f"{server.url}/gradio_api/call/{name}/{answer.json()['event_id']}").text
         assert not answer.is_success or "error" in text, text
 
 
@@ -294,15 +294,15 @@ def test_other_sites_may_not_use_a_visitors_browser(server: Server) -> None:
     evil = {"Origin": "https://evil.example"}
     for method in ("GET", "OPTIONS", "POST"):
         headers = {**evil, "Access-Control-Request-Method": "POST"}
-        answer = httpx.request(method, f"{server.url}/gradio_api/queue/join", headers=headers)
+        answer = httpx2.request(method, f"{server.url}/gradio_api/queue/join", headers=headers)
         assert answer.headers.get("access-control-allow-origin") not in ("*", "https://evil.example")
 
 
 def test_headers_cannot_change_what_others_see(server: Server) -> None:
     forged = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/evil"}
-    httpx.get(server.url, headers=forged)
-    assert "evil" not in httpx.get(server.url).text
-    assert "evil" not in httpx.get(f"{server.url}/config").text
+    httpx2.get(server.url, headers=forged)
+    assert "evil" not in httpx2.get(server.url).text
+    assert "evil" not in httpx2.get(f"{server.url}/config").text
 
 
 def test_slow_clients_do_not_hold_up_the_others(server: Server) -> None:
@@ -367,7 +367,7 @@ def test_errors_and_logs_hold_no_paths_no_names_and_no_stack_traces(tmp_path: Pa
         with pytest.raises(AppError, match="Choose a model from the list"):
             client.predict(handle_file(str(EXAMPLE)), "../../etc", api_name="/classify")
         for body in (b"[" * 1000, json.dumps({"data": [{"path": "/etc/passwd"}]}).encode()):
-            httpx.post(f"{server.url}/gradio_api/call/classify", content=body)
+            httpx2.post(f"{server.url}/gradio_api/call/classify", content=body)
         log = server.log.read_text()
         for word in ("my-garden", "my-diary", "Traceback", "passwd"):
             assert word not in log

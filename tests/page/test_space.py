@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from gradio_client import Client, handle_file
 from huggingface_hub import RepoCard, SpaceCardData
@@ -55,7 +55,7 @@ def test_page_answers_and_classifies_as_a_space(space: Path, tmp_path: Path) -> 
     python = os.environ.get("SPACE_PYTHON", sys.executable)
     drawn_flower("roses", size=(300, 200)).save(tmp_path / "rose.jpg")
     with serve("app.py", environment=environment, project=space, python=python) as server:
-        assert "Flower AlexNet" in httpx.get(server.url).text
+        assert "Flower AlexNet" in httpx2.get(server.url).text
         client = Client(server.url, verbose=False)
         answer = client.predict(image=handle_file(str(tmp_path / "rose.jpg")), api_name="/classify")
         assert sum(entry["confidence"] for entry in answer["confidences"]) == pytest.approx(1)

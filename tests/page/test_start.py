@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from gradio_client import Client, handle_file
 from playwright.sync_api import Page, expect
@@ -70,9 +70,9 @@ def test_prefix_of_a_proxy_that_strips_it_and_of_one_that_does_not(browser_page:
     with serve("app.py", environment={**os.environ, "GRADIO_ROOT_PATH": "/flowers"}) as server:
         for prefix in ("", "/flowers"):
             for path in ("/", "/config", "/gradio_api/info", "/theme.css"):
-                assert httpx.get(server.url + prefix + path).status_code == 200
-            assert httpx.get(f"{server.url}{prefix}/monitoring").status_code == 404
-            assert httpx.get(f"{server.url}{prefix}/gradio_api/file=/etc/passwd").status_code in (403, 404)
+                assert httpx2.get(server.url + prefix + path).status_code == 200
+            assert httpx2.get(f"{server.url}{prefix}/monitoring").status_code == 404
+            assert httpx2.get(f"{server.url}{prefix}/gradio_api/file=/etc/passwd").status_code in (403, 404)
         page = browser_page
         page.goto(f"{server.url}/flowers/")
         upload(page, PHOTO)
@@ -84,4 +84,4 @@ def test_prefix_of_a_proxy_that_strips_it_and_of_one_that_does_not(browser_page:
         click_example(page, "Daisy")
         expect(heading(page)).to_contain_text("Daisy")
         body = {"data": [{"url": "data:image/webp;base64,AAAA"}]}
-        assert "event_id" in httpx.post(f"{server.url}/flowers/gradio_api/call/classify", json=body).text
+        assert "event_id" in httpx2.post(f"{server.url}/flowers/gradio_api/call/classify", json=body).text

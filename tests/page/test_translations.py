@@ -7,7 +7,7 @@ import string
 import pytest
 
 from flower_alexnet import LABELS, InvalidImage, images
-from flower_alexnet.page.translations import FLOWERS, LANGUAGES, MARKS, TEXTS, describe, percent
+from page.translations import FLOWERS, LANGUAGES, MARKS, TEXTS, describe, percent
 
 KINDS = {kind.__name__ for kind in InvalidImage.__subclasses__()}
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 import pytest
 
-from flower_alexnet.page import uploads
+from page import uploads
 from tests.support import PROJECT
 from tests.support.server import Server, serve
 
@@ -26,7 +26,7 @@ def page(folder: Path, code: str = "import app; app.uploads.delete_on_terminatio
     setting = f"import os; os.environ['GRADIO_TEMP_DIR'] = {str(folder)!r}; "
     with serve("-c", setting + code) as server:
         with EXAMPLE.open("rb") as file:
-            (path,) = httpx.post(f"{server.url}/gradio_api/upload", files={"files": file}).raise_for_status().json()
+            (path,) = httpx2.post(f"{server.url}/gradio_api/upload", files={"files": file}).raise_for_status().json()
         assert Path(path).is_relative_to(folder)
         yield server
 
@@ -86,5 +86,5 @@ def test_sweep_leaves_the_files_of_others(own: Path) -> None:
 
 def uploaded(folder: Path, server: Server) -> list[str]:
     """Return the uploaded files, without the example photos that the page keeps."""
-    config = httpx.get(f"{server.url}/config").text
+    config = httpx2.get(f"{server.url}/config").text
     return [file for file in files(folder) if file.startswith(uploads.PREFIX) and file not in config]

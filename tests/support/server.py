@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import httpx
+import httpx2
 import psutil
 from gradio_client import Client
 
@@ -97,8 +97,8 @@ def free_port() -> int:
 def _wait_for(url: str, process: psutil.Popen, log: Path) -> None:
     end = time.perf_counter() + STARTS_WITHIN
     while time.perf_counter() < end and process.poll() is None:
-        with suppress(httpx.HTTPError):
-            if httpx.get(url).is_success:
+        with suppress(httpx2.HTTPError):
+            if httpx2.get(url).is_success:
                 return
         time.sleep(0.02)
     raise RuntimeError(f"{url} does not answer:\n{log.read_text()}")
@@ -228,6 +228,6 @@ class Visitor:
 
 def answer_function(server: Server) -> int:
     """Return the number of the function that the page calls when a photo is chosen."""
-    config = httpx.get(f"{server.url}/config").json()
+    config = httpx2.get(f"{server.url}/config").json()
     photo = next(it["id"] for it in config["components"] if it["props"].get("elem_id") == "photo")
     return next(int(it["id"]) for it in config["dependencies"] if [photo, "input"] in it["targets"])

@@ -15,9 +15,10 @@ import torch
 from huggingface_hub import ModelCard
 
 from flower_alexnet import LABELS, AlexNet, Config, FlowerClassifier, InvalidModel, ModelNotFound, registry
-from flower_alexnet.images import Preprocessing
+from flower_alexnet.config import Preprocessing
+from flower_alexnet.registry import find_local
 from train import __main__, export
-from train.card import FLOWER_PHOTOS, card, local_folder
+from train.card import FLOWER_PHOTOS, card
 from train.recipes import RECIPES, Recipe
 
 SHAPES = ("circles", "squares", "stripes")
@@ -248,4 +249,4 @@ def test_unknown_recipe_is_refused(tmp_path: Path) -> None:
 def test_model_that_a_killed_run_left_unfinished_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "model.part").mkdir()
     with pytest.raises(ModelNotFound, match="was left by a stopped run"):
-        local_folder(str(tmp_path / "model.part"))
+        find_local(str(tmp_path / "model.part"))

@@ -36,12 +36,12 @@ class Small(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         return images.float().mean((2, 3))
 
-    def penultimate(self, feature_maps: Tensor) -> Tensor:
+    def forward_pre_logits(self, feature_maps: Tensor) -> Tensor:
         return self.norm(feature_maps)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images (N, 3, H, W) to logits (N, num_classes)."""
-        return self.linear(self.penultimate(self.features(images)))
+        return self.linear(self.forward_pre_logits(self.features(images)))
 
 
 STEPS = 4

@@ -33,7 +33,7 @@ class RedIsSure(torch.nn.Module):
 
     classifier: tuple[Any, ...] = (torch.nn.Identity(),)
 
-    def penultimate(self, images: Tensor) -> Tensor:
+    def forward_pre_logits(self, images: Tensor) -> Tensor:
         red = torch.tensor([0.025, 0.025, 0.9, 0.025, 0.025]).log()
         other = torch.tensor([0.1, 0.1, 0.1, 0.1, 0.6]).log()
         return torch.stack([red if image[0].mean() > 0 else other for image in images])
@@ -103,7 +103,7 @@ def test_others_are_told_apart_by_the_head(tmp_path: Path, unprepared: None) -> 
     class Redness(RedIsSure):
         classifier = (lambda hidden: torch.tensor([0.025, 0.025, 0.9, 0.025, 0.025]).log().expand(len(hidden), 5),)
 
-        def penultimate(self, images: Tensor) -> Tensor:
+        def forward_pre_logits(self, images: Tensor) -> Tensor:
             return images.mean((2, 3))[:, :1]
 
     head = torch.nn.Linear(1, 1)

@@ -20,8 +20,9 @@ from huggingface_hub import ModelCard
 from PIL import Image, ImageCms, ImageOps
 
 from flower_alexnet import FlowerClassifier, registry
-from flower_alexnet.hub import IN_DISTRIBUTION
-from flower_alexnet.images import Preprocessing, center_crop
+from flower_alexnet.config import Preprocessing
+from flower_alexnet.images import center_crop
+from flower_alexnet.model_folder import HEAD
 from tests.support import PROJECT
 from tests.support.hub import Hub, serve_hub
 from tests.support.photos import drawn_flower
@@ -221,7 +222,7 @@ def test_with_torch_alone(
     }
     assert modules == {"io", "json", "PIL", "safetensors", "torch"}
     run(snippets(cards[name], "bash")[1], tmp_path, {**environment, "HF_TOKEN": ""})
-    head = set() if FlowerClassifier.from_pretrained(name).in_distribution_head is None else {IN_DISTRIBUTION}
+    head = set() if FlowerClassifier.from_pretrained(name).in_distribution_head is None else {HEAD}
     assert {file.name for file in tmp_path.glob("[!.]*")} == {"config.json", "model.safetensors"} | head
     assert_same(answers(code, photos, tmp_path, environment, sys.executable), name, photos)
 

@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from flower_alexnet import AlexNet, Config, FlowerClassifier
-from flower_alexnet.images import Preprocessing, center_crop
+from flower_alexnet.config import Preprocessing
+from flower_alexnet.images import center_crop
 from tests.support import PROJECT
 from tests.support.commands import run_module
 from tests.support.photos import drawn_flower

@@ -12,10 +12,10 @@ import pandas as pd
 
 from flower_alexnet import FlowerClassifier, InvalidModel
 from flower_alexnet.classifier import load_classifier
-from flower_alexnet.page import render
-from flower_alexnet.page.answers import MODELS, without_paths
-from flower_alexnet.page.translations import translate
 from flower_alexnet.registry import Model
+from page import render
+from page.answers import MODELS, without_paths
+from page.translations import translate
 
 HUB = "https://huggingface.co"
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from flower_alexnet import LABELS
-from flower_alexnet.page.render import data_url
-from flower_alexnet.page.translations import capitalized, flower_name, translate
+from flower_alexnet.words import capitalized
+from page.render import data_url
+from page.translations import flower_name, translate
 
-FOLDER = Path(__file__).resolve().parent.parent.parent / "examples"
+FOLDER = Path(__file__).resolve().parent.parent / "examples"
 """Folder of the photos, each credited in its ``CREDITS.md``."""
 
 HARD, OTHER = "example_hard", "example_other"

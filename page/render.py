@@ -15,10 +15,11 @@ from typing import Any
 from PIL import Image
 
 from flower_alexnet import LABELS, AlexNet, Prediction
-from flower_alexnet.page.answers import MODELS, Answered, candidates, in_words, is_sure, known_names, model_title
-from flower_alexnet.page.compare import Answer
-from flower_alexnet.page.translations import capitalized, flower_name, listed, percent, translate
 from flower_alexnet.registry import Model
+from flower_alexnet.words import capitalized
+from page.answers import MODELS, Answered, candidates, in_words, is_sure, known_names, model_title
+from page.compare import Answer
+from page.translations import flower_name, listed, percent, translate
 
 REFERENCES = 3
 """Photos of each flower to compare with: ``examples/LABEL_1.webp`` and on."""

@@ -8,8 +8,8 @@ import gradio as gr
 from gradio.components.label import LabelData
 
 from flower_alexnet import Prediction, batch
-from flower_alexnet.page import answers
-from flower_alexnet.page.answers import DEFAULT, Photo, prediction_fields, without_paths
+from page import answers
+from page.answers import DEFAULT, Photo, prediction_fields, without_paths
 
 
 class AnswerData(LabelData):
@@ -103,7 +103,7 @@ def classify_batch(files: list[dict[str, Any]] | None, model: str = DEFAULT or "
         known classes and all probabilities, or the problem with it.
     """
     photos = answers.collect(files, "en")
-    rows = batch.classify(answers.load(model, "en"), photos)
+    rows = batch.classify_each(answers.load(model, "en"), photos)
     return [{"photo": row.name, **prediction_fields(row.prediction, row.problem)} for row in rows]
 
 

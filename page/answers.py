@@ -17,11 +17,12 @@ from huggingface_hub.constants import HF_HOME, HF_HUB_CACHE
 from flower_alexnet import LABELS, FlowerClassifier, InvalidImage, InvalidModel, Prediction, batch, registry
 from flower_alexnet import explain as grad_cam
 from flower_alexnet.classifier import load_classifier
-from flower_alexnet.config import read_config
-from flower_alexnet.page import compare
-from flower_alexnet.page.translations import capitalized, describe, flower_name, percent, translate
-from flower_alexnet.page.uploads import is_upload
+from flower_alexnet.model_folder import read_config
 from flower_alexnet.registry import Model
+from flower_alexnet.words import capitalized
+from page import compare
+from page.translations import describe, flower_name, percent, translate
+from page.uploads import is_upload
 
 MODELS = {model.name: model for model in (*registry.shipped_models(), *registry.added_models())}
 DEFAULT = next((model.name for model in MODELS.values() if model.problem is None), None)

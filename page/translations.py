@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flower_alexnet import words
 from flower_alexnet.images import MAX_PIXELS
 
 LANGUAGES = ("en", "zh-CN", "es", "de", "fr", "ja")
@@ -180,14 +181,14 @@ _TEXTS = {
         "{model}：利用できません",
     ),
     "sure": (
-        "{flower}, {probability}",
+        words.SURE,
         "{flower}，{probability}",
         "{flower}, {probability}",
         "{flower}, {probability}",
         "{flower}, {probability}",
         "{flower}、{probability}",
     ),
-    "unsure": ("{one} or {other}?", "{one}还是{other}？", "¿{one} o {other}?", "{one} oder {other}?")
+    "unsure": (words.UNSURE, "{one}还是{other}？", "¿{one} o {other}?", "{one} oder {other}?")
     + ("{one} ou {other} ?", "{one}か{other}？"),
     "unsure_why": (
         "It is not sure: {one} {one_probability}, {other} {other_probability}.",
@@ -214,7 +215,7 @@ _TEXTS = {
         "「{flower}」が誤りのときは、多くが{other}でした。",
     ),
     "none_of_the_five": (
-        "None of the five, it seems",
+        words.NONE_OF_THE_FIVE,
         "好像不是这五种花",
         "Parece que ninguna de las cinco",
         "Wohl keine der fünf",
@@ -222,7 +223,7 @@ _TEXTS = {
         "五つのどれでもないようです",
     ),
     "none_of_the_classes": (
-        "None of those it knows, it seems",
+        words.NONE_OF_THE_CLASSES,
         "好像不是它认识的任何一种",
         "Parece que ninguna de las que conoce",
         "Wohl nichts, was es kennt",
@@ -662,11 +663,6 @@ def percent(probability: float, language: str = "en") -> str:
     """Return a probability, 0-1, as a percentage; none is shown as 0 % or 100 %, since none is certain."""
     number = ">99" if probability >= 0.995 else "<1" if probability < 0.005 else f"{100 * probability:.0f}"
     return translate("percent", language, number=number)
-
-
-def capitalized(text: str) -> str:
-    """Return a text with its first letter in upper case."""
-    return text[:1].upper() + text[1:]
 
 
 def describe(error: Exception, language: str) -> str:

@@ -13,10 +13,10 @@ import gradio as gr
 
 from flower_alexnet import InvalidImage, batch, registry
 from flower_alexnet.classifier import BATCH_SIZE
-from flower_alexnet.page import about, answers, render
-from flower_alexnet.page.answers import MODELS, Answered, Photo, in_words, prediction_fields, without_paths
-from flower_alexnet.page.language import preferred_language
-from flower_alexnet.page.translations import describe, flower_name, translate
+from page import about, answers, render
+from page.answers import MODELS, Answered, Photo, in_words, prediction_fields, without_paths
+from page.language import preferred_language
+from page.translations import describe, flower_name, translate
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a text begins with that a spreadsheet takes for a formula (OWASP, CSV injection)."""
@@ -109,7 +109,7 @@ def show_many(
         return
     yield render.progress(0, len(photos), language), "", _hidden(), _hidden()
     rows: list[batch.Row] = []
-    for row in batch.classify(classifier, photos, thumbnails=True):
+    for row in batch.classify_each(classifier, photos, thumbnails=True):
         rows.append(row)
         if len(rows) % BATCH_SIZE == 0:
             yield render.progress(len(rows), len(photos), language), *[gr.skip()] * 3

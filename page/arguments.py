@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flower_alexnet.page.uploads import is_upload
+from page.uploads import is_upload
 
 READ = re.compile(r"(curl -X POST .*?)\\\n  \| awk (.*?) \\\n  \| read EVENT_ID; curl", re.DOTALL)
 """What Gradio prints for curl; bash reads EVENT_ID in a process of its own, where it is lost."""

@@ -10,9 +10,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from webob.acceptparse import create_accept_language_header
 
-from flower_alexnet.page.examples import EXAMPLES, example_name, thumbnail
-from flower_alexnet.page.theme import WAITING
-from flower_alexnet.page.translations import LANGUAGES, TEXTS
+from page.examples import EXAMPLES, example_name, thumbnail
+from page.theme import WAITING
+from page.translations import LANGUAGES, TEXTS
 
 TAGS = {language.partition("-")[0]: language for language in LANGUAGES}
 """Primary language tag -> language: every kind of Chinese is answered in the one that there is."""
