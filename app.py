@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 # Before Gradio and torch are imported, which read them.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -24,22 +23,16 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from page import answers, api, events, examples
-from page.answers import DEFAULT, MODELS
+from page import api, events, examples
 from page.arguments import Arguments
 from page.guard import MAX_FILE, Guard
 from page.language import Localize
+from page.models import MODELS
 from page.theme import CSS, THEME
 from page.translations import TEXTS
 
-ANSWER_LIMIT = {"concurrency_limit": 16, "concurrency_id": "answers"}
-"""Photos classified at the same time; their forward passes are shared."""
-
-HEAVY_LIMIT = {"concurrency_limit": 4, "concurrency_id": "heavy"}
-"""Explanations, comparisons and batches at the same time; answers do not wait for them."""
-
-MAX_QUEUE = 256
-"""Requests that may wait; later ones are told that the page is busy."""
+UNLIMITED = {"concurrency_limit": None}
+"""Gradio starts every request at once; ``page.answers`` limits how many run and wait, and who waits holds no thread."""
 
 I18N = gr.I18n(**TEXTS)
 
@@ -55,6 +48,37 @@ PAGE_SCRIPT = (Path(events.__file__).parent / "page.js").read_text(encoding="utf
 """What runs in the visitor's browser; the components below call its functions when they are there."""
 
 
+class PhotoTab(NamedTuple):
+    """Components of the tab with one photo."""
+
+    photo: gr.HTML
+    heat: gr.HTML
+    answer: gr.HTML
+    model: gr.Dropdown
+
+
+class ManyPhotosTab(NamedTuple):
+    """Components of the tab with many photos; ``outputs`` are status, photos, table and sorted photos."""
+
+    files: gr.File
+    cancel_button: gr.Button
+    outputs: list[Any]
+
+
+class ModelsTab(NamedTuple):
+    """Components of the tab with the answers of all models."""
+
+    tab: gr.Tab
+    predictions: gr.HTML
+
+
+class AboutTab(NamedTuple):
+    """Components of the tab about the chosen model; ``outputs`` are in the order of ``about.describe_model``."""
+
+    tab: gr.Tab
+    outputs: list[Any]
+
+
 def build() -> gr.Blocks:
     """Build the page: four tabs, then what happens on each event."""
     with gr.Blocks(title="Flower AlexNet", delete_cache=uploads.DELETE_CACHE) as page:
@@ -62,21 +86,21 @@ def build() -> gr.Blocks:
             HEADER, elem_id="header", js_on_load="document.getElementById('tagline').textContent = flowerTexts.tagline"
         )
         with gr.Tabs():
-            photo, heat, answer, model = photo_tab()
+            one = photo_tab()
             many = many_photos_tab()
-            comparison = models_tab()
+            models = models_tab()
             about = about_tab()
         footer()
 
-        on_photo(photo, model, answer, heat)
-        on_model(page, photo, model, answer, about)
-        on_comparison(photo, comparison)
-        on_many_photos(model, many)
+        on_photo(one)
+        on_model(page, one, about)
+        on_all_models(one, models)
+        on_many_photos(one, many)
         endpoints()
     return page
 
 
-def photo_tab() -> tuple[gr.HTML, gr.HTML, gr.HTML, gr.Dropdown]:
+def photo_tab() -> PhotoTab:
     """Lay out the photo beside its answer; the list of models is below the answer."""
     with gr.Tab(I18N("tab_photo")), gr.Row(elem_classes="columns", equal_height=False):
         with gr.Column(min_width=300, elem_classes="photo"):
@@ -84,12 +108,14 @@ def photo_tab() -> tuple[gr.HTML, gr.HTML, gr.HTML, gr.Dropdown]:
             heat = drawn("heat(element, trigger, props, watch)", "heat", visible="hidden")
         with gr.Column(min_width=300, elem_classes="card"):
             answer = drawn("answer(element, trigger, props, watch)", "answer")
-            model = gr.Dropdown(events.model_choices(), value=DEFAULT, label=I18N("model"), elem_id="model")
+            model = gr.Dropdown(
+                events.model_choices(), value=MODELS.default or None, label=I18N("model"), elem_id="model"
+            )
         drawn("strips(element)", "strips")
-    return photo, heat, answer, model
+    return PhotoTab(photo, heat, answer, model)
 
 
-def many_photos_tab() -> SimpleNamespace:
+def many_photos_tab() -> ManyPhotosTab:
     """Lay out many photos: the upload, how far it is, a summary, files to take away, and the photos with answers."""
     with gr.Tab(I18N("many_photos")), gr.Column(elem_id="many"):
         files = gr.File(label=I18N("files"), file_count="multiple", height=170, elem_id="files")
@@ -99,22 +125,17 @@ def many_photos_tab() -> SimpleNamespace:
             download = gr.DownloadButton(I18N("download"), visible=False)
             sorted_photos = gr.DownloadButton(I18N("download_zip"), visible=False)
         photos = gr.HTML(elem_id="photos")
-    return SimpleNamespace(
-        files=files,
-        status=status,
-        cancel_button=cancel_button,
-        outputs=[status, photos, download, sorted_photos],
-    )
+    return ManyPhotosTab(files, cancel_button, [status, photos, download, sorted_photos])
 
 
-def models_tab() -> SimpleNamespace:
+def models_tab() -> ModelsTab:
     """Lay out the answers of all models."""
     with gr.Tab(I18N("models")) as tab:
-        answers_of_models = gr.HTML(elem_id="models", js_on_load="flowerPage.models(element, trigger, props)")
-    return SimpleNamespace(tab=tab, answers=answers_of_models)
+        predictions = gr.HTML(elem_id="models", js_on_load="flowerPage.models(element, trigger, props)")
+    return ModelsTab(tab, predictions)
 
 
-def about_tab() -> SimpleNamespace:
+def about_tab() -> AboutTab:
     """Lay out what the chosen model is, its figures, its card and its layers."""
     with gr.Tab(I18N("about")) as tab, gr.Column(elem_id="about"):
         description = gr.HTML()
@@ -130,7 +151,7 @@ def about_tab() -> SimpleNamespace:
             card = gr.Markdown()
         with gr.Accordion(I18N("layers"), open=False):
             layers = gr.HTML()
-    return SimpleNamespace(tab=tab, outputs=[description, confusion, reliability, curves, card, layers])
+    return AboutTab(tab, [description, confusion, reliability, curves, card, layers])
 
 
 def footer() -> None:
@@ -153,54 +174,38 @@ def drawn(call: str, elem_id: str, **options: Any) -> gr.HTML:
     )
 
 
-def on_photo(photo: gr.HTML, model: gr.Dropdown, answer: gr.HTML, heat: gr.HTML) -> None:
+def on_photo(one: PhotoTab) -> None:
     """Answer when a photo is there, and explain when asked to."""
-    # Past Gradio's queue, which takes longer than the answer: the guard and answers.TURNS limit how many wait and run.
-    asked = photo.input(events.answer, [photo, model], answer, **private(queue=False))
+    # Past Gradio's queue, which takes longer than the answer.
+    asked = one.photo.input(events.answer, [one.photo, one.model], one.answer, **private(queue=False))
     asked.failure(None, None, None, js="() => { flowerPage.failed(); }")
     asked_label = "(photo, heat, model) => [photo, flowerPage.asked(), model]"
-    heat.input(events.show_explanation, [photo, heat, model], heat, js=asked_label, **private(**HEAVY_LIMIT))
+    one.heat.input(events.show_explanation, [one.photo, one.heat, one.model], one.heat, js=asked_label, **private())
 
 
-def on_model(
-    page: gr.Blocks,
-    photo: gr.HTML,
-    model: gr.Dropdown,
-    answer: gr.HTML,
-    about: SimpleNamespace,
-) -> None:
+def on_model(page: gr.Blocks, one: PhotoTab, about: AboutTab) -> None:
     """Translate the choices when the page loads, load and ask a model when it is chosen, describe it in its tab."""
-    loaded = page.load(events.load_page, None, model, **private())
-    model.input(None, model, None, js="(model) => { flowerPage.shareModel(model); }")
-    # A download of one visitor does not hold up the others.
-    chosen = model.input(events.choose_model, model, model, **private(show_progress_on=answer, concurrency_limit=8))
-    chosen.then(events.answer, [photo, model], answer, **private(**ANSWER_LIMIT))
-    loaded.then(events.answer, [photo, model], answer, **private(queue=False))  # by the model that a link names
-    about.tab.select(events.show_model, model, about.outputs, **private())
+    loaded = page.load(events.load_page, None, one.model, **private())
+    one.model.input(None, one.model, None, js="(model) => { flowerPage.shareModel(model); }")
+    chosen = one.model.input(events.choose_model, one.model, one.model, **private(show_progress_on=one.answer))
+    chosen.then(events.answer, [one.photo, one.model], one.answer, **private())
+    # By the model that a link names.
+    loaded.then(events.answer, [one.photo, one.model], one.answer, **private(queue=False))
+    about.tab.select(events.show_model, one.model, about.outputs, **private())
 
 
-def on_comparison(photo: gr.HTML, comparison: SimpleNamespace) -> None:
+def on_all_models(one: PhotoTab, models: ModelsTab) -> None:
     """Ask all models when their tab is opened, and when the photo changes while it is open."""
-    gr.on(
-        [comparison.tab.select, comparison.answers.input],
-        events.show_all_models,
-        photo,
-        comparison.answers,
-        **private(**HEAVY_LIMIT),
-    )
+    asked = [models.tab.select, models.predictions.input]
+    gr.on(asked, events.show_all_models, one.photo, models.predictions, **private())
 
 
-def on_many_photos(model: gr.Dropdown, many: SimpleNamespace) -> None:
+def on_many_photos(one: PhotoTab, many: ManyPhotosTab) -> None:
     """Classify many photos as soon as they are there, or stop doing so."""
     hide = {"fn": lambda: gr.update(visible=False), "outputs": many.cancel_button, **private(queue=False)}
     many.files.upload(lambda: gr.update(visible=True), None, many.cancel_button, **private(queue=False))
-    running = gr.on(
-        [many.files.upload, many.files.clear],
-        events.show_many,
-        [many.files, model],
-        many.outputs,
-        **private(show_progress="hidden", **HEAVY_LIMIT),
-    )
+    asked = [many.files.upload, many.files.clear]
+    running = gr.on(asked, events.show_many, [many.files, one.model], many.outputs, **private())
     running.then(**hide)
     stopped = many.cancel_button.click(None, cancels=running, **private(queue=False))
     stopped.then(events.cancel, None, many.outputs[0], **private(queue=False)).then(**hide)
@@ -211,41 +216,40 @@ def endpoints() -> None:
     with gr.Row(visible=False):
         image = gr.Image(label="image", buttons=[])
         files = gr.File(label="files", file_count="multiple")
-        label = gr.Dropdown(["", *answers.all_labels()], value="", label="label")
-        model = gr.Dropdown(list(MODELS), value=DEFAULT, label="model")
+        label = gr.Dropdown(["", *MODELS.labels()], value="", label="label")
+        model = gr.Dropdown(MODELS.names(), value=MODELS.default or None, label="model")
         probabilities = api.answer_label("probabilities")
         overlay = gr.Image(label="overlay", format="jpeg", buttons=["download"])
-        answers_of_models = gr.JSON(label="answers")
+        predictions = gr.JSON(label="answers")
         rows = gr.JSON(label="rows")
         button = gr.Button()
-    for endpoint, inputs, output, limit in (
-        (api.classify, [image, model], probabilities, {"queue": False, **ANSWER_LIMIT}),  # in one response, if asked
-        (api.explain, [image, label, model], overlay, HEAVY_LIMIT),
-        (api.compare, image, answers_of_models, HEAVY_LIMIT),
-        (api.classify_batch, [files, model], rows, HEAVY_LIMIT),
+    for endpoint, inputs, output, queue in (
+        (api.classify, [image, model], probabilities, False),  # in one response, if asked
+        (api.explain, [image, label, model], overlay, True),
+        (api.compare, image, predictions, True),
+        (api.classify_batch, [files, model], rows, True),
     ):
-        button.click(endpoint, inputs, output, api_name=endpoint.__name__, preprocess=False, **limit)
+        button.click(endpoint, inputs, output, api_name=endpoint.__name__, preprocess=False, queue=queue, **UNLIMITED)
 
 
 def private(**options: Any) -> dict[str, Any]:
     """Return the options of an event of the page that programs cannot call; its photo comes as an unread file."""
     # No photo is forgotten while another is classified.
     shown = {"show_progress": "hidden", "trigger_mode": "always_last"}
-    return {"api_visibility": "private", "preprocess": False, **shown, **options}
+    return {"api_visibility": "private", "preprocess": False, **shown, **UNLIMITED, **options}
 
 
 def launch(**options: Any) -> gr.Blocks:
     """Serve the page."""
     page = build()
     uploads.start_sweeping(page, UPLOADS)
-    # While the page is already served. No daemon: a process that ends while one reads weights would abort.
-    threading.Thread(target=answers.load_local_models).start()
+    # While the page is already served.
+    threading.Thread(target=MODELS.load_local).start()
     middleware = [
         Middleware(Guard, endpoints=[endpoint.__name__ for endpoint in api.ENDPOINTS]),
         Middleware(Arguments, endpoints=api.ENDPOINTS),
         Middleware(Localize),
     ]
-    page.queue(max_size=MAX_QUEUE)
     page.launch(
         theme=THEME,
         css=CSS,

@@ -11,10 +11,9 @@ import gradio as gr
 import pandas as pd
 
 from flower_alexnet import FlowerClassifier, InvalidModel
-from flower_alexnet.classifier import load_classifier
 from flower_alexnet.registry import Model
 from page import render
-from page.answers import MODELS, without_paths
+from page.models import MODELS, StillLoading, without_paths
 from page.translations import translate
 
 HUB = "https://huggingface.co"
@@ -27,7 +26,7 @@ IMAGE = re.compile(r"^!\[.*?\]\(.*?\)\n+", re.MULTILINE)
 """What is left out of a card: its metadata, and its plots, which the page draws itself."""
 
 
-def describe_model(model: Model | None, language: str) -> list[Any]:
+async def describe_model(model: Model | None, language: str) -> list[Any]:
     """Return a model's description (HTML), confusion matrix (HTML), how often it is right
     when it is so sure (HTML), its training (a plot), its card (Markdown) and its layers (HTML).
 
@@ -36,12 +35,14 @@ def describe_model(model: Model | None, language: str) -> list[Any]:
     if model is None:
         return ["", "", "", _no_plot(), "", ""]
     try:
-        classifier = load_classifier(model.name)
+        classifier = await MODELS.load(model.name)
+    except StillLoading:
+        return [render.hint(translate("still_loading", language, model=model.name)), "", "", _no_plot(), "", ""]
     except InvalidModel as error:
         return [render.hint(without_paths(error)), "", "", _no_plot(), "", ""]
     metrics = model.measurements()
     sentences = [_network(model, classifier, language)]
-    sentences += [it for tell in (_accuracy, _others, _training) if (it := _or_none(tell, metrics, language))]
+    sentences += [told for tell in (_accuracy, _others, _training) if (told := _or_none(tell, metrics, language))]
     if len(sentences) == 1:
         sentences.append(translate("not_measured", language))
     return [
@@ -58,7 +59,7 @@ def in_short(language: str) -> dict[str, str]:
     """Return, of each model that can be used, how it does on photos of other things."""
     return {
         model.name: _or_none(_others, model.measurements(), language) or translate("not_measured", language)
-        for model in MODELS.values()
+        for model in MODELS.all()
         if model.problem is None
     }
 

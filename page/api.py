@@ -7,12 +7,13 @@ from typing import Any
 import gradio as gr
 from gradio.components.label import LabelData
 
-from flower_alexnet import Prediction, batch
+from flower_alexnet import Prediction
 from page import answers
-from page.answers import DEFAULT, Photo, prediction_fields, without_paths
+from page.answers import Upload
+from page.models import MODELS
 
 
-class AnswerData(LabelData):
+class Classification(LabelData):
     """What ``/classify`` returns: Gradio's label and confidences, and whether the photo shows a known class at all."""
 
     in_distribution: bool | None = None
@@ -31,18 +32,18 @@ def answer_label(label: str) -> gr.Label:
         if value is None:
             return None
         made = gr.Label.postprocess(component, value.probabilities)
-        return AnswerData(
+        return Classification(
             label=made.label,
             confidences=made.confidences,
             in_distribution=value.in_distribution,
             in_distribution_probability=value.in_distribution_probability,
         )
 
-    component.data_model, component.postprocess = AnswerData, postprocess
+    component.data_model, component.postprocess = Classification, postprocess
     return component
 
 
-def classify(image: Photo, model: str = DEFAULT or "") -> Prediction:
+async def classify(image: Upload, model: str = MODELS.default) -> Prediction:
     """Name the flower in a photo: return the probability of each label, such as daisy, dandelion, roses or tulips, and
     whether the photo shows one of them at all.
 
@@ -54,10 +55,10 @@ def classify(image: Photo, model: str = DEFAULT or "") -> Prediction:
         The most probable label; the probability, 0-1, of each of the model's labels, given that the photo shows one of
         them; and whether it does (in_distribution), with the probability of that.
     """
-    return answers.predict(image, model, "en")
+    return await answers.predict(image, model, "en")
 
 
-def explain(image: Photo, label: str = "", model: str = DEFAULT or "") -> Any:
+async def explain(image: Upload, label: str = "", model: str = MODELS.default) -> Any:
     """Show where in a photo the network looked (Grad-CAM): the photo under a color map, yellow where it looked most.
 
     Args:
@@ -68,10 +69,10 @@ def explain(image: Photo, label: str = "", model: str = DEFAULT or "") -> Any:
     Returns:
         The photo under the color map.
     """
-    return answers.explain(image, label, model, "en").overlay
+    return (await answers.explain(image, label, model, "en")).overlay
 
 
-def compare(image: Photo) -> list[dict[str, Any]]:
+async def compare(image: Upload) -> list[dict[str, Any]]:
     """Ask every model which flower a photo shows.
 
     Args:
@@ -83,15 +84,15 @@ def compare(image: Photo) -> list[dict[str, Any]]:
     """
     return [
         {
-            "model": answer.model,
-            **prediction_fields(answer.prediction, without_paths(answer.problem)),
-            "milliseconds": answer.milliseconds,
+            "model": given.model,
+            **_fields(given.prediction, given.problem),
+            "milliseconds": given.milliseconds,
         }
-        for answer in answers.compare_models(image, "en")
+        for given in await answers.compare_models(image, "en")
     ]
 
 
-def classify_batch(files: list[dict[str, Any]] | None, model: str = DEFAULT or "") -> list[dict[str, Any]]:
+async def classify_batch(files: list[dict[str, Any]] | None, model: str = MODELS.default) -> list[dict[str, Any]]:
     """Name the flower in each of many photos. A photo that cannot be used gets a row that says why.
 
     Args:
@@ -102,9 +103,14 @@ def classify_batch(files: list[dict[str, Any]] | None, model: str = DEFAULT or "
         A row for each photo, in order: its name, its label, its probability (0-1), whether it looks like one of the
         known classes and all probabilities, or the problem with it.
     """
-    photos = answers.collect(files, "en")
-    rows = batch.classify_each(answers.load(model, "en"), photos)
-    return [{"photo": row.name, **prediction_fields(row.prediction, row.problem)} for row in rows]
+    photos = await answers.collect(files, "en")
+    rows = answers.classify_each(await answers.load(model, "en"), photos)
+    return [{"photo": row.name, **_fields(row.prediction, row.problem)} async for row in rows]
+
+
+def _fields(prediction: Prediction | None, problem: str | None) -> dict[str, Any]:
+    """Return a prediction's fields for programs, or the problem in its place."""
+    return {"problem": problem} if prediction is None else prediction.fields()
 
 
 ENDPOINTS = (classify, explain, compare, classify_batch)

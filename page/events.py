@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile
@@ -12,10 +13,12 @@ from zipfile import ZIP_STORED, ZipFile
 import gradio as gr
 
 from flower_alexnet import InvalidImage, batch, registry
-from flower_alexnet.classifier import BATCH_SIZE
+from flower_alexnet.classifier import BATCH_SIZE, PREDICTION_FIELDS
+from flower_alexnet.registry import Model
 from page import about, answers, render
-from page.answers import MODELS, Answered, Photo, in_words, prediction_fields, without_paths
+from page.answers import Answer, Upload, in_words
 from page.language import preferred_language
+from page.models import MODELS
 from page.translations import describe, flower_name, translate
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -27,7 +30,7 @@ UNKNOWN, UNUSABLE = "none", "unusable"
 
 def model_choices(language: str = "en") -> list[tuple[str, str]]:
     """Return title and name of each model for the drop-down."""
-    return [(answers.model_title(model, language), model.name) for model in MODELS.values()]
+    return [(answers.model_title(model, language), model.name) for model in MODELS.all()]
 
 
 def load_page(request: gr.Request) -> Any:
@@ -37,37 +40,38 @@ def load_page(request: gr.Request) -> Any:
     """
     wanted = registry.current_name(request.query_params.get("model") or "")
     language = _language(request)
-    chosen = {"value": wanted} if wanted in MODELS else {}
+    chosen = {"value": wanted} if wanted in MODELS.names() else {}
     return gr.update(choices=model_choices(language), **chosen)
 
 
-def answer(photo: Photo, model: str, request: gr.Request) -> Any:
+async def answer(photo: Upload, model: str, request: gr.Request) -> Any:
     """Return the answer to a photo, or what is wrong, as HTML; nothing as long as there is no photo."""
     language, key = _language(request), _key(photo)
     if not photo:
         known = MODELS.get(model)
-        return gr.skip() if known is None or known.problem is None else _problem_of(model, language)
+        return gr.skip() if known is None or known.problem is None else _problem_of(known, language)
     try:
-        prediction = answers.predict(photo, model, language)
+        prediction = await answers.predict(photo, model, language)
     except gr.Error as error:
         return render.problem(_title(error, language), _words(error, language), key)
-    return render.answer(Answered(prediction, MODELS[model], key), language)
+    return render.answer(Answer(prediction, MODELS.get(model) or Model(model), key), language)
 
 
-def choose_model(model: str, request: gr.Request, progress: gr.Progress = gr.Progress(track_tqdm=True)) -> Any:
+async def choose_model(model: str, request: gr.Request, progress: gr.Progress = gr.Progress(track_tqdm=True)) -> Any:
     """Load a model just chosen, downloading it if need be, and return the choices with its problem, if any."""
     language = _language(request)
     answers.check_known(model, language)
     progress(None, desc=translate("loading", language, model=model))
-    answers.try_to_load(model)
+    with suppress(gr.Error):  # the choices say what is wrong
+        await answers.load(model, language)
     return gr.update(choices=model_choices(language))
 
 
-def show_explanation(photo: Photo, asked: Any, model: str, request: gr.Request) -> dict[str, Any] | None:
+async def show_explanation(photo: Upload, asked: Any, model: str, request: gr.Request) -> dict[str, Any] | None:
     """Return the photo under its Grad-CAM heat, the photo itself, and what the heat is of; nothing if it fails."""
     language = _language(request)
     try:
-        explanation = answers.explain(photo, asked if isinstance(asked, str) else "", model, language)
+        explanation = await answers.explain(photo, asked if isinstance(asked, str) else "", model, language)
     except gr.Error:
         return None  # what is wrong with the photo stands in place of its answer
     return {
@@ -81,35 +85,35 @@ def show_explanation(photo: Photo, asked: Any, model: str, request: gr.Request) 
     }
 
 
-def show_all_models(photo: Photo, request: gr.Request) -> str:
+async def show_all_models(photo: Upload, request: gr.Request) -> str:
     """Return the answers of all models as HTML."""
     language = _language(request)
     described = about.in_short(language)
     if not photo:
         return render.known_models(translate("no_photo_yet", language), described, language)
     try:
-        return render.models(answers.compare_models(photo, language), described, language)
+        return render.models(await answers.compare_models(photo, language), described, language)
     except gr.Error as error:
         return render.known_models(f"{_title(error, language)}. {_words(error, language)}", described, language)
 
 
-def show_many(
+async def show_many(
     files: list[dict[str, Any]] | None, model: str, request: gr.Request
-) -> Iterator[tuple[Any, Any, Any, Any]]:
+) -> AsyncIterator[tuple[Any, Any, Any, Any]]:
     """Yield how many photos are done and, at the end, a summary, the photos, a CSV file and a sorted zip."""
     language = _language(request)
     if not files:
         yield "", "", _hidden(), _hidden()
         return
     try:
-        photos = answers.collect(files, language)
-        classifier = answers.load(model, language)
+        photos = await answers.collect(files, language)
+        classifier = await answers.load(model, language)
     except gr.Error as error:
         yield render.problem(_title(error, language), str(error.message)), "", _hidden(), _hidden()
         return
     yield render.progress(0, len(photos), language), "", _hidden(), _hidden()
     rows: list[batch.Row] = []
-    for row in batch.classify_each(classifier, photos, thumbnails=True):
+    async for row in answers.classify_each(classifier, photos, thumbnails=True):
         rows.append(row)
         if len(rows) % BATCH_SIZE == 0:
             yield render.progress(len(rows), len(photos), language), *[gr.skip()] * 3
@@ -138,9 +142,9 @@ def cancel(request: gr.Request) -> str:
     return render.hint(translate("cancelled", _language(request)))
 
 
-def show_model(model: str, request: gr.Request) -> list[Any]:
+async def show_model(model: str, request: gr.Request) -> list[Any]:
     """Return the description of a model, its figures, its card and its layers."""
-    return about.describe_model(MODELS.get(model), _language(request))
+    return await about.describe_model(MODELS.get(model), _language(request))
 
 
 def write_csv(rows: Sequence[batch.Row], labels: Sequence[str], file: Path) -> None:
@@ -194,9 +198,8 @@ def _in_words(row: batch.Row, language: str) -> str:
     return describe(row.error, language) if row.error else ""
 
 
-def _problem_of(model: str, language: str) -> str:
-    title = translate("model_unavailable", language, model=model)
-    return render.problem(title, without_paths(MODELS[model].problem))
+def _problem_of(model: Model, language: str) -> str:
+    return render.problem(translate("model_unavailable", language, model=model.name), model.problem or "")
 
 
 def _words(error: gr.Error, language: str) -> str:
@@ -212,7 +215,7 @@ def _hidden() -> Any:
     return gr.update(value=None, visible=False)
 
 
-def _key(photo: Photo) -> str:
+def _key(photo: Upload) -> str:
     """Return what tells a photo from others: ``page.js`` ignores what was computed of a former one."""
     path = (photo or {}).get("path")
     return path if isinstance(path, str) else ""
@@ -228,10 +231,9 @@ def _cell(value: object) -> object:
 
 
 def _csv_line(row: batch.Row, labels: Sequence[str]) -> dict[str, Any]:
-    answer = ("label", "probability", "in_distribution", "in_distribution_probability")
-    line = {"photo": row.name, **dict.fromkeys((*answer, *labels, "problem"))}
+    line = {"photo": row.name, **dict.fromkeys((*PREDICTION_FIELDS, *labels, "problem"))}
     if row.prediction is None:
         return line | {"problem": row.problem}
-    fields = prediction_fields(row.prediction, None)
+    fields = row.prediction.fields()
     values = line | fields.pop("probabilities") | fields
     return {name: round(value, 6) if isinstance(value, float) else value for name, value in values.items()}

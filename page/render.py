@@ -17,8 +17,8 @@ from PIL import Image
 from flower_alexnet import LABELS, AlexNet, Prediction
 from flower_alexnet.registry import Model
 from flower_alexnet.words import capitalized
-from page.answers import MODELS, Answered, candidates, in_words, is_sure, known_names, model_title
-from page.compare import Answer
+from page.answers import Answer, ModelPrediction, candidates, in_words, known_names, model_title
+from page.models import MODELS
 from page.translations import flower_name, listed, percent, translate
 
 REFERENCES = 3
@@ -28,9 +28,9 @@ ENOUGH = 30
 """Least test photos of which it is told how often answers of some probability are right."""
 
 
-def answer(answered: Answered, language: str) -> str:
+def answer(given: Answer, language: str) -> str:
     """Return the answer to a photo: its heading, how far to trust it, a bar for each flower, and photos to compare."""
-    prediction, model = answered.prediction, answered.model
+    prediction, model = given.prediction, given.model
     labels = [label for label, _ in prediction.top(len(prediction.probabilities))]
     bars = _bars(prediction, language)
     if not prediction.in_distribution:
@@ -41,8 +41,8 @@ def answer(answered: Answered, language: str) -> str:
             f'<p class="tip">{escape(translate("tip", language))}</p>'
             f'<details class="choice"><summary>{escape(translate("had_to_choose", language))}</summary>{bars}</details>'
         )
-        return _panel(answered, body)
-    if is_sure(prediction):
+        return _panel(given, body)
+    if prediction.is_confident:
         heading = (
             f'<span class="name {_flower(labels[0])}">{escape(capitalized(flower_name(labels[0], language)))}</span> '
             f"<small>{escape(percent(prediction.probability, language))}</small>"
@@ -60,7 +60,7 @@ def answer(answered: Answered, language: str) -> str:
             other_probability=percent(prediction.probabilities[other], language),
         )
     body = f'<h2>{heading}</h2><p class="why">{escape(why)}</p>{bars}{_references(labels[:2], language)}'
-    return _panel(answered, body)
+    return _panel(given, body)
 
 
 def problem(title: str, words: str, key: str = "") -> str:
@@ -83,7 +83,7 @@ def trust(prediction: Prediction, model: Model, language: str) -> list[str]:
     return sentences
 
 
-def models(answers: Sequence[Answer], described: Mapping[str, str], language: str) -> str:
+def models(answers: Sequence[ModelPrediction], described: Mapping[str, str], language: str) -> str:
     """Return the photo, which ``page.js`` fills in, and a card for each model: its answer, its bars, and what it is.
 
     Args:
@@ -112,8 +112,10 @@ def models(answers: Sequence[Answer], described: Mapping[str, str], language: st
 def known_models(words: str, described: Mapping[str, str], language: str) -> str:
     """Return words on why there are no answers, and a card for each model with what there is to say of it."""
     cards = (
-        f'<article><h2>{escape(model_title(MODELS[name], language))}</h2><p class="why">{escape(said)}</p></article>'
-        for name, said in described.items()
+        f"<article><h2>{escape(model_title(model, language))}</h2>"
+        f'<p class="why">{escape(described[model.name])}</p></article>'
+        for model in MODELS.all()
+        if model.name in described
     )
     return hint(words) + "".join(cards)
 
@@ -220,11 +222,11 @@ def reliability(test: Mapping[str, Any], language: str) -> str:
     return f'{hint(translate("reliability_how", language))}<div class="bars">{"".join(rows)}</div>'
 
 
-def _panel(answered: Answered, body: str) -> str:
-    known = answered.prediction.in_distribution
+def _panel(given: Answer, body: str) -> str:
+    known = given.prediction.in_distribution
     return (
-        f'<div class="panel{"" if known else " unknown"}" data-key="{escape(answered.key)}" '
-        f'data-label="{escape(answered.prediction.label)}" data-known="{int(known)}">{body}</div>'
+        f'<div class="panel{"" if known else " unknown"}" data-key="{escape(given.key)}" '
+        f'data-label="{escape(given.prediction.label)}" data-known="{int(known)}">{body}</div>'
     )
 
 

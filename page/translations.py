@@ -550,6 +550,22 @@ _TEXTS = {
         "{model} n’est pas encore chargé : choisissez-le d’abord dans la liste.",
         "{model}はまだ読み込まれていません。先に一覧で選んでください。",
     ),
+    "busy": (
+        "The page is busy. Try again in a moment.",
+        "页面繁忙。请稍后再试。",
+        "La página está ocupada. Inténtalo de nuevo en un momento.",
+        "Die Seite ist ausgelastet. Bitte gleich noch einmal versuchen.",
+        "La page est occupée. Réessayez dans un instant.",
+        "ページが混み合っています。少ししてからもう一度お試しください。",
+    ),
+    "still_loading": (
+        "{model} is still being loaded. Try again in a minute.",
+        "{model} 仍在加载。请一分钟后再试。",
+        "{model} aún se está cargando. Inténtalo de nuevo en un minuto.",
+        "{model} wird noch geladen. Bitte in einer Minute noch einmal versuchen.",
+        "{model} est encore en cours de chargement. Réessayez dans une minute.",
+        "{model}はまだ読み込み中です。1分後にもう一度お試しください。",
+    ),
     "loading": (
         "Loading {model}",
         "正在加载 {model}",

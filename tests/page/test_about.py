@@ -8,15 +8,16 @@ import pytest
 
 from flower_alexnet import registry
 from flower_alexnet.registry import Model
-from page.about import describe_model
+from page import about
 from page.translations import LANGUAGES, flower_name
+from tests.support.handlers import described
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_shipped_models_are_described_by_their_measurements(language: str) -> None:
     for model in registry.shipped_models():
         metrics = model.measurements()
-        text, confusion, reliability, curves, card, layers = describe_model(model, language)
+        text, confusion, reliability, curves, card, layers = described(model, language)
         assert f"{100 * metrics['test']['accuracy']:.0f}" in text
         for label, counts in zip(metrics["test"]["per_class"], metrics["test"]["confusion_matrix"], strict=True):
             assert flower_name(label, language) in confusion
@@ -29,16 +30,14 @@ def test_shipped_models_are_described_by_their_measurements(language: str) -> No
 
 
 def test_others_are_told_of_first_hand(random_model: Path) -> None:
-    texts = {model.name: describe_model(model, "en")[0] for model in registry.shipped_models()}
+    texts = {model.name: described(model, "en")[0] for model in registry.shipped_models()}
     assert "It cannot tell what it does not know" in texts["alexnet-baseline"]
     assert "photos of other things it takes about" in texts["alexnet-bn"]
-    unmeasured = describe_model(Model(str(random_model), None, shipped=False), "en")
+    unmeasured = described(Model(str(random_model), None, shipped=False), "en")
     assert "Nothing was measured" in unmeasured[0]
     assert unmeasured[1] == ""
 
 
-def test_card_of_a_model_of_the_hub_is_linked(monkeypatch: pytest.MonkeyPatch) -> None:
-    from page import about
-
+def test_card_of_a_model_of_the_hub_is_linked() -> None:
     link = about.card(Model("ann/flowers@v1", shipped=False), "en")
     assert link == "[The card of ann/flowers](https://huggingface.co/ann/flowers/blob/v1/README.md)"

@@ -17,9 +17,9 @@ from playwright.sync_api import Page, expect
 
 from flower_alexnet import images, registry
 from flower_alexnet.registry import Model
-from page.about import describe_model
 from page.translations import LANGUAGES, describe
 from tests.support import PROJECT
+from tests.support.handlers import described
 from tests.support.hub import File, Hub, Repo, serve_hub
 from tests.support.page import choose_model, open_tab, upload
 from tests.support.server import Server, serve
@@ -58,9 +58,9 @@ def measured(random_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def test_model_is_described_by_the_measurements_there_are(name: str, metrics: Any, measured: Path) -> None:
     (measured / "metrics.json").write_text(json.dumps(metrics))
     for language in LANGUAGES:
-        assert "AlexNet" in describe_model(Model(str(measured), shipped=False), language)[0]
+        assert "AlexNet" in described(Model(str(measured), shipped=False), language)[0]
     if name == "without test":
-        assert "trained in" in describe_model(Model(str(measured), shipped=False), "en")[0]
+        assert "trained in" in described(Model(str(measured), shipped=False), "en")[0]
 
 
 def test_card_is_shown_whatever_the_folder_is_called(random_model: Path, tmp_path: Path, browser_page: Page) -> None:

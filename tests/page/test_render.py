@@ -12,8 +12,7 @@ import pytest
 from flower_alexnet import LABELS, InvalidImage, Prediction, batch
 from flower_alexnet.registry import Model
 from page import events, render
-from page.answers import Answered
-from page.compare import Answer
+from page.answers import Answer, ModelPrediction
 from page.translations import LANGUAGES, percent
 
 ROSE = dict(zip(LABELS, (0.004, 0.0, 0.98, 0.001, 0.015), strict=True))
@@ -40,7 +39,7 @@ def text_of(html: str) -> str:
 
 
 def shown(prediction: Prediction, language: str = "en") -> str:
-    return render.answer(Answered(prediction, Measured("good"), "a/key"), language)
+    return render.answer(Answer(prediction, Measured("good"), "a/key"), language)
 
 
 def test_known_flower_is_named_with_how_far_to_trust_it() -> None:
@@ -72,7 +71,7 @@ def test_stranger_has_no_percentage_above_its_folded_bars(language: str) -> None
 
 
 def test_nothing_is_told_that_was_not_measured() -> None:
-    html = render.answer(Answered(Prediction(ROSE), Model("new"), ""), "en")
+    html = render.answer(Answer(Prediction(ROSE), Model("new"), ""), "en")
     assert "in 100" not in html
     assert "mostly" not in html
 
@@ -89,9 +88,13 @@ def test_each_bar_of_how_often_it_is_right_stands_for_enough_photos() -> None:
 def test_names_and_problems_are_escaped() -> None:
     bad = "<img src=x onerror=alert(1)>"
     parts = [
-        render.answer(Answered(Prediction({bad: 0.9, "b": 0.1}), Model(bad), bad), "en"),
+        render.answer(Answer(Prediction({bad: 0.9, "b": 0.1}), Model(bad), bad), "en"),
         render.problem(bad, bad, bad),
-        render.models([Answer(bad, problem=bad), Answer(bad, Prediction({bad: 0.9, "b": 0.1}), 1.0)], {bad: bad}, "en"),
+        render.models(
+            [ModelPrediction(bad, problem=bad), ModelPrediction(bad, Prediction({bad: 0.9, "b": 0.1}), 1.0)],
+            {bad: bad},
+            "en",
+        ),
         render.summary([Prediction({bad: 0.9, "b": 0.1})], {bad: bad}, "en"),
         render.confusion({"per_class": {bad: {}, "b": {}}, "confusion_matrix": [[1, 0], [0, 1]]}, "en"),
         render.hint(bad),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import shutil
@@ -13,7 +14,8 @@ import gradio as gr
 import pytest
 
 from flower_alexnet import LABELS
-from page import answers, events
+from page import events
+from page.models import MODELS
 from tests.support.photos import drawn_flower
 
 ODD = ("=1+1.png", "@SUM(1+1).png", "+1.png", "-1.png", "\tx.png", "\rx.png", "＝1.png")
@@ -24,10 +26,14 @@ def csv_of(files: list[tuple[str, Path]]) -> bytes:
     """Return the file that the page offers for photos of given names."""
     sent: list[dict[str, Any]] = [{"path": str(path), "orig_name": name} for name, path in files]
     request = gr.Request(headers={"accept-language": "zh-CN"})
-    for *_, download, _ in events.show_many(sent, str(answers.DEFAULT), request):
-        if isinstance(download, dict) and download.get("value"):
-            return Path(download["value"]).read_bytes()  # deleted after it
-    raise AssertionError("there is no file")
+
+    async def table() -> bytes:
+        async for *_, download, _ in events.show_many(sent, MODELS.default, request):
+            if isinstance(download, dict) and download.get("value"):
+                return Path(download["value"]).read_bytes()  # deleted after it
+        raise AssertionError("there is no file")
+
+    return asyncio.run(table())
 
 
 @pytest.fixture

@@ -332,7 +332,8 @@ def test_visitor_who_leaves_while_sending_is_no_error(server: Server, path: str,
 
 def test_request_to_a_full_queue_is_refused_with_the_reason(tmp_path: Path) -> None:
     """Thirty users at once, where two may wait."""
-    code = "import app; app.MAX_QUEUE = 2; app.ANSWER_LIMIT.update(concurrency_limit=1); app.launch()"
+    limits = "answers.PHOTOS, answers.MAX_WAITING = CapacityLimiter(1), 2"
+    code = f"import app; from anyio import CapacityLimiter; from page import answers; {limits}; app.launch()"
     (tmp_path / "photo.png").write_bytes(picture())
     with serve("-c", code) as server:
 
@@ -346,7 +347,7 @@ def test_request_to_a_full_queue_is_refused_with_the_reason(tmp_path: Path) -> N
         with ThreadPoolExecutor(30) as pool:
             results = list(pool.map(classify, range(30)))
         answers = [label for label in results if label in ("roses", "tulips", "daisy", "dandelion", "sunflowers")]
-        refused = [text for text in results if "full" in text]
+        refused = [text for text in results if "busy" in text]
         assert answers
         assert refused
         assert len(answers) + len(refused) == 30, results
