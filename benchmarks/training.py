@@ -19,10 +19,14 @@ import matplotlib
 
 from benchmarks import tutorial
 from benchmarks.measure import machine, table
-from flower_alexnet.dataset import Photo, split
+from flower_alexnet import LABELS
+from flower_alexnet.dataset import LabeledPhoto, split
 from train import engine
 from train.checkpoint import History
-from train.data import DecodedPhotos, find_or_download, load_tensors
+from train.data import load_tensors
+from train.decoded import DecodedPhotos
+from train.engine import TrainingData
+from train.flower_photos import find_or_download
 from train.recipes import RECIPES, Recipe
 
 GOAL = 0.67
@@ -86,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(table(columns, [(*goal, goal[2] / seconds_to_goal) for goal in goals]))
 
 
-def run_tutorial(splits: Mapping[str, Sequence[Photo]], epochs: int) -> tuple[list[float], float]:
+def run_tutorial(splits: Mapping[str, Sequence[LabeledPhoto]], epochs: int) -> tuple[list[float], float]:
     """Train with the tutorial's loop until the goal.
 
     Returns:
@@ -101,7 +105,7 @@ def run_tutorial(splits: Mapping[str, Sequence[Photo]], epochs: int) -> tuple[li
     return seconds, float("nan")
 
 
-def images_per_second(recipe: Recipe, splits: Mapping[str, Sequence[Photo]]) -> float:
+def images_per_second(recipe: Recipe, splits: Mapping[str, Sequence[LabeledPhoto]]) -> float:
     """Return the training images per second of the fastest epoch, outliers among them, photos being decoded before.
 
     What the outliers show makes no difference here: they are photos of the dataset.
@@ -111,7 +115,7 @@ def images_per_second(recipe: Recipe, splits: Mapping[str, Sequence[Photo]]) -> 
     return batches * (recipe.batch_size + recipe.outliers) / min(row["seconds"] for row in history)
 
 
-def run(recipe: Recipe, splits: Mapping[str, Sequence[Photo]]) -> tuple[int, float]:
+def run(recipe: Recipe, splits: Mapping[str, Sequence[LabeledPhoto]]) -> tuple[int, float]:
     """Train with this project's loop; return epochs and seconds to the goal (NaN if not reached).
 
     The seconds include decoding and validation.
@@ -123,7 +127,9 @@ def run(recipe: Recipe, splits: Mapping[str, Sequence[Photo]]) -> tuple[int, flo
     return len(history), float("nan")
 
 
-def _fit(recipe: Recipe, splits: Mapping[str, Sequence[Photo]], validation: int | None = None) -> tuple[History, float]:
+def _fit(
+    recipe: Recipe, splits: Mapping[str, Sequence[LabeledPhoto]], validation: int | None = None
+) -> tuple[History, float]:
     """Train with an empty cache of decoded photos.
 
     Returns:
@@ -134,8 +140,8 @@ def _fit(recipe: Recipe, splits: Mapping[str, Sequence[Photo]], validation: int 
         photos = DecodedPhotos(splits["train"], recipe.resize, Path(folder))
         validation_tensors = load_tensors(splits["validation"][:validation], recipe.preprocessing)
         preparation = time.perf_counter() - started
-        outliers = photos if recipe.outliers else None
-        _, _, history = engine.fit(recipe, photos, validation_tensors, Path(folder), outliers=outliers)
+        data = TrainingData(LABELS, photos, validation_tensors, photos if recipe.outliers else None)
+        history = engine.fit(recipe, data, Path(folder)).history
     return history, preparation
 
 

@@ -15,12 +15,12 @@ from torchvision.datasets import ImageFolder
 
 from benchmarks.reference import NORMALIZE, TRANSFORM
 from flower_alexnet import AlexNet
-from flower_alexnet.dataset import Photo
+from flower_alexnet.dataset import LabeledPhoto
 
 TRAIN = transforms.Compose([transforms.RandomResizedCrop(224), transforms.RandomHorizontalFlip(), *NORMALIZE])
 
 
-def fit(splits: Mapping[str, Sequence[Photo]], epochs: int, seed: int = 0) -> Iterator[tuple[float, float]]:
+def fit(splits: Mapping[str, Sequence[LabeledPhoto]], epochs: int, seed: int = 0) -> Iterator[tuple[float, float]]:
     """Yield each epoch's training seconds (without validation) and validation accuracy, 0-1.
 
     Args:
@@ -49,7 +49,7 @@ def fit(splits: Mapping[str, Sequence[Photo]], epochs: int, seed: int = 0) -> It
         yield seconds, correct / len(splits["validation"])
 
 
-def _photos(photos: Sequence[Photo], transform: transforms.Compose) -> Subset:
+def _photos(photos: Sequence[LabeledPhoto], transform: transforms.Compose) -> Subset:
     """Return a split as a subset of the ImageFolder that holds it."""
     folder = ImageFolder(str(photos[0].path.parent.parent), transform)
     indices = {path: index for index, (path, _) in enumerate(folder.samples)}

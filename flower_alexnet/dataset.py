@@ -25,7 +25,7 @@ class InvalidDataset(ValueError):
 
 
 @dataclass(frozen=True)
-class Photo:
+class LabeledPhoto:
     """A photo's file and the index of its class in ``find_classes``."""
 
     path: Path
@@ -44,7 +44,7 @@ def find_classes(data: Path) -> tuple[str, ...]:
     return tuple(_class_folders(part))
 
 
-def all_photos(data: Path) -> list[Photo]:
+def all_photos(data: Path) -> list[LabeledPhoto]:
     """List every file of the class folders by class and name; skip hidden files.
 
     Raises:
@@ -53,7 +53,7 @@ def all_photos(data: Path) -> list[Photo]:
     return [photo for photos in split(data).values() for photo in photos] if _split_folders(data) else _list(data)
 
 
-def split(data: Path) -> dict[str, list[Photo]]:
+def split(data: Path) -> dict[str, list[LabeledPhoto]]:
     """List the photos of ``train``, ``validation`` and ``test``, the same on every machine.
 
     In each class the files are ordered by the SHA-256 of their names; the first 10 % (rounded, at least one) are the
@@ -72,7 +72,7 @@ def split(data: Path) -> dict[str, list[Photo]]:
                     f"{', '.join(classes['train'])}. Give every part the same class folders."
                 )
         return {name: _list(parts[name]) for name in SPLITS}
-    photos: dict[str, list[Photo]] = {name: [] for name in SPLITS}
+    photos: dict[str, list[LabeledPhoto]] = {name: [] for name in SPLITS}
     for target, (label, files) in enumerate(_class_folders(data).items()):
         if len(files) < MIN_PHOTOS:
             raise InvalidDataset(
@@ -83,7 +83,7 @@ def split(data: Path) -> dict[str, list[Photo]]:
         test = max(1, round(TEST_SHARE * len(files)))
         validation = test + max(1, round(VALIDATION_SHARE * len(files)))
         for name, part in zip(SPLITS, (files[validation:], files[test:validation], files[:test]), strict=True):
-            photos[name] += [Photo(file, target) for file in part]
+            photos[name] += [LabeledPhoto(file, target) for file in part]
     return photos
 
 
@@ -92,8 +92,10 @@ def by_hash(files: Iterable[Path]) -> list[Path]:
     return sorted(files, key=lambda file: hashlib.sha256(file.name.encode()).hexdigest())
 
 
-def _list(folder: Path) -> list[Photo]:
-    return [Photo(file, target) for target, files in enumerate(_class_folders(folder).values()) for file in files]
+def _list(folder: Path) -> list[LabeledPhoto]:
+    return [
+        LabeledPhoto(file, target) for target, files in enumerate(_class_folders(folder).values()) for file in files
+    ]
 
 
 def _class_folders(folder: Path) -> dict[str, list[Path]]:

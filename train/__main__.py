@@ -23,8 +23,12 @@ from flower_alexnet import Config, FlowerClassifier, InvalidModel
 from flower_alexnet.dataset import InvalidDataset, find_classes, split
 from flower_alexnet.model_folder import WEIGHTS
 from train import checkpoint, data, engine, evaluate, export, others, recipes
+from train.cache import CACHE
 from train.checkpoint import InvalidCheckpoint
-from train.data import CACHE, DecodedPhotos, load_tensors
+from train.data import load_tensors
+from train.decoded import DecodedPhotos
+from train.engine import TrainingData
+from train.flower_photos import find_or_download
 from train.recipes import ALIASES, RECIPES, InvalidRecipe, Recipe
 
 
@@ -45,7 +49,7 @@ def train(
     Raises:
         InvalidRecipe, InvalidModel, InvalidDataset, InvalidCheckpoint: the message says what to do.
     """
-    recipes.check(recipe)
+    recipes.validate(recipe)
     if others_folder and not recipe.outliers:
         raise InvalidRecipe(
             f"{others_folder} would not be used: with outliers 0 a run does not train on photos of other things. Leave "
@@ -54,7 +58,7 @@ def train(
     _check_output(output, resume)
     processes = PartialState(cpu=engine.CPU)
     with processes.local_main_process_first():  # the other processes reuse its decoded photos
-        folder = folder or data.find_or_download()
+        folder = folder or find_or_download()
         splits, labels = split(folder), find_classes(folder)
         dataset = data.describe(folder, labels, splits)
         fingerprint = dataset["photos"]
@@ -66,22 +70,22 @@ def train(
             dataset["others"] = others.describe(others_folder, other_photos)
             fingerprint += f" {dataset['others']['photos']}"
         if resume:
-            checkpoint.check(output, recipe, labels, fingerprint)
+            checkpoint.read_metadata(output, recipe, labels, fingerprint)
         if recipe.teacher:
             engine.Teacher(recipe.teacher, labels)
-        data.check(splits, labels)
+        data.check_readable(splits, labels)
         _make_folder(output)
         photos = DecodedPhotos(splits["train"], recipe.resize, recompress=recipe.recompress)
         outliers = None
         if other_photos:
             outliers = DecodedPhotos(others.listed(other_photos["train"]), recipe.resize, recompress=recipe.recompress)
     validation = load_tensors(splits["validation"], recipe.preprocessing)
-    arguments = (recipe, photos, validation, output, resume, labels, fingerprint, outliers)
+    training_data = TrainingData(labels, photos, validation, outliers, fingerprint)
     if not processes.is_main_process:
-        engine.fit(*arguments)
+        engine.fit(recipe, training_data, output, resume)
         return
     with _locked(output):
-        network, head, history = engine.fit(*arguments)
+        network, head, history = engine.fit(recipe, training_data, output, resume)
         summary = export.summarize(name, recipe, history, len(photos), processes.num_processes) | {"dataset": dataset}
         config = Config(labels, len(labels), recipe.batch_norm, recipe.dropout, recipe.preprocessing)
         classifier = FlowerClassifier(network, config, head)

@@ -15,13 +15,9 @@ from flower_alexnet import LABELS, FlowerClassifier
 from flower_alexnet.config import InvalidModel, Preprocessing
 from flower_alexnet.model_folder import ONNX
 from flower_alexnet.words import counted, english_name
+from train.flower_photos import FINGERPRINT
+from train.others import OTHER_PHOTOS
 from train.recipes import ALIASES, RECIPES, Recipe
-
-FLOWER_PHOTOS = "23f4abbd6b7667afde37f374f4109426b8178a1123bc9e99ea202806096917a4"
-"""The ``data.fingerprint`` of flower_photos."""
-
-OTHER_PHOTOS = "other_photos"
-"""Name of the folder of photos of other things that ``train.others`` makes."""
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
@@ -47,9 +43,9 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         folder: the model folder, whose name is the model's.
     """
     labels, test, name = classifier.config.labels, summary["test"], folder.resolve().name
-    dataset = {"name": "flower_photos", "photos": FLOWER_PHOTOS, "split_by": "names"} | summary.get("dataset", {})
+    dataset = {"name": "flower_photos", "photos": FINGERPRINT, "split_by": "names"} | summary.get("dataset", {})
     flowers = labels == LABELS
-    own_photos = (*labels, dataset["name"], dataset["photos"]) != (*LABELS, "flower_photos", FLOWER_PHOTOS)
+    own_photos = (*labels, dataset["name"], dataset["photos"]) != (*LABELS, "flower_photos", FINGERPRINT)
     result = EvalResult(
         task_type="image-classification",
         dataset_type="imagefolder" if own_photos else "flower_photos",

@@ -28,8 +28,13 @@ History = list[dict[str, float]]
 AGAIN = "Start again in another folder."
 
 MEASUREMENTS = {
-    *("epoch", "learning_rate", "seconds"),
-    *("train_loss", "train_accuracy", "validation_loss", "validation_accuracy"),
+    "epoch",
+    "learning_rate",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "seconds",
 }
 """The measurements of a row."""
 
@@ -111,7 +116,7 @@ def restore(
     Raises:
         InvalidCheckpoint: the file is damaged, or was written by a run of another recipe, other labels or other photos.
     """
-    metadata = check(folder, recipe, labels, photos)
+    metadata = read_metadata(folder, recipe, labels, photos)
     tensors = load_file(folder / NAME)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     _check_tensors(folder / NAME, tensors, _expected(modules, optimizer, recipe))
@@ -129,7 +134,7 @@ def restore(
     return metadata.history
 
 
-def check(folder: Path, recipe: Recipe, labels: Sequence[str] = LABELS, photos: str = "") -> Metadata:
+def read_metadata(folder: Path, recipe: Recipe, labels: Sequence[str] = LABELS, photos: str = "") -> Metadata:
     """Return the metadata of a checkpoint that a run of this recipe on these photos can resume from.
 
     Raises:
@@ -144,7 +149,7 @@ def check(folder: Path, recipe: Recipe, labels: Sequence[str] = LABELS, photos: 
     try:
         metadata = TypeAdapter(Metadata).validate_python(entries)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, it['loc']))}: {it['msg']}" for it in error.errors()[:3])
+        problems = "; ".join(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}" for wrong in error.errors()[:3])
         raise InvalidCheckpoint(f"{file} does not say which run it is of ({problems}). {AGAIN}") from error
 
     given = json.loads(json.dumps(asdict(recipe)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from importlib.metadata import distribution
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -30,14 +31,20 @@ crops."""
 
 
 def images() -> Iterator[tuple[str, Image.Image]]:
-    """Yield the name of the kind (a function in ``KINDS``, or photo) and the RGB image, identical in every call."""
+    """Yield the name of the kind (a function in ``KINDS``, or photo) and the RGB image, identical in every call.
+
+    Of the packages' images, those that the installed release lacks are left out.
+    """
     for kind in KINDS:
         random = Random(kind.__name__)
         for _ in range(DRAWN_OF_EACH_KIND):
             yield kind.__name__, kind(random)
     for package, names in PACKAGE_IMAGES.items():
         for name in names:
-            with Image.open(str(distribution(package).locate_file(f"{package}/{name}"))) as opened:
+            file = Path(str(distribution(package).locate_file(f"{package}/{name}")))
+            if not file.is_file():  # another release may lack it: the number of pictures is told with the figures
+                continue
+            with Image.open(file) as opened:
                 rgba = opened.convert("RGBA")
             whole = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
             yield "photo", whole

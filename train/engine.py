@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -24,17 +25,15 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 from tqdm import tqdm
 
-from flower_alexnet import LABELS
 from flower_alexnet.classifier import load_classifier
-from flower_alexnet.config import Preprocessing
 from flower_alexnet.images import normalize
 from flower_alexnet.model import HIDDEN, AlexNet, NetworkWithHead
-from flower_alexnet.model_folder import CONFIG
 from train import checkpoint
 from train.augment import AugmentedPhotos, collate, mix
 from train.checkpoint import History
 from train.muon import MuonAdamW
 from train.recipes import InvalidRecipe, Recipe
+from train.teacher import Teacher
 
 CPU = not torch.accelerator.is_available()
 """Whether there is no accelerator; accelerate needs this argument, or several CPU processes do not connect."""
@@ -43,16 +42,40 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Parameters of glibc's ``mallopt``, from malloc.h."""
 
 
-def fit(
-    recipe: Recipe,
-    photos: Dataset[tuple[Tensor, int]],
-    validation: tuple[Tensor, Tensor],
-    output: Path,
-    resume: bool = False,
-    labels: Sequence[str] = LABELS,
-    fingerprint: str = "",
-    outliers: Dataset[tuple[Tensor, int]] | None = None,
-) -> tuple[AlexNet, nn.Linear | None, History]:
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run learns from.
+
+    Args:
+        labels: names of the classes, in the order of the logits.
+        photos: decoded training photos, uint8 (3, H, W), and class indices.
+        validation: normalized images, float32 (N, 3, H, W), and targets, int64 (N,).
+        outliers: decoded photos of other things, uint8 (3, H, W), and any number; needed if the recipe has outliers.
+        fingerprint: of the photos, as ``data.fingerprint`` returns it; a run is resumed only on the same photos.
+    """
+
+    labels: tuple[str, ...]
+    photos: Dataset[tuple[Tensor, int]]
+    validation: tuple[Tensor, Tensor]
+    outliers: Dataset[tuple[Tensor, int]] | None = None
+    fingerprint: str = ""
+
+
+class Trained(NamedTuple):
+    """The result of a run.
+
+    Args:
+        network: on the CPU, in eval mode; its averaged weights if the recipe has an ema_decay.
+        head: its in-distribution head; None without outliers.
+        history: one row of measurements per epoch.
+    """
+
+    network: AlexNet
+    head: nn.Linear | None
+    history: History
+
+
+def fit(recipe: Recipe, data: TrainingData, output: Path, resume: bool = False) -> Trained:
     """Train a network from scratch, or resume the run whose checkpoint is in output.
 
     Under ``accelerate launch`` or ``torchrun`` each process takes an equal part of every batch; the main process
@@ -61,17 +84,9 @@ def fit(
 
     Args:
         recipe: the hyperparameters.
-        photos: decoded training photos, uint8 (3, H, W), and class indices.
-        validation: normalized images, float32 (N, 3, H, W), and targets (N,).
+        data: photos and labels.
         output: folder in which a checkpoint is written after each epoch.
         resume: continue from the checkpoint.
-        labels: names of the classes, in the order of the logits.
-        fingerprint: of the photos, as ``data.fingerprint`` returns it; a run is resumed only on the same photos.
-        outliers: decoded photos of other things, uint8 (3, H, W), and any number; needed if the recipe has outliers.
-
-    Returns:
-        The trained network on the CPU, in eval mode (its averaged weights if the recipe has an ema_decay); its
-        in-distribution head, None without outliers; and one row of measurements per epoch.
 
     Raises:
         InvalidModel, InvalidRecipe: the recipe's teacher cannot be used, the batch size or the number of outliers is
@@ -79,77 +94,78 @@ def fit(
         InvalidCheckpoint: the checkpoint cannot be read, or is of another recipe, other labels or other photos.
         KeyboardInterrupt: on Ctrl-C, after the current step.
     """
+    # The processes that train together, and their precision.
     accelerator = Accelerator(
         cpu=CPU,
         mixed_precision=os.environ.get("ACCELERATE_MIXED_PRECISION") or fastest_precision(),
         dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=True),
     )
-    augmented = AugmentedPhotos(photos, recipe)
-    batch_size = batch_size_for(recipe, len(augmented), accelerator.num_processes)
     keep_freed_memory()
     set_seed(recipe.seed)
-    network = NetworkWithHead(
-        AlexNet(len(labels), batch_norm=recipe.batch_norm, dropout=recipe.dropout),
-        nn.Linear(HIDDEN, 1) if recipe.outliers else None,
-    )
-    initialize(network)
-    if recipe.start:
-        start_from(recipe.start, network, labels)
-    network.to(accelerator.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    ema_decay = ema_decay_for(recipe, steps=recipe.epochs * (len(augmented) // batch_size))
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=True)
+
+    # The network, the average of its weights, and its optimizer.
+    network = build_network(recipe, data.labels).to(accelerator.device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    batch_size = batch_size_for(recipe, len(data.photos), accelerator.num_processes)  # type: ignore[arg-type]
+    steps = recipe.epochs * (len(data.photos) // batch_size)  # type: ignore[arg-type]
+    average_weights = get_ema_multi_avg_fn(ema_decay_for(recipe, steps))
+    average = AveragedModel(network, multi_avg_fn=average_weights, use_buffers=True)
     final: NetworkWithHead = average.module if recipe.ema_decay else network  # type: ignore[assignment]
     optimizer = build_optimizer(network, recipe)
-    loader = DataLoader(
-        augmented,
-        batch_size=batch_size,
-        shuffle=True,
-        drop_last=True,
-        collate_fn=collate,
-        num_workers=(workers := loader_workers()),
+    model, optimizer = accelerator.prepare(network, optimizer)
+    teacher = Teacher(recipe.teacher, data.labels).to(accelerator.device) if recipe.teacher else None
+
+    # The batches. Outliers are transformed as photos are, or the network would learn to tell them by that.
+    photos = AugmentedPhotos(data.photos, recipe)
+    loader = accelerator.prepare(
+        DataLoader(photos, batch_size, shuffle=True, drop_last=True, collate_fn=collate, num_workers=loader_workers())
     )
-    model, optimizer, loader = accelerator.prepare(network, optimizer, loader)
-    augmented_outliers, outlier_loader = None, None
-    if recipe.outliers and outliers is not None:
-        # Transformed as the photos are, or the network would learn to tell them by that.
-        augmented_outliers = AugmentedPhotos(outliers, recipe)
-        drawn = RandomSampler(augmented_outliers, num_samples=len(loader) * recipe.outliers)
+    per_epoch: list[Any] = [loader, photos]
+    outlier_loader: Any = ()
+    if recipe.outliers and data.outliers is not None:
+        outliers = AugmentedPhotos(data.outliers, recipe)
+        sampler = RandomSampler(outliers, num_samples=len(loader) * recipe.outliers)
         outlier_loader = accelerator.prepare(
-            DataLoader(augmented_outliers, recipe.outliers, sampler=drawn, collate_fn=collate, num_workers=workers)
+            DataLoader(outliers, recipe.outliers, sampler=sampler, collate_fn=collate, num_workers=loader_workers())
         )
-    teacher = Teacher(recipe.teacher, labels).to(accelerator.device) if recipe.teacher else None
-    modules = {"network": network, "average": average}
-    history = checkpoint.restore(output, modules, optimizer, recipe, labels, fingerprint) if resume else []
+        per_epoch += [outlier_loader, outliers]
+
+    modules, history = {"network": network, "average": average}, History()
+    if resume:
+        history = checkpoint.restore(output, modules, optimizer, recipe, data.labels, data.fingerprint)
 
     for epoch in range(len(history), recipe.epochs):
         # Each epoch has its own random seed, so that a resumed run equals an uninterrupted one.
         set_seed(recipe.seed + 1_000_003 * (epoch + 1), device_specific=True)
-        for it in (loader, augmented, outlier_loader, augmented_outliers):
-            if it is not None:
-                it.set_epoch(epoch)
-        other_images = iter(outlier_loader or ())
-        started, sums = time.perf_counter(), torch.zeros(3)
+        for has_epochs in per_epoch:
+            has_epochs.set_epoch(epoch)
+        outlier_batches = iter(outlier_loader)
+        started, sums = time.perf_counter(), torch.zeros(3)  # loss, correct answers and photos
         network.train()
-        silent = not accelerator.is_main_process
-        bar = tqdm(loader, desc=f"epoch {epoch + 1}/{recipe.epochs}", unit="batch", disable=silent)
-        with interrupt_between_steps() as check_interrupt, bar as steps:
-            for step, (pixels, targets) in enumerate(steps):
-                for group in optimizer.param_groups:
-                    group["lr"] = group["initial_lr"] * schedule(recipe, epoch + step / len(loader))
-                images = normalize(pixels, recipe.preprocessing)
-                images, soft_targets = mix(images, targets, recipe.mix_prob, len(labels))
+        bar = tqdm(
+            loader,
+            desc=f"epoch {epoch + 1}/{recipe.epochs}",
+            unit="batch",
+            disable=not accelerator.is_main_process,
+        )
+        with interrupt_between_steps() as check_interrupt, bar:
+            for step, (pixels, targets) in enumerate(bar):
+                set_learning_rate(optimizer, schedule(recipe, epoch + step / len(loader)))
+                images, soft_targets = mix(
+                    normalize(pixels, recipe.preprocessing), targets, recipe.mix_prob, len(data.labels)
+                )
                 with accelerator.autocast():
                     if teacher is not None:
                         soft_targets = soft_targets.lerp(teacher(images), recipe.distillation_weight)
-                    for other_pixels, any_number in islice(other_images, 1):
-                        others = normalize(other_pixels, recipe.preprocessing)
-                        others, _ = mix(others, torch.zeros_like(any_number), recipe.mix_prob, 1)
-                        images = torch.cat([images, others]).contiguous(memory_format=torch.channels_last)
-                    logits, known = model(images)
-                logits, outlier_logits = logits.float().split([len(targets), len(logits) - len(targets)])
+                    for outlier_pixels, unused in islice(outlier_batches, 1):
+                        outlier_images = normalize(outlier_pixels, recipe.preprocessing)
+                        outlier_images, _ = mix(outlier_images, torch.zeros_like(unused), recipe.mix_prob, 1)
+                        images = torch.cat([images, outlier_images]).contiguous(memory_format=torch.channels_last)
+                    all_logits, in_distribution_logits = model(images)
+                logits, outlier_logits = all_logits.float().tensor_split([len(targets)])
                 loss = F.cross_entropy(logits, soft_targets, label_smoothing=recipe.label_smoothing)
                 if len(outlier_logits):
-                    loss = loss + outlier_loss(outlier_logits, known.float(), recipe)
+                    loss = loss + outlier_loss(outlier_logits, in_distribution_logits.float(), recipe)
                 optimizer.zero_grad()
                 accelerator.backward(loss)
                 optimizer.step()
@@ -159,13 +175,13 @@ def fit(
                 correct = (logits.argmax(1) == targets).sum()
                 sums += torch.tensor([loss.item() * len(targets), correct.item(), len(targets)])
                 train_loss, train_accuracy = (sums[:2] / sums[2]).tolist()
-                steps.set_postfix(loss=f"{train_loss:.3f}", accuracy=f"{train_accuracy:.1%}")
+                bar.set_postfix(loss=f"{train_loss:.3f}", accuracy=f"{train_accuracy:.1%}")
                 check_interrupt()
             loss_sum, correct_sum, seen = accelerator.reduce(sums.to(accelerator.device)).tolist()
             train_loss, train_accuracy = loss_sum / seen, correct_sum / seen
             with accelerator.autocast():
-                validation_loss, validation_accuracy = measure(final.network, validation, accelerator.device)
-            steps.set_postfix(
+                validation_loss, validation_accuracy = measure(final.network, data.validation, accelerator.device)
+            bar.set_postfix(
                 loss=f"{train_loss:.3f}",
                 accuracy=f"{train_accuracy:.1%}",
                 validation_accuracy=f"{validation_accuracy:.1%}",
@@ -182,29 +198,53 @@ def fit(
                 }
             )
             if accelerator.is_main_process:
-                checkpoint.save(output, modules, optimizer, recipe, history, labels, fingerprint)
+                checkpoint.save(output, modules, optimizer, recipe, history, data.labels, data.fingerprint)
             accelerator.wait_for_everyone()
             check_interrupt()
-    # Remove the autocast wrapper that prepare() put around forward.
+
+    # Without the autocast wrapper that prepare() put around forward.
     trained: NetworkWithHead = accelerator.unwrap_model(final, keep_fp32_wrapper=False).cpu().eval()
-    return trained.network, trained.head, history
+    return Trained(trained.network, trained.head, history)
 
 
-def outlier_loss(logits: Tensor, known: Tensor, recipe: Recipe) -> Tensor:
+def outlier_loss(outlier_logits: Tensor, in_distribution_logits: Tensor, recipe: Recipe) -> Tensor:
     """Return what the outliers of a batch add to the loss.
 
     It is the cross-entropy of their logits to the uniform distribution (Hendrycks et al., 2019), and the binary
     cross-entropy of the in-distribution head over the whole batch, each times its weight in the recipe.
 
     Args:
-        logits: of M outliers, float32 (M, num_classes).
-        known: in-distribution logits of N photos of the classes, then of the M outliers, float32 (N + M,).
+        outlier_logits: of M outliers, float32 (M, num_classes).
+        in_distribution_logits: of N photos of the classes, then of the M outliers, float32 (N + M,).
         recipe: the weights.
     """
-    to_uniform = -logits.log_softmax(1).mean()
-    is_known = (torch.arange(len(known), device=known.device) < len(known) - len(logits)).float()
-    head = F.binary_cross_entropy_with_logits(known, is_known)
+    to_uniform = -outlier_logits.log_softmax(1).mean()
+    in_distribution = torch.ones_like(in_distribution_logits)
+    in_distribution[-len(outlier_logits) :] = 0
+    head = F.binary_cross_entropy_with_logits(in_distribution_logits, in_distribution)
     return recipe.uniform_weight * to_uniform + recipe.in_distribution_weight * head
+
+
+def build_network(recipe: Recipe, labels: Sequence[str]) -> NetworkWithHead:
+    """Return a network with random weights, or those that the recipe starts from, and a head if it has outliers.
+
+    Raises:
+        InvalidModel, InvalidRecipe: the recipe's start cannot be used.
+    """
+    network = NetworkWithHead(
+        AlexNet(len(labels), batch_norm=recipe.batch_norm, dropout=recipe.dropout),
+        nn.Linear(HIDDEN, 1) if recipe.outliers else None,
+    )
+    initialize(network)
+    if recipe.start:
+        start_from(recipe.start, network, labels)
+    return network
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Set the learning rate of each group of parameters to a factor, 0-1, of its peak."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * factor
 
 
 def start_from(name: str, network: NetworkWithHead, labels: Sequence[str]) -> None:
@@ -223,42 +263,6 @@ def start_from(name: str, network: NetworkWithHead, labels: Sequence[str]) -> No
         raise InvalidRecipe(f"start: {name} is with batch normalization or without it, the recipe not.") from error
     if network.head is not None and classifier.in_distribution_head is not None:
         network.head.load_state_dict(classifier.in_distribution_head.state_dict())
-
-
-class Teacher(nn.Module):
-    """Trained models whose calibrated probabilities, averaged, are distillation targets.
-
-    Args:
-        name: shipped model, model folder or Hub repository, or a folder of model folders.
-        labels: those of the photos to train on.
-
-    Raises:
-        InvalidModel: there is no such model, or it cannot be used.
-        InvalidRecipe: it has other labels, or its mean and standard deviation are not those that recipes normalize by.
-    """
-
-    def __init__(self, name: str, labels: Sequence[str] = LABELS) -> None:
-        super().__init__()
-        members = [str(file.parent) for file in sorted(Path(name).glob(f"*/{CONFIG}"))]
-        self.networks, self.temperatures = nn.ModuleList(), []
-        for member in members or [name]:
-            classifier = load_classifier(member)
-            if (known := classifier.config.labels) != tuple(labels):
-                raise InvalidRecipe(
-                    f"teacher: {member} knows {', '.join(known)}, but the photos show {', '.join(labels)}. Train "
-                    "without a teacher (--teacher None), or give with --teacher a model trained on these classes."
-                )
-            preprocessing = classifier.config.preprocessing
-            if (preprocessing.mean, preprocessing.std) != (Preprocessing.mean, Preprocessing.std):
-                raise InvalidRecipe(f"teacher: {member} has another normalization mean and std than recipes have.")
-            self.networks.append(classifier.network.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
-            self.temperatures.append(classifier.config.temperature)
-
-    @torch.no_grad()
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the class probabilities, float32 (N, classes), of normalized images (N, 3, H, W)."""
-        pairs = zip(self.networks, self.temperatures, strict=True)
-        return torch.stack([torch.softmax(network(images).float() / it, dim=1) for network, it in pairs]).mean(0)
 
 
 @contextmanager

@@ -24,12 +24,13 @@ import torch
 import tyro
 
 from flower_alexnet import FlowerClassifier, InvalidImage, InvalidModel, model_folder, registry
-from flower_alexnet.dataset import InvalidDataset, Photo, find_classes, split
+from flower_alexnet.dataset import InvalidDataset, LabeledPhoto, find_classes, split
 from flower_alexnet.model_folder import CARD, CONFUSION_MATRIX, HEAD, METRICS, ONNX, RELIABILITY, TRAINING_CURVES
-from train import evaluate
+from train import calibrate, evaluate, plots
 from train.card import card
 from train.checkpoint import History
-from train.data import describe, find_or_download
+from train.data import describe
+from train.flower_photos import find_or_download
 from train.others import OtherPhotos, find_or_make
 from train.others import describe as describe_others
 from train.others import split as split_others
@@ -69,7 +70,7 @@ def summarize(name: str, recipe: Recipe, history: History, photos: int, processe
 def write_model_folder(
     classifier: FlowerClassifier,
     summary: Summary,
-    splits: dict[str, list[Photo]],
+    splits: dict[str, list[LabeledPhoto]],
     folder: Path,
     other_photos: OtherPhotos | None = None,
     seeds: Sequence[Summary] = (),
@@ -97,7 +98,7 @@ def write_model_folder(
     labels = summary["dataset"]["labels"]
     others = other_photos["validation"] if other_photos else {}
     classifier = _calibrated(classifier, splits["validation"], labels, others)
-    outputs = evaluate.outputs_of_others(classifier, others)
+    outputs = evaluate.ood_outputs(classifier, others)
     metrics = {name: evaluate.evaluate(classifier, splits[name], labels, outputs) for name in ("validation", "test")}
     summary = {**summary, **metrics}
     if seeds:
@@ -106,9 +107,9 @@ def write_model_folder(
     with model_folder.rewriting(folder) as new:
         card(classifier, summary, folder).save(new / CARD)
         (new / METRICS).write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-        evaluate.plot_confusion_matrix(summary["test"], new / CONFUSION_MATRIX)
-        evaluate.plot_reliability(summary["test"], new / RELIABILITY)
-        evaluate.plot_training_curves(summary["history"], new / TRAINING_CURVES)
+        plots.plot_confusion_matrix(summary["test"], new / CONFUSION_MATRIX)
+        plots.plot_reliability(summary["test"], new / RELIABILITY)
+        plots.plot_training_curves(summary["history"], new / TRAINING_CURVES)
         classifier.network.save_pretrained(new, config=classifier.config)
         if classifier.in_distribution_head is not None:
             model_folder.write_tensors(classifier.in_distribution_head.state_dict(), new / HEAD)
@@ -117,7 +118,7 @@ def write_model_folder(
 
 def _calibrated(
     classifier: FlowerClassifier,
-    validation: Sequence[Photo],
+    validation: Sequence[LabeledPhoto],
     labels: Sequence[str],
     others: Mapping[str, Sequence[Path]],
 ) -> FlowerClassifier:
@@ -125,20 +126,20 @@ def _calibrated(
 
     The threshold keeps 95 % of the photos.
     """
-    outputs, _ = evaluate.classify(classifier, validation, labels)
-    corrupted, targets = evaluate.classify_corrupted(classifier, validation)
-    temperature = evaluate.fit_temperature_off_the_dataset(outputs.logits, torch.cat([*corrupted.values()]), targets)
+    outputs, _ = evaluate.outputs_and_targets(classifier, validation, labels)
+    corrupted, targets = evaluate.corrupted_logits(classifier, validation)
+    temperature = calibrate.fit_robust_temperature(outputs.logits, torch.cat([*corrupted.values()]), targets)
     config, head = replace(classifier.config, temperature=temperature, threshold=None), None
     if classifier.in_distribution_head is not None:
         results = classifier.results(file for files in others.values() for file in files)
-        unknown = evaluate.stack(it for it in results if not isinstance(it, InvalidImage))
-        scale, shift = evaluate.fit_in_distribution(outputs.in_distribution_logit, unknown.in_distribution_logit)
+        unknown = evaluate.stack(output for output in results if not isinstance(output, InvalidImage))
+        scale, shift = calibrate.fit_platt_scaling(outputs.in_distribution_logit, unknown.in_distribution_logit)
         head = deepcopy(classifier.in_distribution_head)
         with torch.no_grad():
             head.weight.mul_(scale)
             head.bias.mul_(scale).add_(shift)
         known = torch.sigmoid(scale * outputs.in_distribution_logit.double() + shift)
-        config = replace(config, threshold=max(0.0, evaluate.fit_threshold(known) - ROUNDING))
+        config = replace(config, threshold=max(0.0, calibrate.fit_threshold(known) - ROUNDING))
     return FlowerClassifier(classifier.network, config, head)
 
 

@@ -13,13 +13,15 @@ from pathlib import Path
 
 import matplotlib
 import tyro
-from matplotlib import pyplot
 
 from flower_alexnet.dataset import InvalidDataset, find_classes, split
 from flower_alexnet.files import replace_atomically
 from train import checkpoint, engine
 from train.checkpoint import History, InvalidCheckpoint
-from train.data import DecodedPhotos, find_or_download, fingerprint, load_tensors
+from train.data import fingerprint, load_tensors
+from train.decoded import DecodedPhotos
+from train.flower_photos import find_or_download
+from train.plots import plot_histories
 from train.recipes import RECIPES, InvalidRecipe, Recipe
 
 TITLES = {
@@ -31,11 +33,11 @@ TITLES = {
 """The optimizers by their names in recipes, with their titles in figure and table."""
 
 
-def compare(data: Path, output: Path) -> dict[str, History]:
+def compare(folder_of_photos: Path, output: Path) -> dict[str, History]:
     """Train the baseline recipe with each optimizer; skip runs that an earlier call finished.
 
     Args:
-        data: folder of class folders.
+        folder_of_photos: folder of class folders.
         output: folder with a subfolder per optimizer, in which an unfinished run resumes.
 
     Returns:
@@ -44,10 +46,14 @@ def compare(data: Path, output: Path) -> dict[str, History]:
     Raises:
         InvalidCheckpoint: a run of an earlier call was on other photos, or is damaged.
     """
-    baseline, splits, labels = RECIPES["alexnet-baseline"], split(data), find_classes(data)
+    baseline, splits, labels = RECIPES["alexnet-baseline"], split(folder_of_photos), find_classes(folder_of_photos)
     same_photos = fingerprint(splits, labels)
-    photos = DecodedPhotos(splits["train"], baseline.resize)
-    validation = load_tensors(splits["validation"], baseline.preprocessing)
+    data = engine.TrainingData(
+        labels,
+        DecodedPhotos(splits["train"], baseline.resize),
+        load_tensors(splits["validation"], baseline.preprocessing),
+        fingerprint=same_photos,
+    )
     histories = {}
     for optimizer in TITLES:
         recipe: Recipe = replace(baseline, optimizer=optimizer)  # type: ignore[arg-type]
@@ -56,7 +62,7 @@ def compare(data: Path, output: Path) -> dict[str, History]:
         finished = folder / "history.json"
         if not finished.is_file():
             resume = (folder / checkpoint.NAME).is_file()
-            _, _, history = engine.fit(recipe, photos, validation, folder, resume, labels, same_photos)
+            history = engine.fit(recipe, data, folder, resume).history
             temporary = folder / f"{finished.name}.part"
             content = {"photos": same_photos, "history": history}
             temporary.write_text(json.dumps(content, indent=2), encoding="utf-8")
@@ -75,22 +81,6 @@ def _read_history(file: Path, photos: str) -> History:
     if trained_on != photos:
         raise InvalidCheckpoint(f"{file} is of a run on other photos than those given. Choose another folder.")
     return history
-
-
-def plot(histories: dict[str, History], file: Path) -> None:
-    """Plot training loss and validation accuracy over the epochs, one line per optimizer."""
-    figure, axes = pyplot.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    for optimizer, history in histories.items():
-        epochs = [row["epoch"] for row in history]
-        axes[0].plot(epochs, [row["train_loss"] for row in history], label=TITLES[optimizer])
-        axes[1].plot(epochs, [row["validation_accuracy"] for row in history], label=TITLES[optimizer])
-    axes[0].set(xlabel="epoch", ylabel="training loss")
-    axes[1].set(xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1))
-    for plot_axes in axes:
-        plot_axes.grid(alpha=0.3)
-    axes[1].legend()
-    figure.savefig(file, dpi=110)
-    pyplot.close(figure)
 
 
 def table(histories: dict[str, History]) -> str:
@@ -118,7 +108,7 @@ def main(output: Path, data: Path | None = None) -> None:
     except (InvalidDataset, InvalidCheckpoint, InvalidRecipe) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    plot(histories, output / "optimizers.png")
+    plot_histories({TITLES[name]: history for name, history in histories.items()}, output / "optimizers.png")
     print(table(histories))
 
 

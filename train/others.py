@@ -15,11 +15,14 @@ from PIL import Image
 from torchvision.datasets import Caltech101, Flowers102
 from tqdm import tqdm
 
-from flower_alexnet.dataset import SPLIT_FOLDERS, InvalidDataset, Photo, by_hash
+from flower_alexnet.dataset import SPLIT_FOLDERS, InvalidDataset, LabeledPhoto, by_hash
 from flower_alexnet.images import has_image_suffix
 from flower_alexnet.words import counted
-from train.card import OTHER_PHOTOS
-from train.data import CACHE, fingerprint
+from train.cache import CACHE
+from train.data import fingerprint
+
+OTHER_PHOTOS = "other_photos"
+"""Name of the folder that is made of public datasets."""
 
 TRAINING_SPECIES = """
     alpine sea holly, bee balm, black-eyed susan, blackberry lily, blanket flower, bolero deep blue, californian
@@ -161,7 +164,7 @@ def split(folder: Path) -> OtherPhotos:
     }
 
 
-def check_apart(others: Iterable[Photo], photos: Iterable[Photo]) -> None:
+def check_apart(others: Iterable[LabeledPhoto], photos: Iterable[LabeledPhoto]) -> None:
     """Check that no photo of other things is one of the classes as well.
 
     Raises:
@@ -179,9 +182,9 @@ def check_apart(others: Iterable[Photo], photos: Iterable[Photo]) -> None:
                 )
 
 
-def listed(groups: Mapping[str, Sequence[Path]]) -> list[Photo]:
+def listed(groups: Mapping[str, Sequence[Path]]) -> list[LabeledPhoto]:
     """Return the photos of all sub-folders; their targets mean nothing."""
-    return [Photo(file, 0) for files in groups.values() for file in files]
+    return [LabeledPhoto(file, 0) for files in groups.values() for file in files]
 
 
 def describe(folder: Path, photos: OtherPhotos) -> dict[str, Any]:

@@ -193,7 +193,7 @@ ALIASES = {"baseline": "alexnet-baseline", "seed": "alexnet-baseline", "alexnet_
 """Other names that the command line accepts -> the recipe's name."""
 
 
-def check(recipe: Recipe) -> Recipe:
+def validate(recipe: Recipe) -> Recipe:
     """Return the recipe if every field has a valid value.
 
     Raises:

@@ -23,12 +23,12 @@ import torch
 from PIL import Image
 
 from flower_alexnet import LABELS, dataset
-from flower_alexnet.dataset import InvalidDataset, Photo
+from flower_alexnet.dataset import InvalidDataset, LabeledPhoto
 from tests.support import PROJECT
 from tests.support.photos import drawn_flower
-from train import data
-from train.card import FLOWER_PHOTOS
-from train.data import DecodedPhotos
+from train import data, decoded, flower_photos
+from train.decoded import DecodedPhotos, recompressed
+from train.flower_photos import FINGERPRINT
 
 
 def test_split_of_the_real_photos_is_the_documented_one(real_photos: Path) -> None:
@@ -95,16 +95,16 @@ def test_decoded_once_and_the_same_in_a_worker(
     flowers: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
-    photos = [*dataset.split(flowers)["validation"], Photo(tmp_path / "bad.jpg", 3)]
+    photos = [*dataset.split(flowers)["validation"], LabeledPhoto(tmp_path / "bad.jpg", 3)]
     with caplog.at_level(logging.WARNING):
-        decoded = DecodedPhotos(photos, 64, cache=tmp_path)
+        photos_decoded = DecodedPhotos(photos, 64, cache=tmp_path)
     assert "bad.jpg is not a picture" in caplog.text
-    assert len(decoded) == 10
-    pixels, label = decoded[9]
+    assert len(photos_decoded) == 10
+    pixels, label = photos_decoded[9]
     assert (pixels.dtype, pixels.shape, label) == (torch.uint8, (3, 64, 85), 4)
-    assert torch.equal(pickle.loads(pickle.dumps(decoded))[9][0], pixels)
+    assert torch.equal(pickle.loads(pickle.dumps(photos_decoded))[9][0], pixels)
 
-    monkeypatch.setattr(data, "_decode", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr(decoded, "_decode", lambda *_: pytest.fail("decoded again"))
     assert torch.equal(DecodedPhotos(photos, 64, cache=tmp_path)[9][0], pixels)
 
 
@@ -154,22 +154,22 @@ class Archive:
 @pytest.fixture
 def archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
     monkeypatch.delenv("FLOWER_PHOTOS", raising=False)
-    it = Archive()
-    it.pack([f"flower_photos/{label}/{number}.jpg" for number in range(5) for label in LABELS])
-    yield it
-    it.server.shutdown()
-    it.server.server_close()
+    archive = Archive()
+    archive.pack([f"flower_photos/{label}/{number}.jpg" for number in range(5) for label in LABELS])
+    yield archive
+    archive.server.shutdown()
+    archive.server.server_close()
 
 
 def test_download_is_resumed_and_kept(archive: Archive, tmp_path: Path) -> None:
     archive.cut_after = 10_000
     with pytest.raises(InvalidDataset, match="go on where it stopped"):
-        data.find_or_download(archive.url, tmp_path)
+        flower_photos.find_or_download(archive.url, tmp_path)
     assert not (tmp_path / "flower_photos").exists()
-    folder = data.find_or_download(archive.url, tmp_path)
+    folder = flower_photos.find_or_download(archive.url, tmp_path)
     assert archive.ranges == ["bytes=0-", "bytes=10000-"]
     assert len(dataset.all_photos(folder)) == 25
-    assert data.find_or_download(archive.url, tmp_path) == folder
+    assert flower_photos.find_or_download(archive.url, tmp_path) == folder
     assert len(archive.ranges) == 2
     assert [path.name for path in tmp_path.glob("[!.]*")] == ["flower_photos"]
 
@@ -179,25 +179,25 @@ def test_archive_that_reaches_outside_is_refused(archive: Archive, tmp_path: Pat
     cache = tmp_path / "deep" / "cache"
     archive.pack([f"flower_photos/{label}/1.jpg" for label in LABELS] + [member])
     with pytest.raises(InvalidDataset, match="not unpacked"):
-        data.find_or_download(archive.url, cache)
+        flower_photos.find_or_download(archive.url, cache)
     assert [path.name for path in tmp_path.rglob("[!.]*")] == ["deep", "cache"]
 
 
 def test_archive_of_something_else_is_refused(archive: Archive, tmp_path: Path) -> None:
     archive.content = b"<html>not found</html>" * 100
     with pytest.raises(InvalidDataset, match="not unpacked"):
-        data.find_or_download(archive.url, tmp_path)
+        flower_photos.find_or_download(archive.url, tmp_path)
 
 
 def test_what_a_killed_download_left_is_used_or_deleted(archive: Archive, tmp_path: Path) -> None:
     """Killed while it unpacked: the archive is complete, the photos are not. Killed after that: both are there."""
     (tmp_path / "flower_photos.part" / "flower_photos" / "daisy").mkdir(parents=True)
     (tmp_path / "flower_photos.tgz").write_bytes(archive.content)
-    folder = data.find_or_download(archive.url, tmp_path)
+    folder = flower_photos.find_or_download(archive.url, tmp_path)
     assert archive.ranges == []
     assert len(dataset.all_photos(folder)) == 25
     (tmp_path / "flower_photos.tgz").write_bytes(archive.content)
-    assert data.find_or_download(archive.url, tmp_path) == folder
+    assert flower_photos.find_or_download(archive.url, tmp_path) == folder
     assert archive.ranges == []
     assert [path.name for path in tmp_path.glob("[!.]*")] == ["flower_photos"]
 
@@ -205,11 +205,14 @@ def test_what_a_killed_download_left_is_used_or_deleted(archive: Archive, tmp_pa
 def test_archive_of_other_photos_is_not_kept(archive: Archive, tmp_path: Path) -> None:
     archive.pack(["flower_photos/notes.txt"])
     with pytest.raises(InvalidDataset, match=r"is deleted: .* holds no class folders"):
-        data.find_or_download(archive.url, tmp_path)
+        flower_photos.find_or_download(archive.url, tmp_path)
     assert list(tmp_path.glob("[!.]*")) == []
 
 
-DOWNLOAD = "import sys, pathlib; from train import data; data.find_or_download(sys.argv[1], pathlib.Path(sys.argv[2]))"
+DOWNLOAD = (
+    "import sys, pathlib; from train import flower_photos; "
+    "flower_photos.find_or_download(sys.argv[1], pathlib.Path(sys.argv[2]))"
+)
 
 
 def test_two_processes_download_once(archive: Archive, tmp_path: Path) -> None:
@@ -223,11 +226,16 @@ def cached(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("[!.]*"))
 
 
+def names_of(file: Path) -> list[str]:
+    """Return the names of both files of decoded photos."""
+    return [file.with_suffix(".pixels").name, file.name]
+
+
 def test_what_a_killed_process_left_of_decoded_photos_is_deleted(flowers: Path, tmp_path: Path) -> None:
-    for name in ("decoded-0123456789abcdef.4711", "decoded-0123456789abcdef.part"):
+    for name in ("decoded-0123456789abcdef.4711", "decoded-0123456789abcdef.part", "decoded-0123456789abcdef.pixels"):
         (tmp_path / name).write_bytes(b"half")
-    decoded = DecodedPhotos(dataset.split(flowers)["validation"], 64, cache=tmp_path)
-    assert cached(tmp_path) == [decoded.file.name]
+    photos_decoded = DecodedPhotos(dataset.split(flowers)["validation"], 64, cache=tmp_path)
+    assert cached(tmp_path) == [photos_decoded.file.with_suffix(".pixels").name, photos_decoded.file.name]
 
 
 def test_decoded_photos_are_deleted_beyond_the_limit(
@@ -246,14 +254,14 @@ def test_decoded_photos_are_deleted_beyond_the_limit(
     for hours, side in enumerate((64, 66, 68), start=1):
         age(files[side], 9 - hours)
     assert DecodedPhotos(photos, 64, cache=tmp_path).file == files[64]  # now the one used last
-    monkeypatch.setattr(data, "CACHE_LIMIT", int(2.5 * files[64].stat().st_size))
+    monkeypatch.setattr(decoded, "CACHE_LIMIT", int(2.5 * files[64].with_suffix(".pixels").stat().st_size))
     files[70] = decode(70)
-    assert cached(tmp_path) == sorted(files[side].name for side in (64, 70))
+    assert cached(tmp_path) == sorted(name for side in (64, 70) for name in names_of(files[side]))
 
     used = DecodedPhotos(photos, 70, cache=tmp_path)
     age(used.file, 9)
     code = (
-        "import sys; from pathlib import Path; from train.data import DecodedPhotos\n"
+        "import sys; from pathlib import Path; from train.decoded import DecodedPhotos\n"
         "class Opened(DecodedPhotos):\n"
         "    def __init__(self, file): self.file = file; assert self._open()\n"
         "opened = Opened(Path(sys.argv[1])); print('open', flush=True); sys.stdin.read()"
@@ -269,23 +277,23 @@ def test_decoded_photos_are_deleted_beyond_the_limit(
         assert other.stdout is not None
         assert other.stdout.readline() == "open\n"
         age(files[64], 9)
-        monkeypatch.setattr(data, "CACHE_LIMIT", 1)
+        monkeypatch.setattr(decoded, "CACHE_LIMIT", 1)
         files[72] = decode(72)
-        assert cached(tmp_path) == sorted(files[side].name for side in (64, 70, 72))
+        assert cached(tmp_path) == sorted(name for side in (64, 70, 72) for name in names_of(files[side]))
     finally:
         other.communicate()
     assert int(used[0][1]) == 0
     del used
     files[74] = decode(74)
-    assert cached(tmp_path) == [files[74].name]
+    assert cached(tmp_path) == sorted(names_of(files[74]))
 
 
 def test_two_processes_decode_once(flowers: Path, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from flower_alexnet.dataset import split; from train import data\n"
-        "decode = data._decode\n"
-        "data._decode = lambda *arguments: (decode(*arguments), print('decoded'))\n"
-        "print(len(data.DecodedPhotos(split(Path(sys.argv[1]))['validation'], 64, Path(sys.argv[2]))))"
+        "import sys; from pathlib import Path; from flower_alexnet.dataset import split; from train import decoded\n"
+        "decode = decoded._decode\n"
+        "decoded._decode = lambda *arguments: (decode(*arguments), print('decoded'))\n"
+        "print(len(decoded.DecodedPhotos(split(Path(sys.argv[1]))['validation'], 64, Path(sys.argv[2]))))"
     )
     command = [sys.executable, "-c", code, str(flowers), str(tmp_path)]
     processes = [subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -312,7 +320,7 @@ def test_fingerprint_is_of_names_and_sizes_wherever_the_photos_lie(flowers: Path
 
 def test_fingerprint_of_the_real_photos_is_the_one_that_the_code_knows(real_photos: Path) -> None:
     described = data.describe(real_photos, LABELS, dataset.split(real_photos))
-    assert described["photos"] == FLOWER_PHOTOS
+    assert described["photos"] == FINGERPRINT
     assert (described["name"], described["split_by"]) == ("flower_photos", "names")
 
 
@@ -324,7 +332,7 @@ def test_own_photos_of_the_same_flowers_are_called_by_their_folder(flowers: Path
 
 def test_folder_from_the_environment(flowers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWER_PHOTOS", str(flowers))
-    assert data.find_or_download() == flowers
+    assert flower_photos.find_or_download() == flowers
 
 
 def test_recompressed_photos_are_of_any_size_and_quality_and_the_same_each_time(tmp_path: Path) -> None:
@@ -332,19 +340,19 @@ def test_recompressed_photos_are_of_any_size_and_quality_and_the_same_each_time(
     image = Image.effect_noise((600, 400), 80).convert("RGB")
     sizes, colors = set(), set()
     for number in range(20):
-        made = data.recompressed(image, 256, Random(number))
+        made = recompressed(image, 256, Random(number))
         assert 0.75 * 256 - 1 <= min(made.size) <= 256
         assert made.width / made.height == pytest.approx(1.5, abs=0.01)
-        assert made.tobytes() == data.recompressed(image, 256, Random(number)).tobytes()
+        assert made.tobytes() == recompressed(image, 256, Random(number)).tobytes()
         sizes.add(min(made.size))
         colors.add(made.getpixel((5, 5)))
     assert len(sizes) > 10
     assert len(colors) > 10
-    small = data.recompressed(image.resize((90, 60)), 256, Random(0))
+    small = recompressed(image.resize((90, 60)), 256, Random(0))
     assert small.size == (90, 60)  # never enlarged
 
     image.save(tmp_path / "a.png")
-    photos = [Photo(tmp_path / "a.png", 0)]
+    photos = [LabeledPhoto(tmp_path / "a.png", 0)]
     as_it_is, changed = (DecodedPhotos(photos, 256, tmp_path / "cache", recompress=on) for on in (False, True))
     assert as_it_is.file != changed.file
     assert as_it_is[0][0].shape == (3, 256, 384)

@@ -61,14 +61,8 @@ def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     def fit(**changes: Any) -> tuple[dict[str, Tensor], History]:
         recipe = Recipe(**{**SETTINGS, "epochs": 1, **changes})
         outliers = photos[::2] if recipe.outliers else None
-        network, head, history = engine.fit(
-            recipe,
-            photos,  # type: ignore[arg-type]
-            validation,
-            tmp_path,
-            labels=("dark", "red"),
-            outliers=outliers,  # type: ignore[arg-type]
-        )
+        data = engine.TrainingData(("dark", "red"), photos, validation, outliers)  # type: ignore[arg-type]
+        network, head, history = engine.fit(recipe, data, tmp_path)
         assert (head is None) is (recipe.outliers == 0)
         measured = engine.measure(network, validation, torch.device("cpu"))
         assert (history[-1]["validation_loss"], history[-1]["validation_accuracy"]) == pytest.approx(measured)

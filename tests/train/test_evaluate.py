@@ -13,10 +13,10 @@ from PIL import Image
 from torch import Tensor
 
 from flower_alexnet import LABELS, Config, FlowerClassifier, InvalidModel, dataset
-from flower_alexnet.dataset import Photo
+from flower_alexnet.dataset import LabeledPhoto
 from tests.support import PROJECT
 from tests.support.commands import run_module
-from train import evaluate
+from train import calibrate, evaluate, plots
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_metrics_by_hand(tmp_path: Path, unprepared: None) -> None:
         [("red", "roses"), ("red", "roses"), ("red", "daisy"), ("blue", "tulips"), ("blue", "roses")]
     ):
         Image.new("RGB", (70, 70), colour).save(tmp_path / f"{number}.png")
-        photos.append(Photo(tmp_path / f"{number}.png", LABELS.index(label)))
+        photos.append(LabeledPhoto(tmp_path / f"{number}.png", LABELS.index(label)))
     metrics = evaluate.evaluate(FlowerClassifier(RedIsSure(), Config()), photos)  # type: ignore[arg-type]
     assert metrics["photos"] == 5
     assert metrics["accuracy"] == pytest.approx(3 / 5)
@@ -75,7 +75,7 @@ def test_metrics_by_hand(tmp_path: Path, unprepared: None) -> None:
 
 def test_confidences_are_those_of_the_temperature(tmp_path: Path, unprepared: None) -> None:
     Image.new("RGB", (70, 70), "red").save(tmp_path / "red.png")
-    photos = [Photo(tmp_path / "red.png", 2)]
+    photos = [LabeledPhoto(tmp_path / "red.png", 2)]
     metrics = evaluate.evaluate(FlowerClassifier(RedIsSure(), Config(temperature=2.0)), photos)  # type: ignore[arg-type]
     confidence = 0.9**0.5 / (0.9**0.5 + 4 * 0.025**0.5)  # the softmax of half the logits
     assert metrics["reliability"] == [{"confidence": pytest.approx(confidence), "accuracy": 1, "photos": 1}]
@@ -93,7 +93,7 @@ def test_accuracy_under_corruptions_is_of_the_corrupted_photos(
     }
     monkeypatch.setattr(evaluate, "CORRUPTIONS", corruptions)
     classifier = FlowerClassifier(RedIsSure(), Config())  # type: ignore[arg-type]
-    accuracies = evaluate.evaluate_corrupted(classifier, [Photo(tmp_path / "red.png", 2)])
+    accuracies = evaluate.evaluate_corrupted(classifier, [LabeledPhoto(tmp_path / "red.png", 2)])
     assert accuracies == {"none": 1, "blue": 0, "mean": 0.5}
 
 
@@ -118,10 +118,10 @@ def test_others_are_told_apart_by_the_head(tmp_path: Path, unprepared: None) -> 
     photos = []
     for red in (200, 255):
         Image.new("RGB", (70, 70), (red, 9, 9)).save(tmp_path / f"{red}.png")
-        photos.append(Photo(tmp_path / f"{red}.png", 2))
+        photos.append(LabeledPhoto(tmp_path / f"{red}.png", 2))
     config = Config(threshold=0.5)  # at the logit 0: a red of 127.5
     model = FlowerClassifier(Redness(), config, head)  # type: ignore[arg-type]
-    metrics = evaluate.evaluate(model, photos, others=evaluate.outputs_of_others(model, others))
+    metrics = evaluate.evaluate(model, photos, others=evaluate.ood_outputs(model, others))
     assert metrics["in_distribution"] == 1
     assert list(metrics["others"]) == ["all photos", "a", "b", "drawn pictures"]
     # Of the pairs of 200 and 255 with 0, 255, 100 and 20, one is in the wrong order and one a tie.
@@ -139,13 +139,13 @@ def test_temperature_goes_towards_corrupted_photos_as_far_as_others_stay_calibra
     targets = torch.multinomial(torch.softmax(logits, 1), 1, generator=generator).squeeze(1)
     for noise in (0.0, 1.0):  # the more, the surer of corrupted photos than right
         corrupted = logits + noise * torch.randn(2000, 5, generator=generator)
-        temperature = evaluate.fit_temperature_off_the_dataset(logits, corrupted, targets)
+        temperature = calibrate.fit_robust_temperature(logits, corrupted, targets)
         probabilities = torch.softmax(logits.double() / temperature, 1)
         confidences, predicted = probabilities.max(1)
         accuracy = (predicted == targets).double().mean()
-        assert abs(confidences.mean() - accuracy) <= evaluate.CONFIDENCE_MARGIN
-        both = evaluate.fit_temperature(torch.cat([logits, corrupted]), targets.repeat(2))
-        alone = evaluate.fit_temperature(logits, targets)
+        assert abs(confidences.mean() - accuracy) <= calibrate.CONFIDENCE_MARGIN
+        both = calibrate.fit_temperature(torch.cat([logits, corrupted]), targets.repeat(2))
+        alone = calibrate.fit_temperature(logits, targets)
         if noise:
             assert 1.005 * alone < temperature < 0.95 * both
         else:
@@ -157,9 +157,9 @@ def test_head_is_calibrated_by_a_logistic_fit() -> None:
     generator = torch.Generator().manual_seed(0)
     true = 2 * torch.randn(40_000, generator=generator, dtype=torch.float64)
     known = torch.rand(40_000, generator=generator, dtype=torch.float64) < torch.sigmoid(true)
-    scale, shift = evaluate.fit_in_distribution(3 * true[known] + 1, 3 * true[~known] + 1)
+    scale, shift = calibrate.fit_platt_scaling(3 * true[known] + 1, 3 * true[~known] + 1)
     assert (scale, shift) == pytest.approx((1 / 3, -1 / 3), abs=0.02)
-    scale, shift = evaluate.fit_in_distribution(torch.ones(9), -torch.ones(4))  # apart: still finite
+    scale, shift = calibrate.fit_platt_scaling(torch.ones(9), -torch.ones(4))  # apart: still finite
     assert torch.sigmoid(torch.tensor([scale + shift, shift - scale])).tolist() == pytest.approx(
         [10 / 11, 1 / 6], abs=1e-4
     )
@@ -174,7 +174,7 @@ def test_calibration_error_by_chance_is_that_of_true_probabilities() -> None:
 
 def test_threshold_keeps_95_percent_of_the_scores() -> None:
     scores = torch.randn(1000)
-    kept = scores >= evaluate.fit_threshold(scores)
+    kept = scores >= calibrate.fit_threshold(scores)
     assert kept.double().mean() == pytest.approx(0.95, abs=0.002)
 
 
@@ -183,7 +183,7 @@ def test_unreadable_photo_is_named_and_skipped(
 ) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
     Image.new("RGB", (70, 70), "red").save(tmp_path / "red.png")
-    photos = [Photo(tmp_path / "bad.jpg", 0), Photo(tmp_path / "red.png", 2)]
+    photos = [LabeledPhoto(tmp_path / "bad.jpg", 0), LabeledPhoto(tmp_path / "red.png", 2)]
     metrics = evaluate.evaluate(FlowerClassifier(RedIsSure(), Config()), photos)  # type: ignore[arg-type]
     assert (metrics["photos"], metrics["accuracy"]) == (1, 1)
     assert "bad.jpg" in caplog.text
@@ -193,7 +193,7 @@ def test_temperature_is_the_one_the_logits_were_scaled_by() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(20_000, 5, generator=generator)
     labels = torch.multinomial(torch.softmax(logits, 1), 1, generator=generator).squeeze(1)
-    assert evaluate.fit_temperature(logits * 3, labels) == pytest.approx(3, rel=0.05)
+    assert calibrate.fit_temperature(logits * 3, labels) == pytest.approx(3, rel=0.05)
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.1, 30.0, 1e4, 1e38])
@@ -201,8 +201,8 @@ def test_temperature_is_the_one_the_logits_were_scaled_by() -> None:
 def test_temperature_stays_in_its_range(targets: list[int], scale: float) -> None:
     """All photos right, all wrong, and logits of any size: a handful of photos gives no absurd temperature."""
     logits = torch.eye(3)[: len(targets)] * scale
-    temperature = evaluate.fit_temperature(logits, torch.tensor(targets))
-    low, high = evaluate.TEMPERATURES
+    temperature = calibrate.fit_temperature(logits, torch.tensor(targets))
+    low, high = calibrate.TEMPERATURES
     assert low * 0.999 <= temperature <= high * 1.001
     assert torch.isfinite(torch.softmax(logits.double() / temperature, 1)).all()
     if scale == 30 and targets in ([0], [0, 1, 2]):
@@ -215,7 +215,7 @@ def test_labels_without_a_photo_have_finite_numbers(tmp_path: Path, unprepared: 
     Image.new("RGB", (70, 70), "red").save(tmp_path / "red.png")
     metrics = evaluate.evaluate(
         FlowerClassifier(RedIsSure(), Config()),  # type: ignore[arg-type]
-        [Photo(tmp_path / "red.png", 2)],
+        [LabeledPhoto(tmp_path / "red.png", 2)],
     )
     assert metrics["per_class"]["daisy"] == {"precision": 0, "recall": 0, "count": 0}
     json.dumps(metrics, allow_nan=False)
@@ -226,7 +226,7 @@ def test_labels_are_those_of_the_photos(tmp_path: Path, unprepared: None) -> Non
     Image.new("RGB", (70, 70), "red").save(tmp_path / "red.png")
     labels = ("a", "b", "c", "d", "e")
     classifier = FlowerClassifier(RedIsSure(), Config(labels))  # type: ignore[arg-type]
-    photos = [Photo(tmp_path / "red.png", 2)]
+    photos = [LabeledPhoto(tmp_path / "red.png", 2)]
     assert list(evaluate.evaluate(classifier, photos, labels)["per_class"]) == list(labels)
     for others in (LABELS, labels[::-1]):
         with pytest.raises(InvalidModel, match=f"The model knows a, b, c, d, e, but the photos show {others[0]}, "):
@@ -247,7 +247,7 @@ def test_plots_and_report_of_any_number_of_labels(classes: int, tmp_path: Path) 
         "others": {"drawn pictures": {"photos": 245, "taken": 1.0, "sure": None, "auroc": None, "fpr95": None}},
     }
     matplotlib.use("Agg")
-    evaluate.plot_confusion_matrix(metrics, tmp_path / "plot.png")
+    plots.plot_confusion_matrix(metrics, tmp_path / "plot.png")
     assert 500 < max(Image.open(tmp_path / "plot.png").size) < 3000
     rows = evaluate.report(metrics).partition("\n\n")[0].splitlines()[3:]
     assert len(rows) == 1 + classes

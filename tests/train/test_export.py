@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from flower_alexnet import LABELS, AlexNet, Config, FlowerClassifier, InvalidModel, dataset
-from train import data, evaluate, export
+from train import calibrate, data, evaluate, export
 from train.evaluate import CALIBRATION_BINS
 from train.recipes import Recipe
 
@@ -27,7 +27,7 @@ HISTORY = [
 
 
 @pytest.fixture(scope="module")
-def splits(flowers: Path) -> dict[str, list[dataset.Photo]]:
+def splits(flowers: Path) -> dict[str, list[dataset.LabeledPhoto]]:
     """Return parts on which a model does differently: most photos to validate on are of the third class."""
     parts = dataset.split(flowers)
     moved = [photo for photo in parts["train"] if photo.target == 2][1:]
@@ -40,7 +40,7 @@ def splits(flowers: Path) -> dict[str, list[dataset.Photo]]:
 
 @pytest.fixture(scope="module")
 def exported(
-    splits: dict[str, list[dataset.Photo]], flowers: Path, tmp_path_factory: pytest.TempPathFactory
+    splits: dict[str, list[dataset.LabeledPhoto]], flowers: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, dict[str, Any]]:
     """Return the folder and the summary of a model with random weights, which float16 rounds."""
     matplotlib.use("Agg")
@@ -61,7 +61,7 @@ def exported(
 
 
 def test_each_part_is_measured_on_its_photos(
-    exported: tuple[Path, dict[str, Any]], splits: dict[str, list[dataset.Photo]]
+    exported: tuple[Path, dict[str, Any]], splits: dict[str, list[dataset.LabeledPhoto]]
 ) -> None:
     """The figures are those of the model as it is loaded, whose weights are rounded to float16."""
     folder, summary = exported
@@ -81,7 +81,7 @@ def test_each_part_is_measured_on_its_photos(
 
 
 def test_weights_are_measured_as_they_are_stored(
-    exported: tuple[Path, dict[str, Any]], splits: dict[str, list[dataset.Photo]], tmp_path: Path
+    exported: tuple[Path, dict[str, Any]], splits: dict[str, list[dataset.LabeledPhoto]], tmp_path: Path
 ) -> None:
     folder, summary = exported
     config = replace(FlowerClassifier.from_pretrained(folder).config, threshold=None)
@@ -95,22 +95,22 @@ def test_weights_are_measured_as_they_are_stored(
 
 
 def test_temperature_threshold_and_head_are_fitted_on_validation_photos(
-    exported: tuple[Path, dict[str, Any]], splits: dict[str, list[dataset.Photo]]
+    exported: tuple[Path, dict[str, Any]], splits: dict[str, list[dataset.LabeledPhoto]]
 ) -> None:
     classifier = FlowerClassifier.from_pretrained(exported[0])
     config, head = classifier.config, classifier.in_distribution_head
-    outputs, targets = evaluate.classify(classifier, splits["validation"])
-    corrupted, _ = evaluate.classify_corrupted(classifier, splits["validation"])
+    outputs, targets = evaluate.outputs_and_targets(classifier, splits["validation"])
+    corrupted, _ = evaluate.corrupted_logits(classifier, splits["validation"])
     logits = torch.cat([*corrupted.values()])
-    temperature = evaluate.fit_temperature_off_the_dataset(outputs.logits, logits, targets)
+    temperature = calibrate.fit_robust_temperature(outputs.logits, logits, targets)
     assert config.temperature == pytest.approx(temperature, rel=1e-3)
     assert head is not None
     unknown = evaluate.stack(classifier.outputs(photo.path for photo in splits["test"])).in_distribution_logit
     # The head is scaled already: what the same fit says of it is to leave it as it is.
-    fitted = evaluate.fit_in_distribution(outputs.in_distribution_logit, unknown)
+    fitted = calibrate.fit_platt_scaling(outputs.in_distribution_logit, unknown)
     assert fitted == pytest.approx((1, 0), abs=1e-3)
     known = torch.sigmoid(outputs.in_distribution_logit.double())
-    assert config.threshold == pytest.approx(evaluate.fit_threshold(known) - export.ROUNDING, abs=1e-4)
+    assert config.threshold == pytest.approx(calibrate.fit_threshold(known) - export.ROUNDING, abs=1e-4)
     assert config.threshold is not None
     assert config.threshold < known.sort().values[len(known) // 20] + 1e-4
 

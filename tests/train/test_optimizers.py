@@ -8,7 +8,7 @@ import matplotlib
 import pytest
 from PIL import Image
 
-from train import engine, optimizers
+from train import engine, optimizers, plots
 from train.recipes import RECIPES, Recipe
 
 
@@ -19,7 +19,7 @@ def test_four_runs_a_figure_and_a_table(flowers: Path, tmp_path: Path, monkeypat
     assert list(histories) == ["sgd", "momentum", "adagrad", "adam"]
     assert len({history[-1]["train_loss"] for history in histories.values()}) == 4
 
-    optimizers.plot(histories, tmp_path / "optimizers.png")
+    plots.plot_histories(histories, tmp_path / "optimizers.png")
     assert Image.open(tmp_path / "optimizers.png").size[0] > 800
     assert optimizers.table(histories).count("\n| ") == 4
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from flower_alexnet.dataset import InvalidDataset, Photo
+from flower_alexnet.dataset import InvalidDataset, LabeledPhoto
 from tests.conftest import REAL_PHOTOS
 from train import others
 
@@ -163,7 +163,7 @@ def test_photo_of_a_class_is_none_of_another_thing(tmp_path: Path) -> None:
     photos(tmp_path / "roses", ["rose.jpg"])
     Image.new("RGB", (8, 8), "red").save(tmp_path / "roses" / "rose.jpg")
     things = others.listed(others.subfolders(tmp_path / "things"))
-    classes = [Photo(tmp_path / "roses" / "rose.jpg", 0)]
+    classes = [LabeledPhoto(tmp_path / "roses" / "rose.jpg", 0)]
     others.check_apart(things, classes)
     (tmp_path / "things" / "3.jpg").write_bytes((tmp_path / "roses" / "rose.jpg").read_bytes())
     with pytest.raises(InvalidDataset, match=r"3\.jpg is among .* the same photo as .*rose\.jpg"):

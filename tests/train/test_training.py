@@ -23,7 +23,7 @@ from flower_alexnet.classifier import load_classifier
 from tests.support import PROJECT
 from tests.support.commands import run_module
 from train import checkpoint, engine, evaluate
-from train.recipes import RECIPES, InvalidRecipe, Recipe, check
+from train.recipes import RECIPES, InvalidRecipe, Recipe, validate
 
 PYTHON = [sys.executable, "-m"]
 SMALL = ["--size", "64", "--resize", "64", "--batch-size", "8", "--optimizer", "adam", "--seed", "3"]
@@ -293,11 +293,11 @@ def test_average_reaches_back_over_a_fifth_of_a_short_run() -> None:
 
 def test_recipes_are_runnable_and_documented() -> None:
     for recipe in RECIPES.values():
-        assert check(recipe) is recipe
+        assert validate(recipe) is recipe
         assert type(recipe).__doc__
         for field, value in (("dropout", 1.5), ("epochs", 0), ("batch_size", 0), ("mix_prob", 2)):
             with pytest.raises(InvalidRecipe, match=field):
-                check(replace(recipe, **{field: value}))  # type: ignore[arg-type]
+                validate(replace(recipe, **{field: value}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,95 @@
+"""Calibration on validation photos: the softmax temperature, the in-distribution probability, and its threshold."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+TEMPERATURES = (0.2, 20.0)
+"""Range of the softmax temperature. Without it, a handful of validation photos that are all classified correctly would
+give 0, and every later answer a probability of 1; photos classified worse than at random would give infinity. The
+models here, fitted on 367 photos, have temperatures of 0.38 to 1.25."""
+
+CONFIDENCE_MARGIN = 0.01
+"""Difference of mean confidence and accuracy that a temperature may cost for the sake of photos that look different."""
+
+
+def fit_threshold(scores: Tensor, recall: float = 0.95) -> float:
+    """Return the threshold at or above which a fraction (0-1) of the scores (N,) lies."""
+    return scores.quantile(1 - recall, interpolation="lower").item()
+
+
+def fit_platt_scaling(in_distribution: Tensor, out_of_distribution: Tensor) -> tuple[float, float]:
+    """Return scale and shift that turn in-distribution logits into those of calibrated probabilities.
+
+    It is a logistic regression with the smoothed targets of Platt (1999), which stay finite where the two are
+    separated; both count as many as there are of them.
+
+    Args:
+        in_distribution: logits of N photos of the classes, (N,).
+        out_of_distribution: logits of M photos of other things, (M,).
+    """
+    logits = torch.cat([in_distribution, out_of_distribution]).double()
+    targets = torch.cat(
+        [
+            torch.full((len(in_distribution),), (len(in_distribution) + 1) / (len(in_distribution) + 2)),
+            torch.full((len(out_of_distribution),), 1 / (len(out_of_distribution) + 2)),
+        ]
+    ).double()
+    parameters = torch.tensor([1.0, 0.0], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe", tolerance_grad=1e-9)
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        error = F.binary_cross_entropy_with_logits(parameters[0] * logits + parameters[1], targets)
+        error.backward()
+        return error
+
+    optimizer.step(loss)
+    scale, shift = parameters.tolist()
+    return scale, shift
+
+
+def fit_temperature(logits: Tensor, targets: Tensor) -> float:
+    """Return the softmax temperature that minimizes the cross-entropy of logits (N, classes) (Guo et al., 2017).
+
+    It lies within ``TEMPERATURES``. The cross-entropy is convex in 1 / temperature, so that bisection finds the minimum
+    by the sign of its derivative: the mean of the logits under the softmax, less the logit of the target.
+    """
+    logits = logits.double()
+    target_logits = logits.gather(1, targets[:, None]).squeeze(1)
+    low, high = map(math.log, TEMPERATURES)
+    for _ in range(60):  # halves of the range, to the precision of float64
+        middle = (low + high) / 2
+        expected_logits = (torch.softmax(logits / math.exp(middle), 1) * logits).sum(1)
+        too_sure = (expected_logits - target_logits).mean() > 0
+        low, high = (middle, high) if too_sure else (low, middle)
+    return math.exp(high)
+
+
+def fit_robust_temperature(logits: Tensor, corrupted: Tensor, targets: Tensor) -> float:
+    """Return the temperature nearest to what corrupted photos need at which photos as they are stay calibrated.
+
+    A network is surer of corrupted photos than it is right; the temperature that mends this makes it less sure of the
+    others than it is right. Of temperatures between the two, the one is taken that is nearest to the former and keeps
+    the mean confidence of photos as they are within ``CONFIDENCE_MARGIN`` of their accuracy. (Their calibration error
+    says too little of that: of 367 photos, chance alone makes 0.04 of it.)
+
+    Args:
+        logits: of N photos as they are, (N, classes).
+        corrupted: of the same photos under each of C corruptions, (C * N, classes).
+        targets: class indices of the photos, (N,).
+    """
+    copies = len(corrupted) // len(logits)
+    as_they_are = fit_temperature(logits, targets)
+    both = fit_temperature(torch.cat([logits, corrupted]), targets.repeat(1 + copies))
+    for share in torch.linspace(1, 0, 101).tolist():
+        temperature = as_they_are + share * (both - as_they_are)
+        probabilities = torch.softmax(logits.double() / temperature, dim=1)
+        confidences, predicted = probabilities.max(1)
+        if abs(confidences.mean() - (predicted == targets).double().mean()) <= CONFIDENCE_MARGIN:
+            return temperature
+    return as_they_are
