@@ -94,7 +94,7 @@ def _by_client(
 
 def _figures(measured: Load, plain: Load) -> tuple[float, float, float, float, int, float]:
     """Return answers a second and their ratio to the plain demo's, p50 and p95 in ms, errors, and memory in MB."""
-    rate, plain_rate = (len(it.latencies) / it.seconds for it in (measured, plain))
+    rate, plain_rate = (len(load.latencies) / load.seconds for load in (measured, plain))
     p50, p95 = median(measured.latencies), quantiles(measured.latencies, n=20)[-1]
     return rate, rate / plain_rate, 1000 * p50, 1000 * p95, len(measured.errors), measured.peak / 1e6
 

@@ -27,21 +27,26 @@ window.flowerExamples = {examples};
 """For the head of the page: Gradio chooses its texts by ``navigator.language``, and ``page.js`` has them from here."""
 
 IN_THE_BROWSER = (
-    *(
-        "drop_title",
-        "drop_hint",
-        "tagline",
-        "choose",
-        "take",
-        "another",
-        "where",
-        "where_info",
-        "line",
-        "save",
-        "photo",
-        "question",
-    ),
-    *("many_hint", "intro", "examples", "recent", "recent_photo", "looking", "failed", "try_again"),
+    "drop_title",
+    "drop_hint",
+    "tagline",
+    "choose",
+    "take",
+    "another",
+    "where",
+    "where_info",
+    "line",
+    "save",
+    "photo",
+    "question",
+    "many_hint",
+    "intro",
+    "examples",
+    "recent",
+    "recent_photo",
+    "looking",
+    "failed",
+    "try_again",
 )
 """Texts that ``page.js`` shows."""
 
@@ -108,7 +113,7 @@ def _script(language: str) -> bytes:
         }
         for name, key in EXAMPLES.items()
     ]
-    made = (json.dumps(it, ensure_ascii=False).replace("<", "\\u003c") for it in (texts, examples))
+    made = (json.dumps(value, ensure_ascii=False).replace("<", "\\u003c") for value in (texts, examples))
     return (WAITING + SCRIPT.format(language=language, texts=next(made), examples=next(made))).encode()
 
 

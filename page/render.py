@@ -203,16 +203,16 @@ def reliability(test: Mapping[str, Any], language: str) -> str:
     """
     groups: list[list[Mapping[str, Any]]] = [[]]
     for row in sorted(test["reliability"], key=lambda row: -row["confidence"]):
-        if sum(it["photos"] for it in groups[-1]) >= ENOUGH:
+        if sum(row["photos"] for row in groups[-1]) >= ENOUGH:
             groups.append([])
         groups[-1].append(row)
-    if len(groups) > 1 and sum(it["photos"] for it in groups[-1]) < ENOUGH:
+    if len(groups) > 1 and sum(row["photos"] for row in groups[-1]) < ENOUGH:
         last = groups.pop()
         groups[-1] += last
     rows = []
     for group in groups:
-        photos = sum(it["photos"] for it in group)
-        sure, right = (sum(it[key] * it["photos"] for it in group) / photos for key in ("confidence", "accuracy"))
+        photos = sum(row["photos"] for row in group)
+        sure, right = (sum(row[key] * row["photos"] for row in group) / photos for key in ("confidence", "accuracy"))
         name = escape(translate("sure_of", language, probability=percent(sure, language)))
         share = escape(percent(right, language))
         rows.append(
@@ -296,7 +296,7 @@ def _mistaken_for(test: Any, label: str) -> str | None:
         answer = labels.index(label)
         counts = {true: row[answer] for true, row in zip(labels, test["confusion_matrix"], strict=True)}
         counts.pop(label)
-        other = max(counts, key=lambda it: counts[it])
+        other = max(counts, key=lambda true: counts[true])
         return other if counts[other] > 0 else None
     except (KeyError, TypeError, ValueError, IndexError):
         return None

@@ -3,9 +3,8 @@
 import gradio as gr
 
 GROUND, CARD, INK, SOFT, LINE, LEAF = "#f6f3ec", "#fffdf9", "#22301f", "#566151", "#e4dfd2", "#2f6b3a"
-GROUND_DARK, CARD_DARK, INK_DARK, SOFT_DARK, LINE_DARK, LEAF_DARK = (
-    *("#141814", "#1d231d", "#eef2e9", "#a9b5a3", "#2e372d", "#8fd09b"),
-)
+GROUND_DARK, CARD_DARK, INK_DARK = "#141814", "#1d231d", "#eef2e9"
+SOFT_DARK, LINE_DARK, LEAF_DARK = "#a9b5a3", "#2e372d", "#8fd09b"
 
 THEME = gr.themes.Base(
     primary_hue="green",

@@ -116,8 +116,19 @@ def occluded(photo: Image.Image, other: Image.Image, random: Random) -> Image.Im
 CORRUPTIONS: dict[str, Corruption] = {
     corruption.__name__: corruption
     for corruption in (
-        *(small, close_up, off_center, drawing, grayscale, blur, noise),
-        *(jpeg, color_cast, dark, rotated, stretched, occluded),
+        small,
+        close_up,
+        off_center,
+        drawing,
+        grayscale,
+        blur,
+        noise,
+        jpeg,
+        color_cast,
+        dark,
+        rotated,
+        stretched,
+        occluded,
     )
 }
 """The corruptions by their names."""

@@ -279,7 +279,7 @@ def _run(files: Files, repo_id: str, kind: str, dry_run: bool, **options: object
         _check_token()
         print(publish(files, repo_id, kind, **options))  # type: ignore[arg-type]
         return
-    sizes = {name: len(it) if isinstance(it, bytes) else it.stat().st_size for name, it in files.items()}
+    sizes = {name: len(file) if isinstance(file, bytes) else file.stat().st_size for name, file in files.items()}
     for name, size in sizes.items():
         print(f"{size:>12,}  {name}")
     print(f"{sum(sizes.values()):>12,}  bytes in {len(files)} files would go to {repo_id} in one commit.")
