@@ -246,7 +246,11 @@ def launch(**options: Any) -> gr.Blocks:
     # While the page is already served.
     threading.Thread(target=MODELS.load_local).start()
     middleware = [
-        Middleware(Guard, endpoints=[endpoint.__name__ for endpoint in api.ENDPOINTS]),
+        Middleware(
+            Guard,
+            endpoints=[endpoint.__name__ for endpoint in api.ENDPOINTS],
+            functions={number: len(function.inputs) for number, function in page.fns.items()},
+        ),
         Middleware(Arguments, endpoints=api.ENDPOINTS),
         Middleware(Localize),
     ]

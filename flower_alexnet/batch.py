@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path, PurePosixPath
@@ -252,7 +252,7 @@ def _photos_in(name: str, file: Path, language: str, most: int | None = None) ->
     return _members(name, file, language, most) if is_zip(name) else [PhotoFile(name, file)]
 
 
-def classify_each(classifier: FlowerClassifier, photos: Iterable[Loadable], thumbnails: bool = False) -> Generator[Row]:
+def classify_each(classifier: FlowerClassifier, photos: Iterable[Loadable], thumbnails: bool = False) -> Iterator[Row]:
     """Yield a row for each photo, in order and in constant memory, as ``FlowerClassifier.results`` does.
 
     Args:

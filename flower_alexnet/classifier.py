@@ -87,7 +87,7 @@ class Prediction:
     def in_words(self) -> str:
         """Return the answer in a line of English: "Rose, 93%", "Rose or tulip?" or "None of the five, it seems"."""
         if not self.in_distribution:
-            return NONE_OF_THE_FIVE if set(self.probabilities) <= set(LABELS) else NONE_OF_THE_CLASSES
+            return NONE_OF_THE_FIVE if set(self.probabilities) == set(LABELS) else NONE_OF_THE_CLASSES
         one, other = (english_name(label) for label, _ in self.top(2))
         if not self.is_confident:
             return capitalized(UNSURE.format(one=one, other=other))

@@ -10,6 +10,9 @@ from pydantic import ConfigDict, Field, with_config
 LABELS = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
 """Labels of flower_photos in the order of the logits; its class folders have the same names."""
 
+MAX_LABELS = 1000
+"""Most classes of a model."""
+
 STRICT = ConfigDict(extra="forbid")
 """How ``config.json`` is parsed: unknown fields are errors."""
 
@@ -65,7 +68,7 @@ class Config:
         architecture: class of the network.
     """
 
-    labels: Annotated[tuple[str, ...], Field(min_length=2, max_length=1000)] = LABELS
+    labels: Annotated[tuple[str, ...], Field(min_length=2, max_length=MAX_LABELS)] = LABELS
     num_classes: int = len(LABELS)
     batch_norm: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from flower_alexnet.batch import printable
 from flower_alexnet.config import LABELS
+from flower_alexnet.files import is_hidden, normalized, walk
 from flower_alexnet.words import english_name
 
 SPLITS = ("train", "validation", "test")
@@ -89,7 +91,12 @@ def split(data: Path) -> dict[str, list[LabeledPhoto]]:
 
 def by_hash(files: Iterable[Path]) -> list[Path]:
     """Order files by the SHA-256 of their names, which is the same on every machine."""
-    return sorted(files, key=lambda file: hashlib.sha256(file.name.encode()).hexdigest())
+    return sorted(files, key=lambda file: hashlib.sha256(_bytes(file.name)).hexdigest())
+
+
+def _bytes(name: str) -> bytes:
+    """Return the bytes of a name, which need not be Unicode."""
+    return normalized(name).encode("utf-8", "surrogateescape")
 
 
 def _list(folder: Path) -> list[LabeledPhoto]:
@@ -103,12 +110,15 @@ def _class_folders(folder: Path) -> dict[str, list[Path]]:
     if not folder.is_dir():
         raise InvalidDataset(f"There is no folder {folder}. Give a folder that holds one folder of photos a class.")
     folders = _folders(folder)
+    for path in folders:
+        if path.name != printable(path.name):
+            raise InvalidDataset(f"{printable(str(path))}: its name, which becomes a label, is no UTF-8. Rename it.")
     singular = {path: english_name(path.name.lower()) for path in folders}
     five = {english_name(label): label for label in LABELS}
     if set(singular.values()) == set(five):
         labels = {path: five[name] for path, name in singular.items()}
     else:
-        labels = {path: path.name for path in folders}
+        labels = {path: normalized(path.name) for path in folders}
     if len(set(labels.values())) < len(folders):
         twice = next(label for label in labels.values() if list(labels.values()).count(label) > 1)
         names = ", ".join(path.name for path in folders if labels[path] == twice)
@@ -141,15 +151,21 @@ def _split_folders(data: Path) -> dict[str, Path]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    """List the visible folders in a folder; ``__MACOSX`` is what macOS adds to archives."""
-    return sorted(
-        path for path in folder.iterdir() if path.is_dir() and path.name[0] != "." and path.name != "__MACOSX"
-    )
+    """List the visible folders in a folder."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
+    except OSError as error:
+        raise _unreadable(folder) from error
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if file.is_file() and file.name[0] != "." and "__MACOSX" not in file.relative_to(folder).parts
-    )
+    found = walk(folder)
+    if found.unreadable:
+        raise _unreadable(*found.unreadable)
+    return found.files
+
+
+def _unreadable(*folders: Path) -> InvalidDataset:
+    """Return what is raised for folders that may not be read: without them, other photos would be trained on."""
+    more = f" and {len(folders) - 1} more" if len(folders) > 1 else ""
+    return InvalidDataset(f"{folders[0]}{more} may not be read. Change the permissions, or move it away.")

@@ -59,7 +59,9 @@ def prepare(network: AlexNet, device: torch.device = CPU) -> AlexNet:
         network: not changed.
         device: where the copy computes.
     """
-    prepared = deepcopy(network, {id(weights): weights for weights in network.classifier.parameters()}).eval()
+    # On the CPU the linear layers' weights are read, and packed, but not changed; what moves shares no memory.
+    shared = {id(weights): weights for weights in network.classifier.parameters()} if device == CPU else {}
+    prepared = deepcopy(network, shared).eval()
     layers: list[nn.Module] = []
     for layer in prepared.features:
         if isinstance(layer, nn.BatchNorm2d) and isinstance(layers[-1], nn.Conv2d):

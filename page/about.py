@@ -81,7 +81,7 @@ def _or_none(tell: Callable[[Any, str], Any], metrics: Any, language: str) -> An
     """Return what there is to tell of measurements, or None if they are missing or of another form."""
     try:
         return tell(metrics, language)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
         return None
 
 

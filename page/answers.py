@@ -89,7 +89,7 @@ def model_title(model: Model, language: str) -> str:
 def in_words(prediction: Prediction, language: str) -> str:
     """Return the answer to a photo in a few words: the flower, two candidates, or that it is none of them."""
     if not prediction.in_distribution:
-        five = set(prediction.probabilities) <= set(LABELS)
+        five = set(prediction.probabilities) == set(LABELS)
         return translate("none_of_the_five" if five else "none_of_the_classes", language)
     one, other = (flower_name(label, language) for label in candidates(prediction))
     if prediction.is_confident:
@@ -166,7 +166,8 @@ async def collect(files: object, language: str) -> list[batch.PhotoFile]:
     for file in files:
         source = _source(file, language)
         if isinstance(source, Path):
-            named_files.append((file.get("orig_name") or source.name, source))
+            given = file.get("orig_name")
+            named_files.append((given if isinstance(given, str) and given else source.name, source))
     try:
         return await _in_turn(HEAVY, language, batch.collect, named_files, MAX_PHOTOS, language)
     except batch.TooManyPhotos:
@@ -177,13 +178,10 @@ async def classify_each(
     classifier: FlowerClassifier, photos: list[batch.PhotoFile], *, thumbnails: bool = False
 ) -> AsyncIterator[batch.Row]:
     """Yield a row for each photo, in order, as ``batch.classify_each`` does."""
-    rows = batch.classify_each(classifier, photos, thumbnails)
-    try:
-        while group := await to_thread.run_sync(list, islice(rows, BATCH_SIZE), limiter=HEAVY):
-            for row in group:
-                yield row
-    finally:
-        rows.close()
+    rows = batch.classify_each(classifier, photos, thumbnails)  # who cancels drops it, and its last thread ends it
+    while group := await to_thread.run_sync(list, islice(rows, BATCH_SIZE), limiter=HEAVY):
+        for row in group:
+            yield row
 
 
 async def load(model: str, language: str) -> FlowerClassifier:

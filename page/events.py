@@ -217,7 +217,7 @@ def _hidden() -> Any:
 
 def _key(photo: Upload) -> str:
     """Return what tells a photo from others: ``page.js`` ignores what was computed of a former one."""
-    path = (photo or {}).get("path")
+    path = photo.get("path") if isinstance(photo, dict) else None
     return path if isinstance(path, str) else ""
 
 

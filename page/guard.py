@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
+from gradio.data_classes import FileData
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from page.uploads import is_upload
 
 MAX_FILE = 100_000_000
 """Bytes of the largest file that is accepted: a photo, or a zip of them."""
@@ -22,6 +29,17 @@ MAX_WAITING = 256
 
 MAX_REQUEST = 25_000_000
 """Bytes of any other request; the largest hold photos that language models send as text."""
+
+MAX_ARRIVING = 200_000_000
+"""Bytes of requests, but for uploads, that may be on their way at the same time: they are held in memory."""
+
+SILENCE = 20.0
+"""Seconds without a byte after which a request is ended."""
+
+QUESTION_LIMIT, UPLOAD_LIMIT = 60.0, 900.0
+"""Seconds in which a question, and an upload, must have arrived."""
+
+BUSY = "The page is busy. Try again in a moment."
 
 REACHABLE = re.compile(
     r"""/(
@@ -43,64 +61,174 @@ DIRECT = re.compile(r"/gradio_api/run/(predict|classify)/?", re.IGNORECASE)
 """Paths of questions that are answered in one response, past Gradio's queue: the page's and those of programs."""
 
 
+OF_THE_PAGE = re.compile(r"/gradio_api/(run/predict|queue/join)/?", re.IGNORECASE)
+"""Paths of the page's own questions, which call a function by its number; ``Arguments`` checks those of programs."""
+
+
 class Guard:
-    """Answer 404 to paths that are neither ``REACHABLE`` nor ``DIRECT`` nor of an endpoint, 413 to requests that are
-    too large, and 503 to direct questions while ``MAX_WAITING`` others wait for their answers.
+    """Answer 404 to paths that are neither ``REACHABLE`` nor ``DIRECT`` nor of an endpoint, 408 to slow senders, 413 to
+    what is too large, 422 to what is no call of a function, and 503 while too much waits or is on its way.
+
+    A question is passed on, and counts as waiting, when all of it has arrived.
 
     Args:
         app: the application that answers all other requests.
         endpoints: names of the endpoints for programs.
+        functions: number of each function of the page -> how many arguments it takes.
     """
 
-    def __init__(self, app: ASGIApp, endpoints: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, endpoints: Iterable[str], functions: Mapping[int, int]) -> None:
         self.app = app
         self.endpoint = re.compile(
             rf"/gradio_api/call/(v2/)?({'|'.join(map(re.escape, endpoints))})/?([^/]+)?", re.IGNORECASE
         )
-        self.waiting = 0
+        self.functions = functions
+        self.waiting = self.arriving = 0
         self.upload = RequestBodyLimitMiddleware(app, MAX_UPLOAD)
-        self.request = RequestBodyLimitMiddleware(app, MAX_REQUEST)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request, or pass it on. Visitors who leave while they send a photo are no error to log."""
-        with suppress(ClientDisconnect):
-            await self._answer(scope, receive, send)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = _route(scope) if scope["type"] == "http" else None
         if path is None:
             await self.app(scope, receive, send)
-        elif DIRECT.fullmatch(path):
-            await self._in_turn(scope, receive, send)
-        elif not (REACHABLE.fullmatch(path) or self.endpoint.fullmatch(path)):
+        elif not (REACHABLE.fullmatch(path) or DIRECT.fullmatch(path) or self.endpoint.fullmatch(path)):
             await PlainTextResponse("Not found", 404)(scope, receive, send)
+        elif scope["method"] != "POST":
+            await self.app(scope, receive, send)
         elif path == "/gradio_api/upload":
-            await self.upload(scope, receive, send)
+            await self._upload(scope, receive, send)
         else:
-            await self.request(scope, receive, send)
+            await self._question(path, scope, receive, send)
 
-    async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.waiting >= MAX_WAITING:
-            await JSONResponse({"error": "The page is busy. Try again in a moment."}, 503)(scope, receive, send)
+    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is uploaded as it comes, and end it when it comes no more."""
+        end, late = time.monotonic() + UPLOAD_LIMIT, False
+
+        async def in_time() -> Message:
+            nonlocal late
+            try:
+                return await asyncio.wait_for(receive(), min(SILENCE, end - time.monotonic()))
+            except TimeoutError:
+                late = True
+                return {"type": "http.disconnect"}
+
+        with suppress(ClientDisconnect):
+            await self.upload(scope, in_time, send)
+        if late:
+            await _refuse(408, "The file came too slowly. Try a better connection.")(scope, receive, send)
+
+    async def _question(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on a question when it has arrived, and refuse one that cannot be answered."""
+        is_direct = DIRECT.fullmatch(path) is not None
+        try:
+            body = await self._body(receive)
+            if is_direct and self.waiting >= MAX_WAITING:
+                raise Refused(503, BUSY)
+            if OF_THE_PAGE.fullmatch(path) and (problem := _problem(body, self.functions)):
+                raise Refused(422, problem)
+        except Refused as refused:
+            await _refuse(*refused.args)(scope, receive, send)
             return
-        start: Message | None = None
+        except ClientDisconnect:
+            return
+        sent = False
 
-        async def corrected(message: Message) -> None:
-            """Send 422 in place of Gradio's 500 with the reason why a photo or an argument is refused."""
-            nonlocal start
-            if message["type"] == "http.response.start" and message["status"] == 500:
-                start = message
-                return
-            if start is not None:
-                await send(start if b'"error":null' in message["body"] else {**start, "status": 422})
-                start = None
-            await send(message)
+        async def arrived() -> Message:
+            nonlocal sent
+            if sent:
+                return await receive()
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
 
+        if not is_direct:
+            await self.app(scope, arrived, send)
+            return
         self.waiting += 1
         try:
-            await self.request(scope, receive, corrected)
+            await self.app(scope, arrived, _in_place_of_500(send))
         finally:
             self.waiting -= 1
+
+    async def _body(self, receive: Receive) -> bytes:
+        """Return the body of a request; raise ``Refused``, or ``ClientDisconnect`` if its sender has left."""
+        body, end = bytearray(), time.monotonic() + QUESTION_LIMIT
+        try:
+            while True:
+                message = await asyncio.wait_for(receive(), min(SILENCE, end - time.monotonic()))
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                part = message.get("body", b"")
+                if len(body) + len(part) > MAX_REQUEST:
+                    raise Refused(413, f"At most {MAX_REQUEST // 1_000_000} MB are accepted.")
+                if self.arriving + len(part) > MAX_ARRIVING:
+                    raise Refused(503, BUSY)
+                body += part
+                self.arriving += len(part)
+                if not message.get("more_body", False):
+                    return bytes(body)
+        except TimeoutError as error:
+            raise Refused(408, "The request came too slowly.") from error
+        finally:
+            self.arriving -= len(body)
+
+
+class Refused(Exception):
+    """A request is refused; the arguments are status and words of the answer."""
+
+
+def _refuse(status: int, words: str) -> JSONResponse:
+    """Return a response that ends the connection, on which more of the request may be on its way."""
+    return JSONResponse({"error": words, "detail": words}, status, headers={"Connection": "close"})
+
+
+def _in_place_of_500(send: Send) -> Send:
+    """Return a function that sends 422 in place of Gradio's 500 with the reason why a photo or argument is refused."""
+    start: Message | None = None
+
+    async def corrected(message: Message) -> None:
+        nonlocal start
+        if message["type"] == "http.response.start" and message["status"] == 500:
+            start = message
+            return
+        if start is not None:
+            await send(start if b'"error":null' in message["body"] else {**start, "status": 422})
+            start = None
+        await send(message)
+
+    return corrected
+
+
+def _problem(body: bytes, functions: Mapping[int, int]) -> str | None:
+    """Return what is wrong with a call of one of the page's functions; None if it is one."""
+    try:
+        call = json.loads(body)
+    except (ValueError, RecursionError):
+        return "The body is not JSON."
+    if not isinstance(call, dict) or not isinstance(call.get("data"), list):
+        return 'The body is not an object with a list under the name "data".'
+    number = call.get("fn_index")
+    if type(number) is not int or number not in functions:
+        return f"There is no function {json.dumps(number)[:50]}."
+    if len(call["data"]) != functions[number]:
+        return f"Function {number} takes {functions[number]} arguments, not {len(call['data'])}."
+    for argument in call["data"]:
+        for value in argument if isinstance(argument, list) else [argument]:
+            if not _is_argument(value):
+                return "An argument is neither a text, nor a number, nor an uploaded file."
+    return None
+
+
+def _is_argument(value: object) -> bool:
+    """Return whether a value is one that a component of the page sends: none is nested, but for an uploaded file."""
+    if not isinstance(value, dict):
+        return not isinstance(value, list)
+    if "path" not in value:
+        return all(isinstance(entry, (str, int, float, type(None))) for entry in value.values())  # a heat that is shown
+    try:
+        file = FileData.model_validate(value, strict=True)
+    except (ValueError, RecursionError):
+        return False
+    return is_upload(Path(file.path))
 
 
 def _route(scope: Scope) -> str:

@@ -8,7 +8,7 @@ from functools import cache
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from webob.acceptparse import create_accept_language_header
+from webob.acceptparse import create_accept_encoding_header, create_accept_language_header
 
 from page.examples import EXAMPLES, example_name, thumbnail
 from page.theme import WAITING
@@ -86,7 +86,7 @@ class Localize:
                 if not message.get("more_body", False):
                     body = body.replace(b"<head>", b"<head>" + _script(language), 1)
                     headers = MutableHeaders(raw=start["headers"])
-                    if "gzip" in asked.get("accept-encoding", ""):  # to a quarter of 160 kB
+                    if _accepts_gzip(asked.get("accept-encoding")):  # to a quarter of 160 kB
                         body = gzip.compress(body, compresslevel=6)
                         headers["Content-Encoding"] = "gzip"
                     headers["Content-Length"] = str(len(body))
@@ -115,6 +115,14 @@ def _script(language: str) -> bytes:
     ]
     made = (json.dumps(value, ensure_ascii=False).replace("<", "\\u003c") for value in (texts, examples))
     return (WAITING + SCRIPT.format(language=language, texts=next(made), examples=next(made))).encode()
+
+
+def _accepts_gzip(accept_encoding: str | None) -> bool:
+    """Return whether an Accept-Encoding header accepts gzip (RFC 9110, 12.5.3); without the header it is not sent."""
+    if accept_encoding is None:
+        return False
+    header = create_accept_encoding_header(accept_encoding)
+    return bool(header.acceptable_offers(["gzip"]))
 
 
 def _is_page(message: Message) -> bool:

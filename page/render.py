@@ -284,7 +284,7 @@ def _right_of_100(test: Any, probability: float) -> int | None:
             right, photos = right + row["accuracy"] * row["photos"], photos + row["photos"]
             if photos >= ENOUGH:
                 return min(99, round(100 * right / photos))
-    except (KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
         pass
     return None
 
@@ -298,5 +298,5 @@ def _mistaken_for(test: Any, label: str) -> str | None:
         counts.pop(label)
         other = max(counts, key=lambda true: counts[true])
         return other if counts[other] > 0 else None
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
         return None

@@ -20,8 +20,11 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
 from flower_alexnet import Config, FlowerClassifier, InvalidModel
+from flower_alexnet.batch import printable
+from flower_alexnet.config import MAX_LABELS
 from flower_alexnet.dataset import InvalidDataset, find_classes, split
 from flower_alexnet.model_folder import WEIGHTS
+from flower_alexnet.words import counted
 from train import checkpoint, data, engine, evaluate, export, others, recipes
 from train.cache import CACHE
 from train.checkpoint import InvalidCheckpoint
@@ -30,6 +33,8 @@ from train.decoded import DecodedPhotos
 from train.engine import TrainingData
 from train.flower_photos import find_or_download
 from train.recipes import ALIASES, RECIPES, InvalidRecipe, Recipe
+
+log = logging.getLogger(__name__)
 
 
 def train(
@@ -60,6 +65,8 @@ def train(
     with processes.local_main_process_first():  # the other processes reuse its decoded photos
         folder = folder or find_or_download()
         splits, labels = split(folder), find_classes(folder)
+        if len(labels) > MAX_LABELS:
+            raise InvalidDataset(f"{folder} has {len(labels)} classes; a model has at most {MAX_LABELS}.")
         dataset = data.describe(folder, labels, splits)
         fingerprint = dataset["photos"]
         other_photos: others.OtherPhotos | None = None
@@ -74,6 +81,16 @@ def train(
         if recipe.teacher:
             engine.Teacher(recipe.teacher, labels)
         data.check_readable(splits, labels)
+        if other_photos:
+            data.check_readable({f"other {part}": others.listed(groups) for part, groups in other_photos.items()}, ())
+        if copies := data.copies_between_parts(splits):
+            one, other = copies[0]
+            log.warning(
+                "%s in two parts of the split, such as %s and %s, and flatter what is measured. Delete one of each.",
+                f"{counted(len(copies), 'photo')} {'is' if len(copies) == 1 else 'are'}",
+                one,
+                other,
+            )
         _make_folder(output)
         photos = DecodedPhotos(splits["train"], recipe.resize, recompress=recipe.recompress)
         outliers = None
@@ -190,6 +207,8 @@ def _check_output(output: Path, resume: bool) -> None:
     Raises:
         InvalidCheckpoint: it does not.
     """
+    if output.resolve().name != printable(output.resolve().name):
+        raise InvalidCheckpoint(f"{printable(str(output))}: its name, which the model's card gives, is no UTF-8.")
     finished, begun = (output / WEIGHTS).exists(), (output / checkpoint.NAME).exists()
     if resume and not begun:
         state = "holds a finished model: there is nothing to resume" if finished else "holds no checkpoint to resume"

@@ -1,8 +1,49 @@
-"""The cache folder, in which downloads and decoded photos wait for the next run."""
+"""The cache folder, in which downloads, decoded photos and hashes of photos wait for the next run."""
 
 from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from pathlib import Path
 
 from platformdirs import user_cache_path
 
 CACHE = user_cache_path("flower_alexnet")
 """Folder of the downloaded dataset and of decoded photos."""
+
+HASHES = "hashes.sqlite"
+"""File of the cache with the hashes of photos that were read once."""
+
+
+def content_hashes(files: Iterable[Path], cache: Path = CACHE) -> dict[Path, str]:
+    """Return the SHA-256, in hexadecimal, of the bytes of each file; empty for one that cannot be read.
+
+    A hash is kept in the cache, by path, size and time of change, so that the bytes are read once.
+    """
+    hashes: dict[Path, str] = {}
+    with suppress(OSError):
+        cache.mkdir(parents=True, exist_ok=True)
+    try:
+        kept = sqlite3.connect(cache / HASHES, timeout=30)
+    except sqlite3.Error:  # nothing can be kept there
+        kept = sqlite3.connect(":memory:")
+    with closing(kept), kept:
+        kept.execute("CREATE TABLE IF NOT EXISTS hashes (path BLOB PRIMARY KEY, size, changed, hash)")
+        for file in files:
+            try:
+                status, key = file.stat(), bytes(file.resolve())
+                found = kept.execute(
+                    "SELECT hash FROM hashes WHERE path = ? AND size = ? AND changed = ?",
+                    (key, status.st_size, status.st_mtime_ns),
+                ).fetchone()
+                if found is None:
+                    with file.open("rb") as opened:
+                        found = (hashlib.file_digest(opened, "sha256").hexdigest(),)
+                    row = (key, status.st_size, status.st_mtime_ns, *found)
+                    kept.execute("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)", row)
+                hashes[file] = found[0]
+            except OSError:
+                hashes[file] = ""
+    return hashes

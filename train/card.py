@@ -15,7 +15,7 @@ from flower_alexnet import LABELS, FlowerClassifier
 from flower_alexnet.config import InvalidModel, Preprocessing
 from flower_alexnet.model_folder import ONNX
 from flower_alexnet.words import counted, english_name
-from train.flower_photos import FINGERPRINT
+from train.flower_photos import FINGERPRINTS
 from train.others import OTHER_PHOTOS
 from train.recipes import ALIASES, RECIPES, Recipe
 
@@ -43,9 +43,9 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         folder: the model folder, whose name is the model's.
     """
     labels, test, name = classifier.config.labels, summary["test"], folder.resolve().name
-    dataset = {"name": "flower_photos", "photos": FINGERPRINT, "split_by": "names"} | summary.get("dataset", {})
+    dataset = {"name": "flower_photos", "photos": FINGERPRINTS[0], "split_by": "names"} | summary.get("dataset", {})
     flowers = labels == LABELS
-    own_photos = (*labels, dataset["name"], dataset["photos"]) != (*LABELS, "flower_photos", FINGERPRINT)
+    own_photos = labels != LABELS or dataset["name"] != "flower_photos" or dataset["photos"] not in FINGERPRINTS
     result = EvalResult(
         task_type="image-classification",
         dataset_type="imagefolder" if own_photos else "flower_photos",

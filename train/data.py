@@ -14,9 +14,12 @@ from PIL import Image
 from torch import Tensor
 
 from flower_alexnet import images
+from flower_alexnet.batch import printable
 from flower_alexnet.config import Preprocessing
 from flower_alexnet.dataset import SPLIT_FOLDERS, SPLITS, InvalidDataset, LabeledPhoto
-from train.flower_photos import FINGERPRINT
+from flower_alexnet.files import normalized
+from train.cache import content_hashes
+from train.flower_photos import FINGERPRINTS
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,7 @@ def describe(folder: Path, labels: Sequence[str], splits: Mapping[str, Sequence[
     photos = fingerprint(splits, labels)
     folders = {photo.path.relative_to(folder).parts[0].lower() for group in splits.values() for photo in group}
     return {
-        "name": "flower_photos" if photos == FINGERPRINT else folder.resolve().name,
+        "name": "flower_photos" if photos in FINGERPRINTS else printable(folder.resolve().name),
         "labels": list(labels),
         "photos": photos,
         "split_by": "folders" if {SPLIT_FOLDERS.get(name) for name in folders} == set(SPLITS) else "names",
@@ -42,12 +45,28 @@ def describe(folder: Path, labels: Sequence[str], splits: Mapping[str, Sequence[
 
 def fingerprint(splits: Mapping[str, Sequence[LabeledPhoto]], labels: Sequence[str]) -> str:
     """Return a SHA-256, in hexadecimal, over class, name and bytes of each file to train and to validate on."""
+    photos = [(part, photo) for part in ("train", "validation") for photo in splits[part]]
+    hashes = content_hashes(photo.path for _, photo in photos)
     rows = sorted(
-        (part, labels[photo.target], photo.path.name, file_size(photo.path))
-        for part in ("train", "validation")
-        for photo in splits[part]
+        (part, labels[photo.target], normalized(photo.path.name), hashes[photo.path]) for part, photo in photos
     )
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def copies_between_parts(splits: Mapping[str, Sequence[LabeledPhoto]]) -> list[tuple[Path, Path]]:
+    """Return pairs of files that are the same photo, byte for byte, in two parts of a split: they flatter what is
+    measured on the later part."""
+    hashes = content_hashes(photo.path for photos in splits.values() for photo in photos)
+    first: dict[str, tuple[str, Path]] = {}
+    pairs = []
+    for part, photos in splits.items():
+        for photo in photos:
+            if not (content := hashes[photo.path]):
+                continue
+            earlier, path = first.setdefault(content, (part, photo.path))
+            if earlier != part:
+                pairs.append((path, photo.path))
+    return pairs
 
 
 def check_readable(splits: Mapping[str, Sequence[LabeledPhoto]], labels: Sequence[str]) -> None:

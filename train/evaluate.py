@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -154,12 +154,21 @@ def ood_outputs(classifier: FlowerClassifier, others: Mapping[str, Sequence[Path
     outputs = {}
     for name, files in (others or {}).items():
         results = classifier.results(tqdm(files, desc=f"classifying {name}", leave=False))
-        if found := [output for output in results if not isinstance(output, images.InvalidImage)]:
+        if found := list(_readable(files, results)):
             outputs[name] = found
     every = {ALL_PHOTOS: [output for group in outputs.values() for output in group]} if outputs else {}
     drawings = {DRAWN: list(classifier.outputs(image for _, image in drawn.images()))}
     groups = every | (outputs if len(outputs) > 1 else {}) | drawings
     return {name: stack(group) for name, group in groups.items()}
+
+
+def _readable(files: Iterable[Path], results: Iterable[Output | images.InvalidImage]) -> Iterator[Output]:
+    """Yield the outputs of the photos that can be read; log the others."""
+    for file, result in zip(files, results, strict=True):
+        if isinstance(result, images.InvalidImage):
+            log.warning("left out %s: %s", file, result)
+        else:
+            yield result
 
 
 def corrupted_logits(classifier: FlowerClassifier, photos: Sequence[LabeledPhoto]) -> tuple[dict[str, Tensor], Tensor]:

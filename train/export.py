@@ -23,14 +23,14 @@ import matplotlib
 import torch
 import tyro
 
-from flower_alexnet import FlowerClassifier, InvalidImage, InvalidModel, model_folder, registry
+from flower_alexnet import FlowerClassifier, InvalidModel, model_folder, registry
 from flower_alexnet.dataset import InvalidDataset, LabeledPhoto, find_classes, split
 from flower_alexnet.model_folder import CARD, CONFUSION_MATRIX, HEAD, METRICS, ONNX, RELIABILITY, TRAINING_CURVES
 from train import calibrate, evaluate, plots
 from train.card import card
 from train.checkpoint import History
 from train.data import describe
-from train.flower_photos import find_or_download
+from train.flower_photos import FINGERPRINTS, find_or_download
 from train.others import OtherPhotos, find_or_make
 from train.others import describe as describe_others
 from train.others import split as split_others
@@ -131,8 +131,7 @@ def _calibrated(
     temperature = calibrate.fit_robust_temperature(outputs.logits, torch.cat([*corrupted.values()]), targets)
     config, head = replace(classifier.config, temperature=temperature, threshold=None), None
     if classifier.in_distribution_head is not None:
-        results = classifier.results(file for files in others.values() for file in files)
-        unknown = evaluate.stack(output for output in results if not isinstance(output, InvalidImage))
+        unknown = evaluate.ood_outputs(classifier, others)[evaluate.ALL_PHOTOS]
         scale, shift = calibrate.fit_platt_scaling(outputs.in_distribution_logit, unknown.in_distribution_logit)
         head = deepcopy(classifier.in_distribution_head)
         with torch.no_grad():
@@ -167,7 +166,8 @@ def measure(name: Name, data: Path | None = None, others: Path | None = None, se
     data = data or find_or_download()
     splits, labels = split(data), find_classes(data)
     dataset, trained_on = describe(data, labels, splits), summary.get("dataset", {}).get("photos")
-    if list(classifier.config.labels) == dataset["labels"] and trained_on not in (None, dataset["photos"]):
+    same = FINGERPRINTS if dataset["photos"] in FINGERPRINTS else (dataset["photos"],)
+    if list(classifier.config.labels) == dataset["labels"] and trained_on not in (None, *same):
         raise InvalidDataset(
             f"{folder} was trained on other photos than those of {data}: the names or sizes of the files to train and "
             "validate on differ, so its test photos may have been trained on. Give the data of the run, or evaluate "
@@ -232,7 +232,8 @@ def _over_seeds(runs: Sequence[Summary]) -> dict[str, float]:
     seeds = {run["recipe"]["seed"] for run in runs}
     if len(seeds) < len(runs) or any({**run["recipe"], "seed": 0} != {**runs[0]["recipe"], "seed": 0} for run in runs):
         raise InvalidModel("The runs given to --seeds must be of the same recipe, each with another seed.")
-    if len({run["dataset"]["photos"] for run in runs if "photos" in run.get("dataset", {})}) > 1:
+    photos = {run["dataset"]["photos"] for run in runs if "photos" in run.get("dataset", {})}
+    if len(photos) > 1 and not photos <= set(FINGERPRINTS):
         raise InvalidModel("The runs given to --seeds must be on the same photos.")
     accuracies = [run["test"]["accuracy"] for run in runs]
     return {"runs": len(runs), "mean": statistics.mean(accuracies), "deviation": statistics.stdev(accuracies)}

@@ -15,7 +15,9 @@ from PIL import Image
 from torchvision.datasets import Caltech101, Flowers102
 from tqdm import tqdm
 
+from flower_alexnet.batch import printable
 from flower_alexnet.dataset import SPLIT_FOLDERS, InvalidDataset, LabeledPhoto, by_hash
+from flower_alexnet.files import Found, walk
 from flower_alexnet.images import has_image_suffix
 from flower_alexnet.words import counted
 from train.cache import CACHE
@@ -191,7 +193,7 @@ def describe(folder: Path, photos: OtherPhotos) -> dict[str, Any]:
     """Return what metrics.json says of other photos: the folder's name, a fingerprint, and numbers of photos."""
     parts = {part: listed(groups) for part, groups in photos.items()}
     return {
-        "name": folder.resolve().name,
+        "name": printable(folder.resolve().name),
         "photos": fingerprint(parts, ["others"]),
         **{part: len(files) for part, files in parts.items()},
     }
@@ -204,9 +206,12 @@ def subfolders(folder: Path) -> dict[str, list[Path]]:
         InvalidDataset: there is no such folder, or no photo in it.
     """
     groups: dict[str, list[Path]] = {}
-    for file in sorted(folder.rglob("*")) if folder.is_dir() else ():
+    found = walk(folder) if folder.is_dir() else Found([], [])
+    if found.unreadable:
+        raise InvalidDataset(f"{found.unreadable[0]} may not be read. Change the permissions, or move it away.")
+    for file in found.files:
         parts = file.relative_to(folder).parts
-        if file.is_file() and not any(part[0] == "." for part in parts) and has_image_suffix(file.name):
+        if has_image_suffix(file.name):
             groups.setdefault(parts[0] if len(parts) > 1 else ".", []).append(file)
     if not groups:
         problem = "does not exist" if not folder.exists() else "holds no photos" if folder.is_dir() else "is a file"

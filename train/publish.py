@@ -11,9 +11,8 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +27,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id
 
-from flower_alexnet import FlowerClassifier, InvalidModel, registry
+from flower_alexnet import FlowerClassifier, InvalidModel, model_folder, registry
 from flower_alexnet.model_folder import CARD, ONNX, UNFINISHED
 from train.card import USE, use_section
 from train.checkpoint import NAME as CHECKPOINT
@@ -66,6 +65,10 @@ LOGIN = "Log in with `hf auth login` or set HF_TOKEN to a token that may write."
 
 RepoId = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="USER/REPOSITORY")]
 
+TEXTS = {".csv", ".json", ".md", ".txt"}
+PICTURES = {".jpeg": b"\xff\xd8", ".jpg": b"\xff\xd8", ".png": b"\x89PNG\r\n\x1a\n", ".webp": b"RIFF"}
+"""What else a model folder may hold: texts in UTF-8, and pictures with the first bytes of their kind."""
+
 Files = dict[str, Path | bytes]
 """Name in the repository -> file, or its content."""
 
@@ -78,8 +81,8 @@ def model_files(folder: Path) -> Files:
     """Return the files of a model folder but its ONNX file, after checking that others can use the model.
 
     Raises:
-        NotPublished: the model cannot be loaded, the card has no evaluation results, a file holds a pickle, or a killed
-            process left the folder with files of two exports.
+        NotPublished: the model cannot be loaded, the card has no evaluation results, a file is none of a model folder,
+            or a killed process left the folder with files of two exports.
     """
     if (folder / UNFINISHED).exists():
         raise NotPublished(
@@ -92,8 +95,7 @@ def model_files(folder: Path) -> Files:
         raise NotPublished(str(error)) from error
     files = _files_under(folder, folder)
     for file in files.values():
-        if _holds_pickle(file):
-            raise NotPublished(f"{file} holds a pickle, which can run any program where it is loaded. Delete it.")
+        _check_kind(file)
     try:
         results = ModelCard.load(folder / CARD).data.eval_results
     except (OSError, ValueError) as error:
@@ -361,18 +363,25 @@ def _files_under(folder: Path, top: Path) -> dict[str, Path]:
     }
 
 
-def _holds_pickle(file: Path) -> bool:
-    """Return whether a file is a pickle by its suffix or first bytes, or a zip with one in it, as torch.save writes."""
-    if file.suffix in {".bin", ".ckpt", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}:
-        return True
-    with file.open("rb") as opened:
-        start = opened.read(2)
-    if start[:1] == b"\x80" and start[1:] in (b"\x02", b"\x03", b"\x04", b"\x05"):
-        return True
-    if not zipfile.is_zipfile(file):
-        return False
-    with zipfile.ZipFile(file) as archive:
-        return any(Path(name).suffix in {".pkl", ".npy"} for name in archive.namelist())
+def _check_kind(file: Path) -> None:
+    """Check that a file is one of a model folder, or a text or picture for its card, by its name and content.
+
+    Raises:
+        NotPublished: it is not: other files may hold programs, as pickles do.
+    """
+    if file.name in (model_folder.WEIGHTS, model_folder.HEAD):  # they were loaded
+        return
+    content, suffix = file.read_bytes(), file.suffix.lower()
+    if suffix in PICTURES and content.startswith(PICTURES[suffix]):
+        return
+    if (suffix in TEXTS or file.name == "LICENSE") and b"\0" not in content:
+        with suppress(UnicodeDecodeError):
+            content.decode("utf-8")
+            return
+    raise NotPublished(
+        f"{file} is no file of a model folder, and no text or picture for its card: it might hold a program. Move it "
+        f"away, then publish again."
+    )
 
 
 if __name__ == "__main__":

@@ -201,6 +201,7 @@ def validate(recipe: Recipe) -> Recipe:
     """
     try:
         TypeAdapter(Recipe).validate_python(vars(recipe))  # with the bounds, which the recipes do not repeat
+        TypeAdapter(Preprocessing).validate_python(vars(recipe.preprocessing))  # or the model could not be loaded
     except ValidationError as error:
         problems = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
         raise InvalidRecipe(f"The recipe cannot be run: {problems}.") from error

@@ -19,7 +19,7 @@ from flower_alexnet.config import Preprocessing
 from flower_alexnet.registry import find_local
 from train import __main__, export
 from train.card import card
-from train.flower_photos import FINGERPRINT
+from train.flower_photos import FINGERPRINTS
 from train.recipes import RECIPES, Recipe
 
 SHAPES = ("circles", "squares", "stripes")
@@ -127,7 +127,7 @@ def test_recipe_of_an_earlier_version_has_the_defaults_of_fields_it_did_not_have
 
 def test_card_of_the_real_photos_and_of_own_ones(tmp_path: Path) -> None:
     """Own photos of the five flowers, even in a folder of that name, are not flower_photos."""
-    real = written(tmp_path, labels=LABELS, dataset={"name": "flower_photos", "photos": FINGERPRINT})
+    real = written(tmp_path, labels=LABELS, dataset={"name": "flower_photos", "photos": FINGERPRINTS[0]})
     own = written(tmp_path, labels=LABELS, dataset={"name": "flower_photos"})
     for sentence in (
         "photos of flower_photos, from",

@@ -207,7 +207,7 @@ def test_stopped_run_resumes_to_the_weights_of_an_unbroken_one(tmp_path: Path, m
         validation = (torch.zeros(1, 3, 64, 64), torch.tensor([0]))
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
-        data = engine.TrainingData(LABELS, photos, validation, photos[:5])
+        data = engine.TrainingData(tuple("abcde"), photos, validation, photos[:5])
         network, head, _ = engine.fit(recipe, data, folder, resume)
         assert head is not None
         return {**network.state_dict(), **{f"head.{name}": tensor for name, tensor in head.state_dict().items()}}

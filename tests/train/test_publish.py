@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import posixpath
 import re
 import shutil
@@ -218,6 +219,18 @@ def test_model_that_was_killed_while_it_was_written_is_not_published(
     assert hub.repos == {}
 
 
+OTHERS = {
+    **{f"protocol{number}.bin": pickle.dumps([1.5, "x"], number) for number in range(pickle.HIGHEST_PROTOCOL + 1)},
+    "protocol4.json": pickle.dumps([1.5, "x"], 4),
+    "weights.tar": bytes(257) + b"ustar" + bytes(250),
+    "weights.zip": b"PK\x05\x06" + bytes(18),
+    "picture.png": pickle.dumps("x", 2),
+    "no_suffix": b"text",
+    "program.py": b"print(1)",
+}
+"""Files that do not belong into a model folder."""
+
+
 def test_incomplete_folder_is_refused(hub: Hub, environment: dict[str, str], folder: Path) -> None:
     def refused(message: str) -> None:
         result = publish(environment, "model", str(folder), "ann/flowers")
@@ -226,8 +239,12 @@ def test_incomplete_folder_is_refused(hub: Hub, environment: dict[str, str], fol
         assert_no_traceback_nor_token(result)
 
     torch.save({"weight": torch.zeros(2)}, folder / "notes.txt")
-    refused("notes.txt holds a pickle")
+    refused("notes.txt is no file of a model folder")
     (folder / "notes.txt").unlink()
+    for name, content in OTHERS.items():
+        (folder / name).write_bytes(content)
+        refused(f"{name} is no file of a model folder")
+        (folder / name).unlink()
     card = ModelCard.load(folder / "README.md")
     card.data.eval_results = None
     card.save(folder / "README.md")
