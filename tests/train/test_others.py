@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 from scipy.io import savemat
 
 from flower_alexnet.dataset import InvalidDataset, LabeledPhoto
@@ -49,7 +49,7 @@ def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_folder_is_made_by_the_rule(downloads: Path, tmp_path: Path) -> None:
     others.make(tmp_path / "made", downloads)
     made = {part: others.subfolders(tmp_path / "made" / part) for part in ("train", "validation")}
-    assert [len(made["train"]["flowers102"]), len(made["validation"]["flowers102"])] == [480, 160]
+    assert [len(made["train"]["flowers102"]), len(made["validation"]["flowers102"])] == [288, 96]
     things = {
         (part, name): [file.name for file in made[part]["caltech101"] if file.parent.name == name]
         for part in made
@@ -60,8 +60,8 @@ def test_folder_is_made_by_the_rule(downloads: Path, tmp_path: Path) -> None:
     assert counts == {
         ("train", "ant"): 6,
         ("validation", "emu"): 6,
-        ("train", background): 200,
-        ("validation", background): 50,
+        ("train", background): 30,
+        ("validation", background): 20,
     }
     names = sorted(
         (f"image_{n:04d}.jpg" for n in range(1, 9)), key=lambda name: hashlib.sha256(name.encode()).hexdigest()
@@ -69,9 +69,16 @@ def test_folder_is_made_by_the_rule(downloads: Path, tmp_path: Path) -> None:
     assert sorted(things["train", "ant"]) == sorted(names[:6])
     assert not set(things["train", background]) & set(things["validation", background])
     primrose = tmp_path / "made" / "train" / "flowers102" / "pink-primrose" / "image_00001.jpg"
-    if primrose.exists():  # its name is among the ten that come first
-        assert Image.open(primrose).size == (512, 256)
-    assert Image.open(next((tmp_path / "made").rglob("emu/*.jpg"))).size == (40, 30)  # never enlarged
+    large = sorted((downloads / "flowers-102" / "jpg").glob("*.jpg"), key=lambda file: -file.stat().st_size)[0]
+    shrunk = others._shrunk(large)
+    assert shrunk.size == (384, 256)  # of 600x300: scaled, and the longer side cut
+    assert not primrose.exists() or Image.open(primrose).size == shrunk.size
+    for file in (tmp_path / "made").rglob("flowers102/*/*.jpg"):
+        with Image.open(file) as image:
+            assert JpegImagePlugin.get_sampling(image) == 0  # colors at full resolution
+    emu = next((tmp_path / "made").rglob("emu/*.jpg"))
+    original = downloads / "caltech101" / "101_ObjectCategories" / "emu" / emu.name
+    assert emu.read_bytes() == original.read_bytes()
 
 
 @pytest.mark.skipif(not OTHER_PHOTOS.is_dir(), reason=f"{OTHER_PHOTOS} is not there")
@@ -86,8 +93,8 @@ def test_rule_gives_the_folder_that_the_shipped_models_saw() -> None:
     assert validation == others._names(others.VALIDATION_CATEGORIES) | {others.BACKGROUND}
     split = others.split(OTHER_PHOTOS)
     assert {part: {name: len(files) for name, files in groups.items()} for part, groups in split.items()} == {
-        "train": {"caltech101": 674, "flowers102": 480},
-        "validation": {"caltech101": 170, "flowers102": 160},
+        "train": {"caltech101": 504, "flowers102": 288},
+        "validation": {"caltech101": 140, "flowers102": 96},
     }
 
 
@@ -118,7 +125,7 @@ def test_made_once_and_kept(downloads: Path, tmp_path: Path, monkeypatch: pytest
     cache.mkdir()
     downloads.rename(cache / "other_photos.downloads")
     folder = others.find_or_make(cache)
-    assert {path.name for path in cache.iterdir()} == {"other_photos", ".others.lock"}
+    assert {path.name for path in cache.iterdir()} == {others.EDITION, ".others.lock"}
     monkeypatch.setattr(others, "make", None)
     assert others.find_or_make(cache) == folder
     monkeypatch.setenv("OTHER_PHOTOS", "/elsewhere")
