@@ -44,6 +44,9 @@ HEADER = """<svg aria-hidden="true" width="40" height="40" viewBox="0 0 34 34"><
 <ellipse cx="17" cy="8" rx="5" ry="8" transform="rotate(300 17 17)"/></g>
 <circle cx="17" cy="17" r="5.5" fill="#e0a800"/></svg><div><h1>Flower AlexNet</h1><p id="tagline"></p></div>"""
 
+NO_SCRIPT = """<noscript><p>Flower AlexNet names the flower in a photo. It needs JavaScript, which is switched off
+in this browser, or was blocked.</p></noscript>"""
+
 PAGE_SCRIPT = (Path(events.__file__).parent / "page.js").read_text(encoding="utf-8")
 """What runs in the visitor's browser; the components below call its functions when they are there."""
 
@@ -76,6 +79,7 @@ class AboutTab(NamedTuple):
     """Components of the tab about the chosen model; ``outputs`` are in the order of ``about.describe_model``."""
 
     tab: gr.Tab
+    description: gr.HTML
     outputs: list[Any]
 
 
@@ -131,14 +135,14 @@ def many_photos_tab() -> ManyPhotosTab:
 def models_tab() -> ModelsTab:
     """Lay out the answers of all models."""
     with gr.Tab(I18N("models")) as tab:
-        predictions = gr.HTML(elem_id="models", js_on_load="flowerPage.models(element, trigger, props)")
+        predictions = gr.HTML(elem_id="models", js_on_load="flowerPage.models(element, trigger, props, watch)")
     return ModelsTab(tab, predictions)
 
 
 def about_tab() -> AboutTab:
     """Lay out what the chosen model is, its figures, its card and its layers."""
     with gr.Tab(I18N("about")) as tab, gr.Column(elem_id="about"):
-        description = gr.HTML()
+        description = gr.HTML(js_on_load="flowerPage.about(element, trigger)")
         with gr.Accordion(I18N("recall"), open=False):
             confusion = gr.HTML()
         with gr.Accordion(I18N("reliability"), open=False):
@@ -151,7 +155,7 @@ def about_tab() -> AboutTab:
             card = gr.Markdown()
         with gr.Accordion(I18N("layers"), open=False):
             layers = gr.HTML()
-    return AboutTab(tab, [description, confusion, reliability, curves, card, layers])
+    return AboutTab(tab, description, [description, confusion, reliability, curves, card, layers])
 
 
 def footer() -> None:
@@ -178,9 +182,10 @@ def on_photo(one: PhotoTab) -> None:
     """Answer when a photo is there, and explain when asked to."""
     # Past Gradio's queue, which takes longer than the answer.
     asked = one.photo.input(events.answer, [one.photo, one.model], one.answer, **private(queue=False))
-    asked.failure(None, None, None, js="() => { flowerPage.failed(); }")
+    on_failure(asked)
     asked_label = "(photo, heat, model) => [photo, flowerPage.asked(), model]"
-    one.heat.input(events.show_explanation, [one.photo, one.heat, one.model], one.heat, js=asked_label, **private())
+    inputs = [one.photo, one.heat, one.model]
+    on_failure(one.heat.input(events.show_explanation, inputs, one.heat, js=asked_label, **private()))
 
 
 def on_model(page: gr.Blocks, one: PhotoTab, about: AboutTab) -> None:
@@ -188,16 +193,17 @@ def on_model(page: gr.Blocks, one: PhotoTab, about: AboutTab) -> None:
     loaded = page.load(events.load_page, None, one.model, **private())
     one.model.input(None, one.model, None, js="(model) => { flowerPage.shareModel(model); }")
     chosen = one.model.input(events.choose_model, one.model, one.model, **private(show_progress_on=one.answer))
-    chosen.then(events.answer, [one.photo, one.model], one.answer, **private())
+    on_failure(chosen.then(events.answer, [one.photo, one.model], one.answer, **private(queue=False)))
     # By the model that a link names.
-    loaded.then(events.answer, [one.photo, one.model], one.answer, **private(queue=False))
-    about.tab.select(events.show_model, one.model, about.outputs, **private())
+    on_failure(loaded.then(events.answer, [one.photo, one.model], one.answer, **private(queue=False)))
+    asked = [about.tab.select, about.description.input]
+    on_failure(gr.on(asked, events.show_model, one.model, about.outputs, **private()))
 
 
 def on_all_models(one: PhotoTab, models: ModelsTab) -> None:
     """Ask all models when their tab is opened, and when the photo changes while it is open."""
     asked = [models.tab.select, models.predictions.input]
-    gr.on(asked, events.show_all_models, one.photo, models.predictions, **private())
+    on_failure(gr.on(asked, events.show_all_models, one.photo, models.predictions, **private()))
 
 
 def on_many_photos(one: PhotoTab, many: ManyPhotosTab) -> None:
@@ -207,6 +213,7 @@ def on_many_photos(one: PhotoTab, many: ManyPhotosTab) -> None:
     asked = [many.files.upload, many.files.clear]
     running = gr.on(asked, events.show_many, [many.files, one.model], many.outputs, **private())
     running.then(**hide)
+    running.failure(None, None, None, js="() => { flowerPage.failed(() => {}); }")
     stopped = many.cancel_button.click(None, cancels=running, **private(queue=False))
     stopped.then(events.cancel, None, many.outputs[0], **private(queue=False)).then(**hide)
 
@@ -230,6 +237,11 @@ def endpoints() -> None:
         (api.classify_batch, [files, model], rows, True),
     ):
         button.click(endpoint, inputs, output, api_name=endpoint.__name__, preprocess=False, queue=queue, **UNLIMITED)
+
+
+def on_failure(asked: Any) -> None:
+    """Say in one line that a question has failed, and ask it again when the server is back."""
+    asked.failure(None, None, None, js="() => { flowerPage.failed(); }")
 
 
 def private(**options: Any) -> dict[str, Any]:
@@ -260,7 +272,7 @@ def launch(**options: Any) -> gr.Blocks:
         i18n=I18N,
         mcp_server=True,
         max_file_size=MAX_FILE,
-        head=f"<script>{PAGE_SCRIPT}</script>",
+        head=f"<script>{PAGE_SCRIPT}</script>{NO_SCRIPT}",
         app_kwargs={"middleware": middleware, "routes": [Mount("/examples", StaticFiles(directory=examples.FOLDER))]},
         enable_monitoring=False,
         run_history=False,  # which would keep visitors' photos in their browsers

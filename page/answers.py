@@ -211,6 +211,12 @@ async def _in_turn(limiter: CapacityLimiter, language: str, function: Callable[.
     return await to_thread.run_sync(function, *args, limiter=limiter)
 
 
+def is_gone(photo: object) -> bool:
+    """Return whether an upload was deleted: within the hour, or by a start of the server since."""
+    path = photo.get("path") if isinstance(photo, dict) else None
+    return isinstance(path, str) and not (is_upload(Path(path)) and Path(path).is_file())
+
+
 def _source(photo: object, language: str) -> Path | bytes:
     """Return the path of an uploaded photo, or the contents of a ``data:`` address."""
     if isinstance(photo, dict):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import re
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
-from zipfile import ZIP_STORED, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import gradio as gr
 
@@ -24,8 +25,11 @@ from page.translations import describe, flower_name, translate
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a text begins with that a spreadsheet takes for a formula (OWASP, CSV injection)."""
 
-UNKNOWN, UNUSABLE = "none", "unusable"
-"""Folders, in the zip of sorted photos, of those that show no known class."""
+UNKNOWN = "none"
+"""Folder, in the zip of sorted photos, of those that show no known class."""
+
+COMPRESSED = 4
+"""How many times smaller a photo is in the zip that it came in if it is worth compressing again."""
 
 
 def model_choices(language: str = "en") -> list[tuple[str, str]]:
@@ -50,6 +54,8 @@ async def answer(photo: Upload, model: str, request: gr.Request) -> Any:
     if not photo:
         known = MODELS.get(model)
         return gr.skip() if known is None or known.problem is None else _problem_of(known, language)
+    if answers.is_gone(photo):
+        return render.gone(key)
     try:
         prediction = await answers.predict(photo, model, language)
     except gr.Error as error:
@@ -70,6 +76,8 @@ async def choose_model(model: str, request: gr.Request, progress: gr.Progress = 
 async def show_explanation(photo: Upload, asked: Any, model: str, request: gr.Request) -> dict[str, Any] | None:
     """Return the photo under its Grad-CAM heat, the photo itself, and what the heat is of; nothing if it fails."""
     language = _language(request)
+    if answers.is_gone(photo):
+        return {"gone": True, "key": _key(photo), "asked": asked}
     try:
         explanation = await answers.explain(photo, asked if isinstance(asked, str) else "", model, language)
     except gr.Error:
@@ -89,6 +97,8 @@ async def show_all_models(photo: Upload, request: gr.Request) -> str:
     """Return the answers of all models as HTML."""
     language = _language(request)
     described = about.in_short(language)
+    if answers.is_gone(photo):
+        return render.gone(_key(photo))
     if not photo:
         return render.known_models(translate("no_photo_yet", language), described, language)
     try:
@@ -163,33 +173,57 @@ def write_csv(rows: Sequence[batch.Row], labels: Sequence[str], file: Path) -> N
 
 
 def write_sorted(photos: Sequence[batch.PhotoFile], rows: Sequence[batch.Row], file: Path) -> None:
-    """Write the photos into a zip, each in the folder of its answer; a name that occurs twice gets a number.
+    """Write the photos that were named into a zip, each in the folder of its answer; a name that occurs twice gets a
+    number.
+
+    At most about twice the bytes that the visitor sent are written: what would not fit is left out.
 
     Args:
         photos: as they came.
         rows: of the same photos.
         file: to write.
     """
-    names: set[str] = set()
+    folders = _folders_of(rows)
+    budget = 2 * sum(path.stat().st_size for path in {photo.path for photo in photos}) + 1_000_000
+    written, names = 0, set[str]()
     with ZipFile(file, "w", ZIP_STORED) as archive:
         for photo, row in zip(photos, rows, strict=True):
-            path = PurePosixPath(batch.printable(photo.name).replace("\\", "/"))
-            name, number = f"{_folder_of(row)}/{path.name}", 1
-            while name in names:
-                number += 1
-                name = f"{_folder_of(row)}/{path.stem} ({number}){path.suffix}"
-            try:
-                content = photo.content()
-            except (InvalidImage, OSError):  # its row says why
+            if row.prediction is None:  # its row says why
                 continue
-            names.add(name)
-            archive.writestr(name, content)
+            path = PurePosixPath(batch.printable(photo.name).replace("\\", "/"))
+            folder = folders[row.prediction.label if row.prediction.in_distribution else None]
+            name, number = f"{folder}/{_safe(path.name)}", 1
+            while name.lower() in names:
+                number += 1
+                name = f"{folder}/{_safe(path.stem)} ({number}){path.suffix}"
+            member = photo.member
+            small = member is not None and member.file_size > COMPRESSED * max(1, member.compress_size)
+            with suppress(InvalidImage, OSError):
+                content = photo.content()
+                size = member.compress_size if small and member is not None else len(content)
+                if written + size > budget:
+                    continue
+                archive.writestr(name, content, ZIP_DEFLATED if small else ZIP_STORED, compresslevel=1)
+                written += size
+                names.add(name.lower())
 
 
-def _folder_of(row: batch.Row) -> str:
-    if row.prediction is None:
-        return UNUSABLE
-    return row.prediction.label.replace("/", "_") if row.prediction.in_distribution else UNKNOWN
+def _folders_of(rows: Sequence[batch.Row]) -> dict[str | None, str]:
+    """Return the folder of each label, and under None that of photos that show none: safe names, each once."""
+    folders: dict[str | None, str] = {}
+    labels = sorted({row.prediction.label for row in rows if row.prediction})
+    for label, name in [*((label, _safe(label)) for label in labels), (None, UNKNOWN)]:
+        taken = {folder.lower() for folder in folders.values()}
+        while name.lower() in taken:
+            name += "_"
+        folders[label] = name
+    return folders
+
+
+def _safe(name: str) -> str:
+    """Return a name that is one entry below its folder in any zip and on any system."""
+    name = re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", name).rstrip(". ")
+    return name or "_"
 
 
 def _in_words(row: batch.Row, language: str) -> str:
@@ -231,9 +265,11 @@ def _cell(value: object) -> object:
 
 
 def _csv_line(row: batch.Row, labels: Sequence[str]) -> dict[str, Any]:
-    line = {"photo": row.name, **dict.fromkeys((*PREDICTION_FIELDS, *labels, "problem"))}
+    columns = {label: f"probability_{label}" for label in labels}  # a class may be called "photo"
+    line = {"photo": row.name, **dict.fromkeys((*PREDICTION_FIELDS, *columns.values(), "problem"))}
     if row.prediction is None:
         return line | {"problem": row.problem}
     fields = row.prediction.fields()
-    values = line | fields.pop("probabilities") | fields
+    probabilities = fields.pop("probabilities")
+    values = line | {columns[label]: probability for label, probability in probabilities.items()} | fields
     return {name: round(value, 6) if isinstance(value, float) else value for name, value in values.items()}

@@ -8,15 +8,12 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
 
 from gradio.data_classes import FileData
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from page.uploads import is_upload
 
 MAX_FILE = 100_000_000
 """Bytes of the largest file that is accepted: a photo, or a zip of them."""
@@ -224,11 +221,10 @@ def _is_argument(value: object) -> bool:
         return not isinstance(value, list)
     if "path" not in value:
         return all(isinstance(entry, (str, int, float, type(None))) for entry in value.values())  # a heat that is shown
-    try:
-        file = FileData.model_validate(value, strict=True)
-    except (ValueError, RecursionError):
-        return False
-    return is_upload(Path(file.path))
+    with suppress(ValueError, RecursionError):
+        FileData.model_validate(value, strict=True)
+        return True
+    return False
 
 
 def _route(scope: Scope) -> str:

@@ -46,6 +46,8 @@ IN_THE_BROWSER = (
     "recent_photo",
     "looking",
     "failed",
+    "lost",
+    "again",
     "try_again",
 )
 """Texts that ``page.js`` shows."""

@@ -75,7 +75,7 @@ window.flowerPage = (() => {
     use(event.dataTransfer.files[0]);
   });
   document.addEventListener("paste", (event) => {
-    const file = [...(event.clipboardData?.files ?? [])].find((it) => it.type.startsWith("image/"));
+    const file = [...(event.clipboardData?.files ?? [])].find(({type}) => type.startsWith("image/"));
     if (file) { event.preventDefault(); use(file); }
   });
 
@@ -88,14 +88,35 @@ window.flowerPage = (() => {
     show();
     busy();
     try {
-      const small = await shrunk(file);
-      const sent = await parts.stage.upload(small);
-      if (number !== now.number) return;
-      now.key = sent.path;
-      const panel = find("#words .panel");
-      if (panel?.dataset.key === now.key) return settled(panel);  // the same photo again, which is answered already
-      parts.stage.props.value = {path: sent.path, orig_name: file.name, meta: {_type: "gradio.FileData"}};
-      setTimeout(() => parts.stage.trigger("input"));
+      now.small = await shrunk(file);
+      if (await send(number)) ask();
+    } catch (error) {
+      if (number === now.number) failed();
+    }
+  }
+
+  // The same answer again would be no change, and not be shown.
+  function ask() {
+    parts.answer.props.value = null;
+    setTimeout(() => parts.stage.trigger("input"));
+  }
+
+  // Send the photo that is there, and return whether it still is. The server deletes photos within the hour and when it
+  // ends: who asks about one then sends it again.
+  async function send(number) {
+    const sent = await parts.stage.upload(now.small);
+    if (number !== now.number) return false;
+    now.key = sent.path;
+    parts.stage.props.value = {path: sent.path, orig_name: now.file.name, meta: {_type: "gradio.FileData"}};
+    return true;
+  }
+
+  async function sendAgain(then) {
+    const number = now.number;
+    if (now.sentAgain === number) return failed();
+    now.sentAgain = number;
+    try {
+      if (await send(number)) setTimeout(then);
     } catch (error) {
       if (number === now.number) failed();
     }
@@ -136,18 +157,18 @@ window.flowerPage = (() => {
   }
 
   function remember({file, address, key}) {
-    const kept = [{file, address, key}, ...recent.filter((it) => it.key !== key)].slice(0, KEPT);
-    for (const {address: old} of recent) if (!kept.some((it) => it.address === old)) URL.revokeObjectURL(old);
+    const kept = [{file, address, key}, ...recent.filter((photo) => photo.key !== key)].slice(0, KEPT);
+    for (const {address: old} of recent) if (!kept.some(({address}) => address === old)) URL.revokeObjectURL(old);
     recent = kept;
     const strip = find(".recent");
     strip.hidden = recent.length < 2;
-    strip.querySelector(".thumbs").replaceChildren(...recent.map((it, index) => {
+    strip.querySelector(".thumbs").replaceChildren(...recent.map((photo, index) => {
       const button = document.createElement("button");
       button.type = "button";
       button.ariaLabel = fill(texts.recent_photo, {number: index + 1});
       button.innerHTML = '<img alt="" width="56" height="56">';
-      button.firstChild.src = it.address;
-      button.addEventListener("click", () => use(it.file));
+      button.firstChild.src = photo.address;
+      button.addEventListener("click", () => use(photo.file));
       return button;
     }));
   }
@@ -166,6 +187,7 @@ window.flowerPage = (() => {
       made.innerHTML = props.value;
       const panel = made.querySelector(".panel");
       if (!panel || panel.dataset.key !== (now.key ?? "")) return;  // of a photo that is there no more
+      if (panel.classList.contains("gone")) return sendAgain(ask);
       find("#words").replaceChildren(panel);
       settled(panel);
       if (find("#models")?.offsetParent) parts.models.trigger("input");
@@ -179,7 +201,10 @@ window.flowerPage = (() => {
   // An answer is there: it is explained where there is room, and its photo is kept, unless it cannot be used.
   function settled(panel) {
     const {label, known} = panel.dataset, stage = find(".stage");
-    find("#words").classList.remove("stale");
+    now.sentAgain = null;
+    found();
+    stop(false);
+    stage.querySelector(".save").disabled = stage.querySelector(".where").disabled = !label;
     stage.classList.toggle("refused", !label);
     stage.classList.toggle("unknown", known === "0");
     if (label && now.key && !stage.classList.contains("undecoded")) remember(now);
@@ -187,21 +212,82 @@ window.flowerPage = (() => {
     else forgetHeat();
   }
 
+  // While an answer is on its way, nothing of the former one can be read, pressed or saved.
   const busy = () => {
-    find("#words").classList.add("stale");
-    if (!find("#words .panel[data-key]")) find("#words h2").textContent = texts.looking;
+    find("#words h2").textContent = texts.looking;
+    stop(true);
+    find(".stage .save").disabled = find(".stage .where").disabled = true;
+    if (now.heat) forgetHeat();
   };
 
-  function failed() {
-    find("#words").innerHTML = `<div class="panel problem" data-key=""><h2>${texts.failed}</h2><p class="why">${texts.try_again}</p></div>`;
-    find("#words").classList.remove("stale");
-    find(".stage").classList.add("refused");
+  function stop(stopped) {
+    find("#words").classList.toggle("stale", stopped);
+    find("#words").inert = stopped;
   }
+
+  // The page's questions fail when the server or the line is gone. One quiet line says so until both are back; what was
+  // asked is then asked again by itself, a few times with longer and longer pauses, or when the visitor says so.
+  const lost = {timer: null, tries: 0, ask: null};
+
+  function failed(ask = askAgain) {
+    lost.ask = ask;
+    const line = find("#lost") ?? document.body.appendChild(Object.assign(document.createElement("div"), {id: "lost"}));
+    line.setAttribute("role", "status");
+    line.innerHTML = `<span>${texts.lost}</span> <button type="button" class="pill">${texts.again}</button>`;
+    line.querySelector("button").addEventListener("click", () => { lost.tries = 0; recover(); });
+    if (now.file && find("#words.stale")) {
+      find("#words").innerHTML = `<div class="panel problem" data-key=""><h2>${texts.failed}</h2><p class="why">${texts.try_again}</p></div>`;
+      stop(false);
+      find(".stage").classList.add("refused");
+    }
+    clearTimeout(lost.timer);
+    if (lost.tries < 8) lost.timer = setTimeout(recover, 1000 * Math.min(30, 2 ** ++lost.tries));
+  }
+
+  async function recover() {
+    clearTimeout(lost.timer);
+    const ask = lost.ask;
+    try {
+      const answer = await reach("gradio_api/app_id", {cache: "no-store"});
+      if (!answer.ok) throw new Error(answer.status);
+    } catch (error) {
+      return failed(ask);
+    }
+    find("#lost")?.remove();
+    ask();
+  }
+
+  // A question was answered.
+  function found() {
+    clearTimeout(lost.timer);
+    lost.tries = 0;
+    find("#lost")?.remove();
+  }
+
+  // Ask again what the visitor sees: the answer to the photo, and what the open tab shows of it.
+  async function askAgain() {
+    if (now.file) {
+      busy();
+      now.sentAgain = null;
+      await sendAgain(ask);
+    }
+    if (find("#models")?.offsetParent) setTimeout(() => parts.models.trigger("input"));
+    if (find("#about")?.offsetParent) setTimeout(() => parts.about.trigger("input"));
+  }
+
+  // Where the line is gone, Gradio asks for this address until it answers, and loads the page anew: photo and answer
+  // would be gone. The page goes on without that.
+  const reach = window.fetch.bind(window);
+  window.fetch = (address, options) => {
+    const {pathname} = new URL(address?.url ?? address, location);
+    return /\/gradio_api\/app_id\/?$/.test(pathname) ? Promise.reject(new TypeError("not asked for")) : reach(address, options);
+  };
 
   function heat(element, trigger, props, watch) {
     parts.heat = {element, trigger, props};
     watch("value", () => {
       const made = props.value;
+      if (made?.gone && made.key === now.key) return sendAgain(() => askHeat(made.asked ?? ""));
       if (!made?.overlay || made.key !== now.key || made.asked !== now.asked) return;
       if (now.model && made.model !== now.model) return;
       const stage = find(".stage"), picture = stage.querySelector(".picture");
@@ -301,8 +387,15 @@ window.flowerPage = (() => {
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
-  function models(element, trigger, props) {
+  function models(element, trigger, props, watch) {
     parts.models = {element, trigger, props};
+    watch("value", () => {
+      if (element.querySelector(".gone") && now.file) sendAgain(() => trigger("input"));
+    });
+  }
+
+  function about(element, trigger) {
+    parts.about = {element, trigger};
   }
 
   // The address names the model; in a Space the page is in a frame, whose address nobody sees.
@@ -312,8 +405,8 @@ window.flowerPage = (() => {
     url.searchParams.set("model", model);
     history.replaceState(null, "", url);
     if (parent !== window) parent.postMessage({queryString: url.searchParams.toString()}, "https://huggingface.co");
-    if (now.key) busy();
+    if (now.key) { busy(); parts.answer.props.value = null; }
   }
 
-  return {stage, strips, answer, heat, asked, hint, models, shareModel, failed};
+  return {stage, strips, answer, heat, asked, hint, models, about, shareModel, failed};
 })();

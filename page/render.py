@@ -71,6 +71,11 @@ def problem(title: str, words: str, key: str = "") -> str:
     )
 
 
+def gone(key: str) -> str:
+    """Return what tells ``page.js`` to send the photo again: it was deleted here."""
+    return f'<div class="panel gone" data-key="{escape(key)}"></div>'
+
+
 def trust(prediction: Prediction, model: Model, language: str) -> list[str]:
     """Return sentences on how often such answers are right, and on what the flower is mistaken for, if it is known."""
     sentences = []

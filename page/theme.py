@@ -211,7 +211,12 @@ CSS = (
 .panel.unknown h2, .panel.problem h2 { font-size: 38px; }
 .why { color: var(--soft); margin: 8px 0 16px; max-width: 48ch; font-size: 16px; line-height: 1.5; }
 #words { transition: opacity 0.15s; min-height: 300px; }
-#words.stale { opacity: 0.35; }
+#words.stale .panel > :not(h2) { visibility: hidden; }
+#words.stale { opacity: 0.6; }
+#lost { position: fixed; z-index: 10; inset: auto 0 0 0; display: flex; gap: 1em; align-items: center;
+  justify-content: center; padding: 0.6em 1em; background: var(--card); border-top: 1px solid var(--line);
+  color: var(--ink); }
+.toast-wrap:has(.error) { display: none; }
 .name { color: var(--name, var(--ink)); }
 .bars { display: grid; grid-template-columns: fit-content(max(45%, 150px)) 1fr max-content; column-gap: 14px;
   margin: 0 -6px; }

@@ -590,6 +590,22 @@ _TEXTS = {
         "Cette photo est inutilisable",
         "この写真は使えません",
     ),
+    "lost": (
+        "No connection to the server.",
+        "与服务器的连接已断开。",
+        "Sin conexión con el servidor.",
+        "Keine Verbindung zum Server.",
+        "Pas de connexion au serveur.",
+        "サーバーに接続できません。",
+    ),
+    "again": (
+        "Try again",
+        "重试",
+        "Reintentar",
+        "Noch einmal versuchen",
+        "Réessayer",
+        "もう一度試す",
+    ),
     "failed": (
         "That did not work",
         "没有成功",

@@ -50,7 +50,7 @@ def test_csv_is_utf_8_that_excel_knows_by_its_mark(photo: Path) -> None:
     assert content.startswith(b"\xef\xbb\xbfphoto,label,")
     rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
     assert [row["photo"] for row in rows] == ["照片.png", "half \\xab.png"]
-    assert sum(float(rows[0][label]) for label in LABELS) == pytest.approx(1)
+    assert sum(float(rows[0][f"probability_{label}"]) for label in LABELS) == pytest.approx(1)
 
 
 def test_no_cell_of_the_csv_begins_a_formula(photo: Path, tmp_path: Path) -> None:

@@ -1,0 +1,158 @@
+"""The page kept open: photos that were deleted, a server that restarts, a line that is gone, and what is on its way."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.support import PROJECT
+from tests.support.page import bars, choose_model, click_example, heading, open_tab
+from tests.support.server import Server, free_port, serve
+
+MODEL = "alexnet-baseline"
+
+
+class Restartable:
+    """A page that may be stopped and started at the same address."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port, self.folder = free_port(), folder
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: psutil.Popen | None = None
+
+    def start(self) -> None:
+        variables = {**os.environ, "GRADIO_SERVER_PORT": str(self.port), "TMPDIR": str(self.folder)}
+        self.process = psutil.Popen(
+            [sys.executable, "app.py"], cwd=PROJECT, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while True:
+            with suppress(httpx2.HTTPError):
+                if httpx2.get(self.url).is_success:
+                    return
+            assert self.process.poll() is None
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(60)
+            self.process = None
+
+
+@contextmanager
+def opened(browser: Browser, url: str) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.set_default_timeout(60_000)
+    page.goto(url)
+    page.locator(".examples button").last.wait_for()
+    yield page
+    page.close()
+
+
+def delete_uploads(server: Server) -> None:
+    """Do what the hourly deletion does to all photos."""
+    (folder,) = server.folder.glob("flower_alexnet-*")
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+
+
+@pytest.mark.parametrize("then", ["model", "same photo", "bar", "tab"])
+def test_deleted_photo_is_sent_again_unseen(browser: Browser, then: str) -> None:
+    with serve("app.py") as server, opened(browser, server.url) as page:
+        click_example(page, "Rose")
+        before = heading(page).inner_text()
+        delete_uploads(server)
+        if then == "model":
+            choose_model(page, MODEL)
+            expect(page.locator("#words:not(.stale) .panel[data-label]")).to_be_visible()
+            expect(bars(page)).to_have_count(5)
+        elif then == "same photo":
+            page.locator('.examples button:has-text("Rose")').click()
+            expect(page.locator("#words:not(.stale) h2")).to_have_text(re.compile(re.escape(before.split()[0])))
+        elif then == "bar":
+            page.locator(".stage .where").click()
+            bars(page).last.click()
+            expect(page.locator("#words .bar.asked")).to_have_attribute(
+                "data-label", bars(page).last.get_attribute("data-label") or ""
+            )
+        else:
+            open_tab(page, "Models")
+            expect(page.locator("#models article .bars")).to_have_count(3)
+        assert "no picture" not in page.locator("body").inner_text().lower()
+        assert "Traceback" not in server.log.read_text()
+
+
+def test_restarted_server_is_found_again(browser: Browser, tmp_path: Path) -> None:
+    server = Restartable(tmp_path)
+    server.start()
+    try:
+        with opened(browser, server.url) as page:
+            page.evaluate("window.stillTheSamePage = true")
+            click_example(page, "Rose")
+            server.stop()
+            choose_model(page, MODEL)
+            expect(page.locator("#lost")).to_be_visible()
+            expect(page.locator("#lost")).to_contain_text("No connection to the server.")
+            expect(page.locator("#words .panel[data-label]")).to_have_count(0)  # no old answer under a new model
+            server.start()
+            expect(page.locator("#lost")).to_have_count(0)
+            expect(page.locator("#words:not(.stale) .panel[data-label=roses]")).to_be_visible()
+            server.stop()
+            server.start()
+            bars(page).last.click()  # the photo is gone with the former server
+            label = bars(page).last.get_attribute("data-label")
+            expect(page.locator(f"#words .bar.asked[data-label={label}]")).to_be_visible()
+            assert page.evaluate("window.stillTheSamePage")
+    finally:
+        server.stop()
+
+
+def test_line_that_is_gone_for_some_seconds_costs_nothing(browser: Browser, server: Server) -> None:
+    with opened(browser, server.url) as page:
+        page.evaluate("window.stillTheSamePage = true")
+        click_example(page, "Tulip")
+        answer = heading(page).inner_text()
+        page.context.set_offline(True)
+        bars(page).last.click()
+        expect(page.locator("#lost")).to_be_visible()
+        page.context.set_offline(False)
+        expect(page.locator("#lost")).to_have_count(0)
+        assert heading(page).inner_text() == answer
+        bars(page).last.click()
+        expect(page.locator("#words .bar.asked")).to_have_count(1)
+        assert page.evaluate("window.stillTheSamePage")
+
+
+def test_nothing_of_an_old_answer_can_be_used_beside_a_new_photo(browser: Browser, server: Server) -> None:
+    with opened(browser, server.url) as page:
+        click_example(page, "Rose")
+        held: list[Route] = []
+        page.route("**/gradio_api/upload*", held.append)
+        page.locator('.examples button:has-text("Tulip")').click()
+        expect(page.locator("#words.stale")).to_be_visible()
+        expect(page.locator(".stage .save")).to_be_disabled()
+        expect(page.locator(".stage .where")).to_be_disabled()
+        assert "Rose" not in page.locator("#words").inner_text()
+        assert page.locator("#words").evaluate("(words) => words.inert")
+        held[0].continue_()
+        expect(page.locator("#words:not(.stale) .panel[data-label=tulips]")).to_be_visible()
+        expect(page.locator(".stage .save")).to_be_enabled()
+
+
+def test_without_scripts_one_sentence_says_what_is_missing(browser: Browser, server: Server) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(server.url)
+    assert "needs JavaScript" in page.locator("body").inner_text()
+    context.close()
