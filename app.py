@@ -44,9 +44,6 @@ HEADER = """<svg aria-hidden="true" width="40" height="40" viewBox="0 0 34 34"><
 <ellipse cx="17" cy="8" rx="5" ry="8" transform="rotate(300 17 17)"/></g>
 <circle cx="17" cy="17" r="5.5" fill="#e0a800"/></svg><div><h1>Flower AlexNet</h1><p id="tagline"></p></div>"""
 
-NO_SCRIPT = """<noscript><p>Flower AlexNet names the flower in a photo. It needs JavaScript, which is switched off
-in this browser, or was blocked.</p></noscript>"""
-
 PAGE_SCRIPT = (Path(events.__file__).parent / "page.js").read_text(encoding="utf-8")
 """What runs in the visitor's browser; the components below call its functions when they are there."""
 
@@ -180,8 +177,7 @@ def drawn(call: str, elem_id: str, **options: Any) -> gr.HTML:
 
 def on_photo(one: PhotoTab) -> None:
     """Answer when a photo is there, and explain when asked to."""
-    # Past Gradio's queue, which takes longer than the answer.
-    asked = one.photo.input(events.answer, [one.photo, one.model], one.answer, **private(queue=False))
+    asked = one.photo.input(events.answer, [one.photo, one.model], one.answer, **private())
     on_failure(asked)
     asked_label = "(photo, heat, model) => [photo, flowerPage.asked(), model]"
     inputs = [one.photo, one.heat, one.model]
@@ -193,9 +189,9 @@ def on_model(page: gr.Blocks, one: PhotoTab, about: AboutTab) -> None:
     loaded = page.load(events.load_page, None, one.model, **private())
     one.model.input(None, one.model, None, js="(model) => { flowerPage.shareModel(model); }")
     chosen = one.model.input(events.choose_model, one.model, one.model, **private(show_progress_on=one.answer))
-    on_failure(chosen.then(events.answer, [one.photo, one.model], one.answer, **private(queue=False)))
+    on_failure(chosen.then(events.answer, [one.photo, one.model], one.answer, **private()))
     # By the model that a link names.
-    on_failure(loaded.then(events.answer, [one.photo, one.model], one.answer, **private(queue=False)))
+    on_failure(loaded.then(events.answer, [one.photo, one.model], one.answer, **private()))
     asked = [about.tab.select, about.description.input]
     on_failure(gr.on(asked, events.show_model, one.model, about.outputs, **private()))
 
@@ -208,14 +204,15 @@ def on_all_models(one: PhotoTab, models: ModelsTab) -> None:
 
 def on_many_photos(one: PhotoTab, many: ManyPhotosTab) -> None:
     """Classify many photos as soon as they are there, or stop doing so."""
-    hide = {"fn": lambda: gr.update(visible=False), "outputs": many.cancel_button, **private(queue=False)}
-    many.files.upload(lambda: gr.update(visible=True), None, many.cancel_button, **private(queue=False))
+    hide = {"fn": lambda: gr.update(visible=False), "outputs": many.cancel_button, **private()}
+    many.files.upload(lambda: gr.update(visible=True), None, many.cancel_button, **private())
     asked = [many.files.upload, many.files.clear]
-    running = gr.on(asked, events.show_many, [many.files, one.model], many.outputs, **private())
+    # Through the queue: it streams, and is cancelled.
+    running = gr.on(asked, events.show_many, [many.files, one.model], many.outputs, **private(queue=True))
     running.then(**hide)
     running.failure(None, None, None, js="() => { flowerPage.failed(() => {}); }")
-    stopped = many.cancel_button.click(None, cancels=running, **private(queue=False))
-    stopped.then(events.cancel, None, many.outputs[0], **private(queue=False)).then(**hide)
+    stopped = many.cancel_button.click(None, cancels=running, **private())
+    stopped.then(events.cancel, None, many.outputs[0], **private()).then(**hide)
 
 
 def endpoints() -> None:
@@ -245,10 +242,13 @@ def on_failure(asked: Any) -> None:
 
 
 def private(**options: Any) -> dict[str, Any]:
-    """Return the options of an event of the page that programs cannot call; its photo comes as an unread file."""
+    """Return the options of an event of the page that programs cannot call; its photo comes as an unread file.
+
+    Its question goes past Gradio's queue, which takes longer than an answer, and tells no event that the line is gone.
+    """
     # No photo is forgotten while another is classified.
     shown = {"show_progress": "hidden", "trigger_mode": "always_last"}
-    return {"api_visibility": "private", "preprocess": False, **shown, **UNLIMITED, **options}
+    return {"api_visibility": "private", "preprocess": False, "queue": False, **shown, **UNLIMITED, **options}
 
 
 def launch(**options: Any) -> gr.Blocks:
@@ -272,7 +272,7 @@ def launch(**options: Any) -> gr.Blocks:
         i18n=I18N,
         mcp_server=True,
         max_file_size=MAX_FILE,
-        head=f"<script>{PAGE_SCRIPT}</script>{NO_SCRIPT}",
+        head=f"<script>{PAGE_SCRIPT}</script>",
         app_kwargs={"middleware": middleware, "routes": [Mount("/examples", StaticFiles(directory=examples.FOLDER))]},
         enable_monitoring=False,
         run_history=False,  # which would keep visitors' photos in their browsers

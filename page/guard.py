@@ -15,14 +15,16 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from page.translations import translate
+
 MAX_FILE = 100_000_000
 """Bytes of the largest file that is accepted: a photo, or a zip of them."""
 
 MAX_UPLOAD = 1_000_000_000
 """Bytes of all files that are uploaded in one request."""
 
-MAX_WAITING = 256
-"""Questions that may wait for their answers without going through Gradio's queue."""
+MAX_WAITING = 1024
+"""Questions that may wait past Gradio's queue for their answers; ``page.answers`` limits those of each kind to fewer."""
 
 MAX_REQUEST = 25_000_000
 """Bytes of any other request; the largest hold photos that language models send as text."""
@@ -36,7 +38,7 @@ SILENCE = 20.0
 QUESTION_LIMIT, UPLOAD_LIMIT = 60.0, 900.0
 """Seconds in which a question, and an upload, must have arrived."""
 
-BUSY = "The page is busy. Try again in a moment."
+BUSY = translate("busy", "en")
 
 REACHABLE = re.compile(
     r"""/(
@@ -179,7 +181,8 @@ def _refuse(status: int, words: str) -> JSONResponse:
 
 
 def _in_place_of_500(send: Send) -> Send:
-    """Return a function that sends 422 in place of Gradio's 500 with the reason why a photo or argument is refused."""
+    """Return a function that sends 422 in place of Gradio's 500 with the reason why a photo or argument is refused, and
+    503 where the reason is that too many wait."""
     start: Message | None = None
 
     async def corrected(message: Message) -> None:
@@ -188,7 +191,8 @@ def _in_place_of_500(send: Send) -> Send:
             start = message
             return
         if start is not None:
-            await send(start if b'"error":null' in message["body"] else {**start, "status": 422})
+            status = 503 if BUSY.encode() in message["body"] else 422
+            await send(start if b'"error":null' in message["body"] else {**start, "status": status})
             start = None
         await send(message)
 

@@ -87,6 +87,8 @@ class Localize:
                 body += message.get("body", b"")
                 if not message.get("more_body", False):
                     body = body.replace(b"<head>", b"<head>" + _script(language), 1)
+                    no_script = f"<noscript><p>{TEXTS[language]['no_script']}</p></noscript></body>"
+                    body = body.replace(b"</body>", no_script.encode(), 1)
                     headers = MutableHeaders(raw=start["headers"])
                     if _accepts_gzip(asked.get("accept-encoding")):  # to a quarter of 160 kB
                         body = gzip.compress(body, compresslevel=6)

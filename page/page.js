@@ -266,22 +266,49 @@ window.flowerPage = (() => {
 
   // Ask again what the visitor sees: the answer to the photo, and what the open tab shows of it.
   async function askAgain() {
-    if (now.file) {
+    now.sentAgain = null;
+    if (now.file && find("#words.stale, #words .problem")) {
       busy();
-      now.sentAgain = null;
       await sendAgain(ask);
-    }
+    } else if (now.asked !== null && now.heat?.asked !== now.asked) askHeat(now.asked);
     if (find("#models")?.offsetParent) setTimeout(() => parts.models.trigger("input"));
     if (find("#about")?.offsetParent) setTimeout(() => parts.about.trigger("input"));
   }
 
-  // Where the line is gone, Gradio asks for this address until it answers, and loads the page anew: photo and answer
-  // would be gone. The page goes on without that.
+  // Where the line is gone, Gradio tells no event of it, but asks for its own address until that answers and then loads
+  // the page anew: photo and answer would be gone. The page notices by itself, and goes on.
   const reach = window.fetch.bind(window);
-  window.fetch = (address, options) => {
+  window.fetch = async (address, options) => {
     const {pathname} = new URL(address?.url ?? address, location);
-    return /\/gradio_api\/app_id\/?$/.test(pathname) ? Promise.reject(new TypeError("not asked for")) : reach(address, options);
+    if (/\/gradio_api\/app_id\/?$/.test(pathname)) throw new TypeError("not asked for");
+    if (!/\/gradio_api\/queue\/(join|data)$/.test(pathname)) return reach(address, options);
+    try {
+      const response = await reach(address, options);
+      return pathname.endsWith("data") ? new Response(watched(response.body), response) : response;
+    } catch (error) {
+      lineGone(error);
+      throw error;
+    }
   };
+
+  const lineGone = (error) => { if (error?.name !== "AbortError") failed(); };
+
+  function watched(body) {
+    const reader = body.getReader();
+    return new ReadableStream({
+      async pull(controller) {
+        try {
+          const {done, value} = await reader.read();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        } catch (error) {
+          lineGone(error);
+          controller.error(error);
+        }
+      },
+      cancel: (reason) => reader.cancel(reason),
+    });
+  }
 
   function heat(element, trigger, props, watch) {
     parts.heat = {element, trigger, props};

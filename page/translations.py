@@ -590,6 +590,14 @@ _TEXTS = {
         "Cette photo est inutilisable",
         "この写真は使えません",
     ),
+    "no_script": (
+        "Flower AlexNet names the flower in a photo. It needs JavaScript, which is switched off here.",
+        "Flower AlexNet 能说出照片里是什么花。它需要 JavaScript，而这里已停用。",
+        "Flower AlexNet dice qué flor hay en una foto. Necesita JavaScript, que aquí está desactivado.",
+        "Flower AlexNet nennt die Blume auf einem Foto. Es braucht JavaScript, das hier ausgeschaltet ist.",
+        "Flower AlexNet nomme la fleur d’une photo. Il a besoin de JavaScript, désactivé ici.",
+        "Flower AlexNetは写真の花の名前を答えます。JavaScriptが必要ですが、ここでは無効になっています。",
+    ),
     "lost": (
         "No connection to the server.",
         "与服务器的连接已断开。",
