@@ -219,7 +219,7 @@ def endpoints() -> None:
     """Offer the endpoints for programs; their arguments and results are named as these components are labelled."""
     with gr.Row(visible=False):
         image = gr.Image(label="image", buttons=[])
-        files = gr.File(label="files", file_count="multiple")
+        files = api.files_field("files")
         label = gr.Dropdown(["", *MODELS.labels()], value="", label="label")
         model = gr.Dropdown(MODELS.names(), value=MODELS.default or None, label="model")
         probabilities = api.answer_label("probabilities")

@@ -24,7 +24,7 @@ MAX_UPLOAD = 1_000_000_000
 """Bytes of all files that are uploaded in one request."""
 
 MAX_WAITING = 1024
-"""Questions that may wait past Gradio's queue for their answers; ``page.answers`` limits those of each kind to fewer."""
+"""Questions that may wait past Gradio's queue; ``page.answers`` limits those of each kind to fewer."""
 
 MAX_REQUEST = 25_000_000
 """Bytes of any other request; the largest hold photos that language models send as text."""

@@ -148,28 +148,76 @@ def test_only_what_is_documented_can_be_called(client: Client) -> None:
         client.predict(None, "alexnet-bn", api_name="/answer")
 
 
-async def ask_tools(url: str, picture: bytes) -> tuple[list[Tool], CallToolResult, CallToolResult]:
-    """List the tools, and call two of them with a picture that is sent as text."""
-    image = f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
-    address = f"{url.rstrip('/')}/gradio_api/mcp/"
-    async with streamablehttp_client(address) as (read, write, _), ClientSession(read, write) as session:
-        await session.initialize()
-        tools = (await session.list_tools()).tools
-        name = {tool.name.removeprefix("flower_alexnet_"): tool.name for tool in tools}
-        classified = await session.call_tool(name["classify"], {"image": image})
-        explained = await session.call_tool(name["explain"], {"image": image, "label": "daisy"})
-        return tools, classified, explained
+Tools = dict[str, Tool]
+
+
+@asynccontextmanager
+async def tools_of(url: str) -> AsyncIterator[tuple[ClientSession, Tools]]:
+    """Connect the official client, and list the tools by the names of their endpoints."""
+    async with streamablehttp_client(f"{url.rstrip('/')}/gradio_api/mcp/") as (read, write, _):
+        async with ClientSession(read, write) as session:
+            await session.initialize()
+            tools = (await session.list_tools()).tools
+            yield session, {tool.name.removeprefix("flower_alexnet_"): tool for tool in tools}
+
+
+def as_text(picture: bytes) -> str:
+    return f"data:image/webp;base64,{base64.b64encode(picture).decode()}"
+
+
+async def ask_tools(url: str, picture: bytes) -> tuple[Tools, dict[str, CallToolResult]]:
+    """Call each tool with a picture that is sent as text."""
+    image = as_text(picture)
+    arguments = {
+        "classify": {"image": image},
+        "explain": {"image": image, "label": "daisy"},
+        "compare": {"image": image},
+        "classify_batch": {"files": [image, image]},
+    }
+    async with tools_of(url) as (session, tools):
+        assert tools.keys() == arguments.keys()
+        return tools, {name: await session.call_tool(tools[name].name, given) for name, given in arguments.items()}
+
+
+def text_of(result: CallToolResult) -> str:
+    return "".join(part.text for part in result.content if isinstance(part, TextContent))
 
 
 def test_tools_for_language_models(server: Server) -> None:
-    tools, classified, explained = asyncio.run(ask_tools(server.url, EXAMPLE.read_bytes()))
-    assert len(tools) == 4
-    for tool in tools:
+    tools, results = asyncio.run(ask_tools(server.url, EXAMPLE.read_bytes()))
+    for name, tool in tools.items():
         assert tool.description
         assert all("description" in field for field in tool.inputSchema["properties"].values())
-    assert isinstance(classified.content[0], TextContent)
-    assert "sunflowers" in classified.content[0].text
-    assert any(isinstance(part, ImageContent) for part in explained.content)
+        assert "$ref" not in json.dumps(tool.inputSchema)
+        assert not results[name].isError, text_of(results[name])
+    for name in ("classify", "compare", "classify_batch"):
+        assert "sunflowers" in text_of(results[name])
+    assert any(isinstance(part, ImageContent) for part in results["explain"].content)
+
+
+def test_tools_take_uploads_refuse_wrong_names_and_answer_many_at_once(server: Server) -> None:
+    (path,) = httpx2.post(f"{server.url}/gradio_api/upload", files={"files": EXAMPLE.read_bytes()}).json()
+    address = f"{server.url}/gradio_api/file={path}"
+
+    async def ask() -> None:
+        async with tools_of(server.url) as (session, tools):
+            wrong = await session.call_tool(
+                tools["classify"].name, {"image": as_text(EXAMPLE.read_bytes()), "model": "x"}
+            )
+            assert wrong.isError
+            assert "Choose a model from the list" in text_of(wrong)
+            unknown = await session.call_tool("flower_alexnet_answer", {})
+            assert unknown.isError
+            assert "Unknown tool" in text_of(unknown)
+            image = as_text(EXAMPLE.read_bytes())
+            many = await asyncio.gather(
+                *(session.call_tool(tools["classify"].name, {"image": image}) for _ in range(8))
+            )
+            assert all("sunflowers" in text_of(result) for result in many)
+            uploaded = await session.call_tool(tools["classify_batch"].name, {"files": [address]})
+            assert "Traceback" not in text_of(uploaded)
+
+    asyncio.run(ask())
 
 
 def readme_examples(language: str) -> list[str]:

@@ -130,7 +130,8 @@ def calls(server: Server) -> Iterator[tuple[str, Any]]:
     for value in odd:
         yield "run/classify", {"data": [value]}
         yield "run/classify", {"data": [file, value]}
-    for body in (None, [], "x", {"data": None}, {"data": "x"}, {"data": {}}, {"fn_index": 1}):
+    bodies: list[Any] = [None, [], "x", {"data": None}, {"data": "x"}, {"data": {}}, {"fn_index": 1}]
+    for body in bodies:
         for path in ("run/predict", "queue/join", "run/classify"):
             yield path, body
 
