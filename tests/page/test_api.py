@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import re
 import shutil
 import subprocess
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -154,11 +156,11 @@ Tools = dict[str, Tool]
 @asynccontextmanager
 async def tools_of(url: str) -> AsyncIterator[tuple[ClientSession, Tools]]:
     """Connect the official client, and list the tools by the names of their endpoints."""
-    async with streamablehttp_client(f"{url.rstrip('/')}/gradio_api/mcp/") as (read, write, _):
-        async with ClientSession(read, write) as session:
-            await session.initialize()
-            tools = (await session.list_tools()).tools
-            yield session, {tool.name.removeprefix("flower_alexnet_"): tool for tool in tools}
+    address = f"{url.rstrip('/')}/gradio_api/mcp/"
+    async with streamablehttp_client(address) as (read, write, _), ClientSession(read, write) as session:
+        await session.initialize()
+        tools = (await session.list_tools()).tools
+        yield session, {tool.name.removeprefix("flower_alexnet_"): tool for tool in tools}
 
 
 def as_text(picture: bytes) -> str:
