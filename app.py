@@ -23,7 +23,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from page import api, events, examples
+from page import api, events, examples, repairs
 from page.arguments import Arguments
 from page.guard import MAX_FILE, Guard
 from page.language import Localize
@@ -219,7 +219,7 @@ def endpoints() -> None:
     """Offer the endpoints for programs; their arguments and results are named as these components are labelled."""
     with gr.Row(visible=False):
         image = gr.Image(label="image", buttons=[])
-        files = api.files_field("files")
+        files = repairs.files_field("files")
         label = gr.Dropdown(["", *MODELS.labels()], value="", label="label")
         model = gr.Dropdown(MODELS.names(), value=MODELS.default or None, label="model")
         probabilities = api.answer_label("probabilities")
@@ -254,6 +254,7 @@ def private(**options: Any) -> dict[str, Any]:
 def launch(**options: Any) -> gr.Blocks:
     """Serve the page."""
     page = build()
+    repairs.take_lists_of_files()
     uploads.start_sweeping(page, UPLOADS)
     # While the page is already served.
     threading.Thread(target=MODELS.load_local).start()

@@ -43,29 +43,6 @@ def answer_label(label: str) -> gr.Label:
     return component
 
 
-def files_field(label: str) -> gr.File:
-    """Return a component for files whose schema has no definitions of its own.
-
-    Gradio 6.31 nests them in the schema of a tool, where their references point nowhere, so that the official client of
-    MCP cannot call the tool. Where Gradio puts them at the root, ``gr.File`` alone does.
-    """
-    component = gr.File(label=label, file_count="multiple")
-    schema = component.api_info()
-    component.api_info = lambda: _inlined(schema, schema.get("$defs", {}))
-    return component
-
-
-def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
-    """Return a JSON schema with its definitions in place of the references to them."""
-    if isinstance(schema, list):
-        return [_inlined(part, definitions) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        schema = definitions[schema["$ref"].rpartition("/")[2]] | {key: schema[key] for key in schema if key != "$ref"}
-    return {key: _inlined(value, definitions) for key, value in schema.items() if key != "$defs"}
-
-
 async def classify(image: Upload, model: str = MODELS.default) -> Prediction:
     """Name the flower in a photo: return the probability of each label, such as daisy, dandelion, roses or tulips, and
     whether the photo shows one of them at all.

@@ -13,19 +13,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from page.repairs import corrected_snippet
 from page.uploads import is_upload
-
-READ = re.compile(r"(curl -X POST .*?)\\\n  \| awk (.*?) \\\n  \| read EVENT_ID; curl", re.DOTALL)
-"""What Gradio prints for curl; bash reads EVENT_ID in a process of its own, where it is lost."""
 
 FILE = (
     'a file is {"path": PATH, "meta": {"_type": "gradio.FileData"}} with the path that /gradio_api/upload gave; the '
     'argument image may also be {"url": "data:image/jpeg;base64,..."}.'
 )
-
-PHOTO = "https://raw.githubusercontent.com/gradio-app/gradio/main/test/test_files/bus.png"
-DOCUMENT = "https://github.com/gradio-app/gradio/raw/main/test/test_files/sample_file.pdf"
-"""Gradio's examples of a photo and of a file."""
 
 
 class Arguments:
@@ -92,18 +86,11 @@ class Arguments:
                 info = json.loads(body) if start["status"] == 200 else None
                 for endpoint in (info or {}).get("named_endpoints", {}).values():
                     snippets = endpoint.get("code_snippets", {})
-                    endpoint["code_snippets"] = {kind: _corrected(code) for kind, code in snippets.items()}
+                    endpoint["code_snippets"] = {kind: corrected_snippet(code) for kind, code in snippets.items()}
                 response = JSONResponse(info, start["status"])
                 await response(scope, receive, send)
 
         await self.app(scope, receive, corrected)
-
-
-def _corrected(code: str) -> str:
-    """Return what Gradio prints of a call, in such a way that it can be run."""
-    code = READ.sub(r"EVENT_ID=$(\1| awk \2); curl", code)
-    code = code.replace("files: handle_file(exampleFile)", "files: [handle_file(exampleFile)]")
-    return code.replace('fetch("")', f'fetch("{PHOTO}")').replace(DOCUMENT, PHOTO)
 
 
 def _by_name(body: Any, parameters: Any) -> list[Any]:

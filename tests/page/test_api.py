@@ -170,7 +170,7 @@ def as_text(picture: bytes) -> str:
 async def ask_tools(url: str, picture: bytes) -> tuple[Tools, dict[str, CallToolResult]]:
     """Call each tool with a picture that is sent as text."""
     image = as_text(picture)
-    arguments = {
+    arguments: dict[str, dict[str, Any]] = {
         "classify": {"image": image},
         "explain": {"image": image, "label": "daisy"},
         "compare": {"image": image},

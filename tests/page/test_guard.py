@@ -117,13 +117,14 @@ def calls(server: Server) -> Iterator[tuple[str, Any]]:
         [[file]],
         {"a": {"b": [1]}},
     ]
-    for number in (-1, 10**9, None, "x", [], 1.5, True):
+    numbers: list[Any] = [-1, 10**9, None, "x", [], 1.5, True]
+    for number in numbers:
         for path in ("run/predict", "queue/join"):
             yield path, {"data": [None], "fn_index": number, "session_hash": "s"}
-    for number, count in takes.items():
-        yield "run/predict", {"data": [None] * (count + 1), "fn_index": number, "session_hash": "s"}
+    for function, count in takes.items():
+        yield "run/predict", {"data": [None] * (count + 1), "fn_index": function, "session_hash": "s"}
         for value in odd:
-            yield "run/predict", {"data": [value] * count, "fn_index": number, "session_hash": "s"}
+            yield "run/predict", {"data": [value] * count, "fn_index": function, "session_hash": "s"}
     for endpoint in ("classify", "explain", "compare", "classify_batch"):
         for value in odd:
             yield f"call/{endpoint}", {"data": [value]}
