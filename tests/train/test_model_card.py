@@ -68,14 +68,6 @@ def environment(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the library from the checkout."""
-    folder = tmp_path_factory.mktemp("wheel")
-    run([sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "-w", str(folder), str(PROJECT)], folder)
-    return next(folder.glob("*.whl"))
-
-
-@pytest.fixture(scope="module")
 def cards(hub: Hub, environment: dict[str, str], wheel: Path) -> dict[str, str]:
     """Publish the shipped models by their names; return the text of the card of each."""
     for name in SHIPPED:
