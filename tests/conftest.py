@@ -18,6 +18,10 @@ from tests.support.photos import drawn_flower
 REAL_PHOTOS = Path(os.environ.get("FLOWER_PHOTOS", PROJECT.parent / "shared" / "flower_photos"))
 
 
+# Tests and what they start share few cores: threads that wait for each other would take most of them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
 # A shell that runs the tests in the background has them and all they start ignore Ctrl-C, which some send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -24,6 +24,7 @@ from flower_alexnet.config import Preprocessing
 from flower_alexnet.images import center_crop
 from flower_alexnet.model_folder import HEAD
 from tests.support import PROJECT
+from tests.support.commands import run_module
 from tests.support.hub import Hub, serve_hub
 from tests.support.photos import drawn_flower
 from train.card import _crop, card
@@ -71,8 +72,7 @@ def environment(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 def cards(hub: Hub, environment: dict[str, str], wheel: Path) -> dict[str, str]:
     """Publish the shipped models by their names; return the text of the card of each."""
     for name in SHIPPED:
-        arguments = ["model", name, f"ann/{name}", "--onnx", "--source", str(wheel)]
-        run([sys.executable, "-m", "train.publish", *arguments], PROJECT, environment)
+        publish(environment, "model", name, f"ann/{name}", "--onnx", "--source", str(wheel))
     repos = {name: hub.repos["model", f"ann/{name}"] for name in SHIPPED}
     return {name: repo.commits[repo.branches["main"]]["README.md"].content.decode() for name, repo in repos.items()}
 
@@ -104,6 +104,11 @@ def run(command: list[str] | str, folder: Path, environment: dict[str, str] | No
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, **options)  # type: ignore[call-overload]
     assert done.returncode == 0, done.stderr
     return str(done.stdout)
+
+
+def publish(environment: dict[str, str], *arguments: str) -> None:
+    done = run_module("train.publish", *arguments, environment=environment)
+    assert done.returncode == 0, done.stderr
 
 
 def snippets(text: str, language: str) -> list[str]:
@@ -153,11 +158,13 @@ def installed(cards: dict[str, str], environment: dict[str, str], tmp_path_facto
 
 
 def fresh_environment(folder: Path) -> Path:
-    """Make a virtual environment that sees the packages of this one, and return its Python."""
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
+    """Make a virtual environment that sees the packages of this one, pip among them, and return its Python."""
+    venv.create(folder)
+    python, pip = folder / "bin" / "python", folder / "bin" / "pip"
     packages = Path(run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], folder).strip())
     (packages / "tests.pth").write_text(sysconfig.get_path("purelib"))
+    pip.write_text(f'#!/bin/sh\nexec "{python}" -m pip "$@"\n')
+    pip.chmod(0o755)
     return python
 
 
@@ -186,9 +193,8 @@ def test_with_the_library(
 def test_with_the_library_of_a_published_space(
     hub: Hub, environment: dict[str, str], photos: list[Path], tmp_path: Path
 ) -> None:
-    publish = [sys.executable, "-m", "train.publish"]
-    run([*publish, "space", "ann/space"], PROJECT, environment)
-    run([*publish, "model", "alexnet-baseline", "ann/from-space", "--space", "ann/space"], PROJECT, environment)
+    publish(environment, "space", "ann/space")
+    publish(environment, "model", "alexnet-baseline", "ann/from-space", "--space", "ann/space")
     repo = hub.repos["model", "ann/from-space"]
     text = repo.commits[repo.branches["main"]]["README.md"].content.decode()
     (line, _), code = snippets(text, "bash"), snippets(text, "python")[0]
@@ -243,8 +249,7 @@ def test_on_real_photos(
 
 
 def test_card_without_a_published_library_says_so(hub: Hub, environment: dict[str, str], photos: list[Path]) -> None:
-    publish = [sys.executable, "-m", "train.publish", "model", "alexnet-baseline", "ann/plain"]
-    run([*publish, "--revision", "trial"], PROJECT, environment)
+    publish(environment, "model", "alexnet-baseline", "ann/plain", "--revision", "trial")
     repo = hub.repos["model", "ann/plain"]
     files = repo.commits[repo.branches["trial"]]
     text = files["README.md"].content.decode()
