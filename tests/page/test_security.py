@@ -312,7 +312,7 @@ def test_slow_clients_do_not_hold_up_the_others(server: Server) -> None:
             connection.sendall(b"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n")
             if index % 2:
                 connection.sendall(b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n")
-        client = Client(server.url, verbose=False)
+        client = Client(server.url, verbose=False, ssl_verify=False)
         assert client.predict(handle_file(str(EXAMPLE)), api_name="/classify")["label"] == "sunflowers"
     finally:
         for connection in slow:
@@ -337,7 +337,7 @@ def test_request_to_a_full_queue_is_refused_with_the_reason(tmp_path: Path) -> N
     with serve("-c", code) as server:
 
         def classify(_: int) -> str:
-            client = Client(server.url, verbose=False)
+            client = Client(server.url, verbose=False, ssl_verify=False)
             try:
                 return client.predict(handle_file(str(tmp_path / "photo.png")), api_name="/classify")["label"]
             except Exception as error:
@@ -354,7 +354,7 @@ def test_request_to_a_full_queue_is_refused_with_the_reason(tmp_path: Path) -> N
 
 def test_errors_and_logs_hold_no_paths_no_names_and_no_stack_traces(tmp_path: Path) -> None:
     with serve("app.py") as server:
-        client = Client(server.url, verbose=False)
+        client = Client(server.url, verbose=False, ssl_verify=False)
         (tmp_path / "my-garden.png").write_bytes(picture(3))
         for endpoint in ("/classify", "/explain", "/compare"):
             client.predict(image=handle_file(str(tmp_path / "my-garden.png")), api_name=endpoint)
