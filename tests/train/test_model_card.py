@@ -31,18 +31,7 @@ from train.card import _crop, card
 
 SHIPPED = registry.SHIPPED
 
-DRIVER = """
-import contextlib, io, json, shutil, sys
-code, *photos = sys.argv[1:]
-printed = []
-for photo in photos:
-    shutil.copy(photo, "photo.jpg")
-    with contextlib.redirect_stdout(io.StringIO()) as output:
-        exec(compile(code, "card", "exec"), {"__name__": "__main__"})
-    printed.append(output.getvalue())
-json.dump(printed, sys.stdout)
-"""
-"""Runs the code of a card for one photo after the other, as ``photo.jpg`` in the working directory."""
+DRIVER = "tests.support.card_code"
 
 
 @pytest.fixture(scope="module")
@@ -116,9 +105,16 @@ def snippets(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.+?)^```$", section, re.DOTALL | re.MULTILINE)
 
 
-def answers(code: str, photos: list[Path], folder: Path, environment: dict[str, str], python: str) -> list[str]:
-    """Run the code of a card in a folder for each photo; return what it printed for each."""
-    return list(json.loads(run([python, "-c", DRIVER, code, *map(str, photos)], folder, environment)))
+def answers(
+    code: str, photos: list[Path], folder: Path, environment: dict[str, str], python: Path | None = None
+) -> list[str]:
+    """Run the code of a card in a folder for each photo, by another Python if one is given; return what it printed."""
+    if python is None:
+        done = run_module(DRIVER, code, *photos, environment=environment, folder=folder)
+        assert done.returncode == 0, done.stderr
+        return list(json.loads(done.stdout))
+    driver = (PROJECT / DRIVER.replace(".", "/")).with_suffix(".py").read_text()
+    return list(json.loads(run([str(python), "-c", driver, code, *map(str, photos)], folder, environment)))
 
 
 def assert_same(printed: list[str], name: str, photos: list[Path]) -> None:
@@ -181,7 +177,7 @@ def test_with_the_library(
     assert f'from_pretrained("ann/{name}")' in code
     where = "import flower_alexnet; print(flower_alexnet.__file__)"
     assert run([str(installed), "-c", where], tmp_path).startswith(str(installed.parents[1]))
-    printed = answers(code, photos, tmp_path, environment, str(installed))
+    printed = answers(code, photos, tmp_path, environment, installed)
     for output, expected in zip(printed, FlowerClassifier.from_pretrained(name)(photos), strict=True):
         label, probability, *known = output.split()
         assert label == expected.label
@@ -201,7 +197,7 @@ def test_with_the_library_of_a_published_space(
     assert line == f'pip install "flower-alexnet @ git+{hub.url}/spaces/ann/space"\n'
     python = fresh_environment(tmp_path / "environment")
     run(line, tmp_path, {**environment, "PATH": os.pathsep.join([str(python.parent), environment["PATH"]])})
-    printed = answers(code, photos, tmp_path, environment, str(python))
+    printed = answers(code, photos, tmp_path, environment, python)
     expected = FlowerClassifier.from_pretrained("alexnet-baseline")(photos)
     assert [output.split()[0] for output in printed] == [prediction.label for prediction in expected]
 
@@ -222,7 +218,7 @@ def test_with_torch_alone(
     run(snippets(cards[name], "bash")[1], tmp_path, {**environment, "HF_TOKEN": ""})
     head = set() if FlowerClassifier.from_pretrained(name).in_distribution_head is None else {HEAD}
     assert {file.name for file in tmp_path.glob("[!.]*")} == {"config.json", "model.safetensors"} | head
-    assert_same(answers(code, photos, tmp_path, environment, sys.executable), name, photos)
+    assert_same(answers(code, photos, tmp_path, environment), name, photos)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -233,7 +229,7 @@ def test_with_onnx_runtime(
     assert [file.name for file in tmp_path.glob("[!.]*")] == ["model.onnx"]
     code = snippets(cards[name], "python")[2]
     assert len(ast.parse(code).body) <= 7  # two of them imports
-    assert_same(answers(code, plain_photos, tmp_path, environment, sys.executable), name, plain_photos)
+    assert_same(answers(code, plain_photos, tmp_path, environment), name, plain_photos)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -244,8 +240,8 @@ def test_on_real_photos(
         run(line, tmp_path, environment)
     _, torch_alone, onnx = snippets(cards[name], "python")
     srgb, other = pick(real_photos, srgb=True), pick(real_photos, srgb=False)
-    assert_same(answers(torch_alone, srgb + other, tmp_path, environment, sys.executable), name, srgb + other)
-    assert_same(answers(onnx, srgb, tmp_path, environment, sys.executable), name, srgb)
+    assert_same(answers(torch_alone, srgb + other, tmp_path, environment), name, srgb + other)
+    assert_same(answers(onnx, srgb, tmp_path, environment), name, srgb)
 
 
 def test_card_without_a_published_library_says_so(hub: Hub, environment: dict[str, str], photos: list[Path]) -> None:
