@@ -330,21 +330,38 @@ def test_visitor_who_leaves_while_sending_is_no_error(server: Server, path: str,
     assert new_log() == ""
 
 
+BUSY = """
+import time
+import app
+from page import answers
+
+def slowly(*arguments, predict=answers.predict):
+    time.sleep(0.5)
+    return predict(*arguments)
+
+answers.predict = slowly
+app.MAX_QUEUE = 2
+app.ANSWER_LIMIT.update(concurrency_limit=1)
+app.launch()
+"""
+"""The page, which answers one request at a time, in half a second at least, while two may wait."""
+
+
 def test_request_to_a_full_queue_is_refused_with_the_reason(tmp_path: Path) -> None:
     """Thirty users at once, where two may wait."""
-    code = "import app; app.MAX_QUEUE = 2; app.ANSWER_LIMIT.update(concurrency_limit=1); app.launch()"
     (tmp_path / "photo.png").write_bytes(picture())
-    with serve("-c", code) as server:
+    with serve("-c", BUSY) as server:
+        patient = {"timeout": 60}
+        clients = [Client(server.url, verbose=False, ssl_verify=False, httpx_kwargs=patient) for _ in range(30)]
 
-        def classify(_: int) -> str:
-            client = Client(server.url, verbose=False, ssl_verify=False)
+        def classify(client: Client) -> str:
             try:
                 return client.predict(handle_file(str(tmp_path / "photo.png")), api_name="/classify")["label"]
             except Exception as error:
                 return str(error)
 
         with ThreadPoolExecutor(30) as pool:
-            results = list(pool.map(classify, range(30)))
+            results = list(pool.map(classify, clients))
         answers = [label for label in results if label in ("roses", "tulips", "daisy", "dandelion", "sunflowers")]
         refused = [text for text in results if "full" in text]
         assert answers
