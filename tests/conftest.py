@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,10 @@ from tests.support.photos import drawn_flower
 
 REAL_PHOTOS = Path(os.environ.get("FLOWER_PHOTOS", PROJECT.parent / "shared" / "flower_photos"))
 
+
+# Tests and what they start share few cores: threads that wait for each other would take most of them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 # A shell that runs the tests in the background has them and all they start ignore Ctrl-C, which some send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -37,6 +43,17 @@ def real_photos() -> Path:
     if not REAL_PHOTOS.is_dir():
         pytest.skip(f"{REAL_PHOTOS} is not there; set FLOWER_PHOTOS to the folder of flower_photos")
     return REAL_PHOTOS
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the library as a wheel: that of $WHEEL, which ``.ci/run`` sets, or else one built from the checkout."""
+    if "WHEEL" in os.environ:
+        return Path(os.environ["WHEEL"])
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", str(folder), str(PROJECT)]
+    subprocess.run(command, check=True)
+    return next(folder.glob("*.whl"))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,11 @@
-"""Each benchmark runs on little data and prints its tables; no measured time is checked."""
+"""Each benchmark runs on little data and prints its tables; no measured time is checked.
+
+BENCHMARKS=1 pytest tests/test_benchmarks.py runs all of them, which takes minutes.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +14,10 @@ import pytest
 
 from benchmarks import inference, labelling, serving, soak, training
 
+long = pytest.mark.skipif("BENCHMARKS" not in os.environ, reason="set BENCHMARKS=1 to run every benchmark")
 
+
+@long
 def test_inference(
     flowers: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -27,6 +34,7 @@ def test_inference(
         assert row in printed
 
 
+@long
 def test_serving(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "SIZES", {"small": (120, 90)})
     monkeypatch.setattr(serving, "WARM_UP", 0.1)
@@ -41,6 +49,7 @@ def test_memory() -> None:
     assert "\n| 20 " in serving.memory(20, steps=2, users=2)
 
 
+@long
 def test_training(flowers: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "AT_224", replace(training.AT_224, batch_size=16, epochs=1))
     monkeypatch.setattr(training, "BESIDE_OUTLIERS", replace(training.AT_224, outliers=8))
@@ -52,6 +61,7 @@ def test_training(flowers: Path, capsys: pytest.CaptureFixture[str], monkeypatch
     assert "| quick " in printed
 
 
+@long
 def test_labelling(capsys: pytest.CaptureFixture[str]) -> None:
     labelling.main(["--photos", "30"])
     printed = capsys.readouterr().out
@@ -59,6 +69,7 @@ def test_labelling(capsys: pytest.CaptureFixture[str]) -> None:
     assert "| 2, on Ray " in printed
 
 
+@long
 def test_soak(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(soak, "KEPT", 8)
     assert soak.main(["--clients", "20", "--seconds", "4"]) == 0, capsys.readouterr()

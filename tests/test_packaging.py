@@ -40,11 +40,8 @@ def test_requirements_files_list_what_the_package_needs() -> None:
     assert str(required("requirements-benchmarks.txt")["onnxruntime"]) == str(by_name(EXTRAS["onnx"])["onnxruntime"])
 
 
-def test_wheel_holds_the_library_and_the_default_model(tmp_path: Path) -> None:
+def test_wheel_holds_the_library_and_the_default_model(wheel: Path, tmp_path: Path) -> None:
     """``.ci/run`` installs it into an empty environment and classifies a photo."""
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", str(tmp_path), str(PROJECT)]
-    subprocess.run(command, check=True)
-    (wheel,) = tmp_path.glob("*.whl")
     assert wheel.name == f"flower_alexnet-{__version__}-py3-none-any.whl"
     names = ZipFile(wheel).namelist()
     folders = {name.partition("/")[0] for name in names}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import struct
-import subprocess
-import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.support import PROJECT
+from tests.support.commands import run_module
 from tests.support.photos import drawn_flower, encoded
 
 MEMORY = 500_000_000
@@ -20,19 +18,6 @@ MEMORY = 500_000_000
 
 HANGS = 60
 """Seconds after which reading is taken to hang; each file takes about one."""
-
-READ = """
-import resource, sys
-from flower_alexnet import InvalidImage, images
-warm = images.load(sys.argv[2])
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-try:
-    picture = images.load(sys.argv[1], shorter_side=360)
-    print("read", picture.size)
-except InvalidImage as error:
-    print(type(error).__name__, error)
-print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
-"""
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
@@ -136,9 +121,8 @@ HARMLESS = {  # their pictures are intact: metadata do not decide
 
 def read(file: Path) -> tuple[str, int]:
     """Read a file in a process of its own; return what it printed and the bytes of memory that reading took."""
-    drawn_flower("roses").save(file.with_name("flower.png"))
-    arguments = [sys.executable, "-c", READ, str(file), str(file.with_name("flower.png"))]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=HANGS, cwd=PROJECT)
+    drawn_flower("roses").save(flower := file.with_name("flower.png"))
+    done = run_module("tests.support.reading", file, flower, timeout=HANGS)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     outcome, memory = done.stdout.splitlines()

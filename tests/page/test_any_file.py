@@ -122,7 +122,7 @@ def test_on_the_command_line(folder: Path, expected: Results, capsys: pytest.Cap
 
 
 def test_on_the_page_loose_and_in_a_zip(folder: Path, expected: Results, server: Server, tmp_path: Path) -> None:
-    client = Client(server.url, verbose=False)
+    client = Client(server.url, verbose=False, ssl_verify=False)
     names = sorted(expected)
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         for name in names:

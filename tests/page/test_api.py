@@ -38,7 +38,7 @@ EXAMPLE = PROJECT / "examples" / "sunflowers_1.webp"
 
 @pytest.fixture(scope="module")
 def client(server: Server) -> Client:
-    return Client(server.url, verbose=False)
+    return Client(server.url, verbose=False, ssl_verify=False)
 
 
 @pytest.fixture
@@ -254,7 +254,7 @@ def test_photos_are_deleted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     try:
         kept = files_in(tmp_path / "uploads")
         drawn_flower("roses", size=(333, 222)).save(tmp_path / "private.png")
-        client = Client(page.local_url, verbose=False)
+        client = Client(page.local_url, verbose=False, ssl_verify=False)
         for endpoint in ("/classify", "/explain"):
             client.predict(image=handle_file(str(tmp_path / "private.png")), api_name=endpoint)
         assert asyncio.run(ask_tools(page.local_url, (tmp_path / "private.png").read_bytes()))
@@ -282,7 +282,7 @@ def test_broken_model_is_shown_as_unavailable_without_the_servers_paths(tmp_path
     weights = project / "weights" / broken / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     with serve("app.py", project=project) as server:
-        client = Client(server.url, verbose=False)
+        client = Client(server.url, verbose=False, ssl_verify=False)
         *rest, problem = client.predict(image=handle_file(str(EXAMPLE)), api_name="/compare")
         assert all(row["label"] == "sunflowers" for row in rest)
         assert problem["model"] == broken

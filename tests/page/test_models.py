@@ -92,7 +92,9 @@ def test_broken_model_by_a_link_is_told_without_the_servers_folders(tmp_path: Pa
             upload(browser_page, PHOTO)
             expect(browser_page.get_by_text(problem).first).to_be_visible()
             assert str(tmp_path) not in browser_page.content()
-        answer = Client(server.url, verbose=False).predict(image=handle_file(str(PHOTO)), api_name="/classify")
+        answer = Client(server.url, verbose=False, ssl_verify=False).predict(
+            image=handle_file(str(PHOTO)), api_name="/classify"
+        )
         assert answer["label"] == "tulips"
 
 
@@ -121,7 +123,7 @@ def test_comparison_downloads_nothing_and_remembers_what_failed(hub: Hub, tmp_pa
         "HF_HOME": str(tmp_path / "hf"),
     }
     with serve("app.py", environment=environment) as server:
-        client, photo = Client(server.url, verbose=False), handle_file(str(PHOTO))
+        client, photo = Client(server.url, verbose=False, ssl_verify=False), handle_file(str(PHOTO))
 
         def compared() -> dict[str, Any]:
             rows = client.predict(image=photo, api_name="/compare")
@@ -167,7 +169,7 @@ app.launch()
 
 def test_each_model_is_loaded_once_and_asked_once() -> None:
     with serve("-c", COUNTED) as server:
-        client = Client(server.url, verbose=False)
+        client = Client(server.url, verbose=False, ssl_verify=False)
         client.predict(image=handle_file(str(PHOTO)), api_name="/compare")  # all models are loaded then
         before = server.log.read_text()
         loaded = re.findall(r"LOADED (\S+)", before)

@@ -74,7 +74,7 @@ def test_on_the_command_line(environment: dict[str, str], published: Path, tmp_p
 
 def test_by_the_endpoints(server: Server, tmp_path: Path) -> None:
     drawn_shape(SHAPES[0]).save(tmp_path / "shape.png")
-    photo, client = handle_file(str(tmp_path / "shape.png")), Client(server.url, verbose=False)
+    photo, client = handle_file(str(tmp_path / "shape.png")), Client(server.url, verbose=False, ssl_verify=False)
     answer = client.predict(image=photo, model=MODEL, api_name="/classify")
     assert {entry["label"] for entry in answer["confidences"]} == set(SHAPES)
     assert client.predict(image=photo, label=SHAPES[1], model=MODEL, api_name="/explain")

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from flower_alexnet import LABELS, registry
 from tests.support import PROJECT
-from tests.support.page import bars, choose_model, click_example, heading, open_tab, upload
+from tests.support.page import bars, choose_model, click_example, heading, open_tab, settle, upload
 from tests.support.server import Server
 
 EXAMPLES = PROJECT / "examples"
@@ -303,12 +303,12 @@ def test_unreadable_file_shows_the_reason_in_place_of_the_answer(
 ) -> None:
     (tmp_path / "note.png").write_text("not a picture")
     page = visit(locale=language)
+    page.clock.install()
     upload(page, tmp_path / "note.png")
     said = {"en-US": "Use JPEG, PNG or WebP", "de-DE": "Bitte JPEG, PNG oder WebP", "ja-JP": "JPEG、PNG、WebP"}
     expect(page.locator("#words .problem")).to_contain_text(said[language])
-    if language == "en-US":
-        page.wait_for_timeout(11_000)
-        expect(page.locator("#words .problem")).to_be_visible()  # it stays
+    page.clock.run_for(11_000)
+    expect(page.locator("#words .problem")).to_be_visible()  # it stays
     expect(page.locator(".stage .picture")).to_be_hidden()
     expect(page.locator(".stage .unseen")).to_have_text("note.png")
 
@@ -340,11 +340,23 @@ def test_photo_and_answer_are_on_one_screen_of_a_phone(visit: Callable[..., Page
         expect(part).to_be_in_viewport(ratio=1)
     for tab in ("Models", "Many photos", "About", "Photo"):
         open_tab(page, tab)
-        page.wait_for_timeout(1000)
+        wait_for_tab(page, tab)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, tab
     page.get_by_role("button", name="Where it looked").click()
     expect(page.locator(".stage .heat")).to_be_in_viewport(ratio=0.4)  # half of it is clipped
     expect(page.locator(".stage .picture")).to_be_in_viewport(ratio=1)
+
+
+def wait_for_tab(page: Page, name: str) -> None:
+    """Wait until what an opened tab shows is there."""
+    parts = {
+        "Photo": page.locator(".stage .picture"),
+        "Models": page.locator("#models article .words").nth(len(MODELS) - 1),
+        "Many photos": page.locator("#files"),
+        "About": page.get_by_role("button", name="Its card"),
+    }
+    expect(parts[name]).to_be_visible()
+    settle(page)
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -379,7 +391,7 @@ def test_page_can_be_used_by_everybody(visit: Callable[..., Page], scheme: str, 
     check(page, "answer")
     for tab in ("Models", "Many photos", "About"):
         open_tab(page, tab)
-        page.wait_for_timeout(1500)
+        wait_for_tab(page, tab)
         check(page, tab)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx2
@@ -27,7 +28,9 @@ def slowly(function):
     def slow(photo, *rest):
         result = function(photo, *rest)
         if "slow" in photo["path"]:
+            print("BEGUN", function.__name__, flush=True)
             time.sleep(3)
+            print("DONE", function.__name__, flush=True)
         return result
     return slow
 
@@ -35,7 +38,7 @@ for name in ("predict", "explain", "compare_models"):
     setattr(answers, name, slowly(getattr(answers, name)))
 app.launch()
 """
-"""The page, in which a photo named slow takes three seconds longer."""
+"""The page, in which a photo named slow takes three seconds longer, which it logs."""
 
 DROP = """([name, bytes]) => {
   const files = new DataTransfer();
@@ -59,34 +62,53 @@ def photos(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "slow.webp", tmp_path / "quick.webp"
 
 
+@pytest.fixture
+def logged(slow_server: Server) -> Callable[[str], bool]:
+    """Return a function that says whether the slow page has logged a text in this test."""
+    start = slow_server.log.stat().st_size
+    return lambda text: text.encode() in slow_server.log.read_bytes()[start:]
+
+
+def until(page: Page, condition: Callable[[], bool]) -> Iterator[None]:
+    """Repeat until a condition holds, and for a second more."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        page.wait_for_timeout(50)
+        yield
+    for _ in range(20):
+        page.wait_for_timeout(50)
+        yield
+
+
 def test_answer_of_the_former_photo_is_never_shown(
-    browser_page: Page, slow_server: Server, photos: tuple[Path, Path]
+    browser_page: Page, slow_server: Server, photos: tuple[Path, Path], logged: Callable[[str], bool]
 ) -> None:
     page, (slow, quick) = browser_page, photos
     page.goto(slow_server.url)
     upload(page, slow)
-    page.wait_for_timeout(700)
+    while not logged("BEGUN predict"):
+        page.wait_for_timeout(50)
     upload(page, quick)
     shown = set()
-    for _ in range(80):  # eight seconds: both have been answered
+    for _ in until(page, lambda: logged("DONE predict")):
         shown |= set(page.locator("#words:not(.stale) .panel[data-label] h2").all_inner_texts())
-        page.wait_for_timeout(100)
     assert [text.partition(" ")[0] for text in shown] == ["Tulip"]
 
 
 def test_heat_and_models_of_the_former_photo_are_never_shown(
-    browser_page: Page, slow_server: Server, photos: tuple[Path, Path]
+    browser_page: Page, slow_server: Server, photos: tuple[Path, Path], logged: Callable[[str], bool]
 ) -> None:
     page, (slow, quick) = browser_page, photos
     page.goto(slow_server.url)
     upload(page, slow)
     expect(heading(page)).to_contain_text("Sunflower")
-    page.wait_for_timeout(700)  # its heat is being computed
+    while not logged("BEGUN explain"):
+        page.wait_for_timeout(50)
     upload(page, quick)
     expect(heading(page)).to_contain_text("Tulip")
-    for _ in range(60):
+    for _ in until(page, lambda: logged("DONE explain")):
         assert page.get_by_text("speak for sunflower").filter(visible=True).count() == 0
-        page.wait_for_timeout(100)
     expect(page.get_by_text("speak for tulip")).to_be_visible()
     open_tab(page, "Models")
     expect(page.locator("#models .words").filter(has_text="Tulip").first).to_be_visible()

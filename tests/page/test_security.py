@@ -312,7 +312,7 @@ def test_slow_clients_do_not_hold_up_the_others(server: Server) -> None:
             connection.sendall(b"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n")
             if index % 2:
                 connection.sendall(b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n")
-        client = Client(server.url, verbose=False)
+        client = Client(server.url, verbose=False, ssl_verify=False)
         assert client.predict(handle_file(str(EXAMPLE)), api_name="/classify")["label"] == "sunflowers"
     finally:
         for connection in slow:
@@ -330,22 +330,39 @@ def test_visitor_who_leaves_while_sending_is_no_error(server: Server, path: str,
     assert new_log() == ""
 
 
+BUSY = """
+import time
+import app
+from anyio import CapacityLimiter
+from flower_alexnet import FlowerClassifier
+from page import answers
+
+def slowly(self, photo, call=FlowerClassifier.__call__):
+    time.sleep(0.5)
+    return call(self, photo)
+
+FlowerClassifier.__call__ = slowly
+answers.PHOTOS, answers.MAX_WAITING = CapacityLimiter(1), 2
+app.launch()
+"""
+"""The page, which answers one request at a time, in half a second at least, while two may wait."""
+
+
 def test_request_to_a_full_queue_is_refused_with_the_reason(tmp_path: Path) -> None:
     """Thirty users at once, where two may wait."""
-    limits = "answers.PHOTOS, answers.MAX_WAITING = CapacityLimiter(1), 2"
-    code = f"import app; from anyio import CapacityLimiter; from page import answers; {limits}; app.launch()"
     (tmp_path / "photo.png").write_bytes(picture())
-    with serve("-c", code) as server:
+    with serve("-c", BUSY) as server:
+        patient = {"timeout": 60}
+        clients = [Client(server.url, verbose=False, ssl_verify=False, httpx_kwargs=patient) for _ in range(30)]
 
-        def classify(_: int) -> str:
-            client = Client(server.url, verbose=False)
+        def classify(client: Client) -> str:
             try:
                 return client.predict(handle_file(str(tmp_path / "photo.png")), api_name="/classify")["label"]
             except Exception as error:
                 return str(error)
 
         with ThreadPoolExecutor(30) as pool:
-            results = list(pool.map(classify, range(30)))
+            results = list(pool.map(classify, clients))
         answers = [label for label in results if label in ("roses", "tulips", "daisy", "dandelion", "sunflowers")]
         refused = [text for text in results if "busy" in text]
         assert answers
@@ -355,7 +372,7 @@ def test_request_to_a_full_queue_is_refused_with_the_reason(tmp_path: Path) -> N
 
 def test_errors_and_logs_hold_no_paths_no_names_and_no_stack_traces(tmp_path: Path) -> None:
     with serve("app.py") as server:
-        client = Client(server.url, verbose=False)
+        client = Client(server.url, verbose=False, ssl_verify=False)
         (tmp_path / "my-garden.png").write_bytes(picture(3))
         for endpoint in ("/classify", "/explain", "/compare"):
             client.predict(image=handle_file(str(tmp_path / "my-garden.png")), api_name=endpoint)

@@ -56,7 +56,7 @@ def test_page_answers_and_classifies_as_a_space(space: Path, tmp_path: Path) -> 
     drawn_flower("roses", size=(300, 200)).save(tmp_path / "rose.jpg")
     with serve("app.py", environment=environment, project=space, python=python) as server:
         assert "Flower AlexNet" in httpx2.get(server.url).text
-        client = Client(server.url, verbose=False)
+        client = Client(server.url, verbose=False, ssl_verify=False)
         answer = client.predict(image=handle_file(str(tmp_path / "rose.jpg")), api_name="/classify")
         assert sum(entry["confidence"] for entry in answer["confidences"]) == pytest.approx(1)
         assert "Traceback" not in server.log.read_text()

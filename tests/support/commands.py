@@ -26,7 +26,11 @@ _processes.set_forkserver_preload(IMPORTED)
 
 
 def run_module(
-    module: str, *arguments: object, environment: Mapping[str, str] = os.environ, folder: Path = PROJECT
+    module: str,
+    *arguments: object,
+    environment: Mapping[str, str] = os.environ,
+    folder: Path = PROJECT,
+    timeout: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Do what ``python -m MODULE ARGUMENTS`` does, and return its exit code, standard output and standard error.
 
@@ -35,6 +39,7 @@ def run_module(
         arguments: its command line; each is converted to a text.
         environment: all of its environment variables. Those that Python reads when it starts have no effect.
         folder: its working directory.
+        timeout: seconds after which it is killed; its exit code is then -9.
     """
     words = list(map(str, arguments))
     with tempfile.TemporaryDirectory() as scratch:
@@ -43,7 +48,10 @@ def run_module(
             file.touch()
         process = _processes.Process(target=_run, args=(module, words, dict(environment), folder, files))
         process.start()
-        process.join()
+        process.join(timeout)
+        if process.is_alive():
+            process.kill()
+            process.join()
         assert process.exitcode is not None
         return subprocess.CompletedProcess([module, *words], process.exitcode, output.read_text(), error.read_text())
 

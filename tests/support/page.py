@@ -12,6 +12,10 @@ KEY = "document.querySelector('#words:not(.stale) .panel[data-label]')?.dataset.
 """What tells the answer that is shown from others."""
 
 
+STILL = "document.getAnimations().every(it => it.playState !== 'running' || it.effect.getTiming().iterations > 99)"
+"""Whether all animations that end have ended."""
+
+
 def upload(page: Page, file: Path | dict[str, Any]) -> None:
     """Choose a photo."""
     page.locator("#photo input[type=file]").first.set_input_files(file)  # type: ignore[arg-type]
@@ -32,7 +36,12 @@ def click_example(page: Page, name: str) -> None:
     before = page.evaluate(KEY)
     page.locator(f'.examples button:has-text("{name}")').click()
     page.wait_for_function(f"(before) => ({KEY}) && ({KEY}) !== before", arg=before)
-    page.wait_for_timeout(300)  # until it is no longer faded
+    settle(page)  # until it is no longer faded
+
+
+def settle(page: Page) -> None:
+    """Wait until nothing moves or fades any more."""
+    page.wait_for_function(f"() => {STILL}")
 
 
 def open_tab(page: Page, name: str) -> None:

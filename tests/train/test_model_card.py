@@ -24,24 +24,14 @@ from flower_alexnet.config import Preprocessing
 from flower_alexnet.images import center_crop
 from flower_alexnet.model_folder import HEAD
 from tests.support import PROJECT
+from tests.support.commands import run_module
 from tests.support.hub import Hub, serve_hub
 from tests.support.photos import drawn_flower
 from train.card import _crop, card
 
 SHIPPED = registry.SHIPPED
 
-DRIVER = """
-import contextlib, io, json, shutil, sys
-code, *photos = sys.argv[1:]
-printed = []
-for photo in photos:
-    shutil.copy(photo, "photo.jpg")
-    with contextlib.redirect_stdout(io.StringIO()) as output:
-        exec(compile(code, "card", "exec"), {"__name__": "__main__"})
-    printed.append(output.getvalue())
-json.dump(printed, sys.stdout)
-"""
-"""Runs the code of a card for one photo after the other, as ``photo.jpg`` in the working directory."""
+DRIVER = "tests.support.card_code"
 
 
 @pytest.fixture(scope="module")
@@ -68,19 +58,10 @@ def environment(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the library from the checkout."""
-    folder = tmp_path_factory.mktemp("wheel")
-    run([sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "-w", str(folder), str(PROJECT)], folder)
-    return next(folder.glob("*.whl"))
-
-
-@pytest.fixture(scope="module")
 def cards(hub: Hub, environment: dict[str, str], wheel: Path) -> dict[str, str]:
     """Publish the shipped models by their names; return the text of the card of each."""
     for name in SHIPPED:
-        arguments = ["model", name, f"ann/{name}", "--onnx", "--source", str(wheel)]
-        run([sys.executable, "-m", "train.publish", *arguments], PROJECT, environment)
+        publish(environment, "model", name, f"ann/{name}", "--onnx", "--source", str(wheel))
     repos = {name: hub.repos["model", f"ann/{name}"] for name in SHIPPED}
     return {name: repo.commits[repo.branches["main"]]["README.md"].content.decode() for name, repo in repos.items()}
 
@@ -114,14 +95,26 @@ def run(command: list[str] | str, folder: Path, environment: dict[str, str] | No
     return str(done.stdout)
 
 
+def publish(environment: dict[str, str], *arguments: str) -> None:
+    done = run_module("train.publish", *arguments, environment=environment)
+    assert done.returncode == 0, done.stderr
+
+
 def snippets(text: str, language: str) -> list[str]:
     section = text.partition("## Use\n")[2].partition("\n## ")[0]
     return re.findall(rf"^```{language}\n(.+?)^```$", section, re.DOTALL | re.MULTILINE)
 
 
-def answers(code: str, photos: list[Path], folder: Path, environment: dict[str, str], python: str) -> list[str]:
-    """Run the code of a card in a folder for each photo; return what it printed for each."""
-    return list(json.loads(run([python, "-c", DRIVER, code, *map(str, photos)], folder, environment)))
+def answers(
+    code: str, photos: list[Path], folder: Path, environment: dict[str, str], python: Path | None = None
+) -> list[str]:
+    """Run the code of a card in a folder for each photo, by another Python if one is given; return what it printed."""
+    if python is None:
+        done = run_module(DRIVER, code, *photos, environment=environment, folder=folder)
+        assert done.returncode == 0, done.stderr
+        return list(json.loads(done.stdout))
+    driver = (PROJECT / DRIVER.replace(".", "/")).with_suffix(".py").read_text()
+    return list(json.loads(run([str(python), "-c", driver, code, *map(str, photos)], folder, environment)))
 
 
 def assert_same(printed: list[str], name: str, photos: list[Path]) -> None:
@@ -161,11 +154,13 @@ def installed(cards: dict[str, str], environment: dict[str, str], tmp_path_facto
 
 
 def fresh_environment(folder: Path) -> Path:
-    """Make a virtual environment that sees the packages of this one, and return its Python."""
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
+    """Make a virtual environment that sees the packages of this one, pip among them, and return its Python."""
+    venv.create(folder)
+    python, pip = folder / "bin" / "python", folder / "bin" / "pip"
     packages = Path(run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], folder).strip())
     (packages / "tests.pth").write_text(sysconfig.get_path("purelib"))
+    pip.write_text(f'#!/bin/sh\nexec "{python}" -m pip "$@"\n')
+    pip.chmod(0o755)
     return python
 
 
@@ -182,7 +177,7 @@ def test_with_the_library(
     assert f'from_pretrained("ann/{name}")' in code
     where = "import flower_alexnet; print(flower_alexnet.__file__)"
     assert run([str(installed), "-c", where], tmp_path).startswith(str(installed.parents[1]))
-    printed = answers(code, photos, tmp_path, environment, str(installed))
+    printed = answers(code, photos, tmp_path, environment, installed)
     for output, expected in zip(printed, FlowerClassifier.from_pretrained(name)(photos), strict=True):
         label, probability, *known = output.split()
         assert label == expected.label
@@ -194,16 +189,15 @@ def test_with_the_library(
 def test_with_the_library_of_a_published_space(
     hub: Hub, environment: dict[str, str], photos: list[Path], tmp_path: Path
 ) -> None:
-    publish = [sys.executable, "-m", "train.publish"]
-    run([*publish, "space", "ann/space"], PROJECT, environment)
-    run([*publish, "model", "alexnet-baseline", "ann/from-space", "--space", "ann/space"], PROJECT, environment)
+    publish(environment, "space", "ann/space")
+    publish(environment, "model", "alexnet-baseline", "ann/from-space", "--space", "ann/space")
     repo = hub.repos["model", "ann/from-space"]
     text = repo.commits[repo.branches["main"]]["README.md"].content.decode()
     (line, _), code = snippets(text, "bash"), snippets(text, "python")[0]
     assert line == f'pip install "flower-alexnet @ git+{hub.url}/spaces/ann/space"\n'
     python = fresh_environment(tmp_path / "environment")
     run(line, tmp_path, {**environment, "PATH": os.pathsep.join([str(python.parent), environment["PATH"]])})
-    printed = answers(code, photos, tmp_path, environment, str(python))
+    printed = answers(code, photos, tmp_path, environment, python)
     expected = FlowerClassifier.from_pretrained("alexnet-baseline")(photos)
     assert [output.split()[0] for output in printed] == [prediction.label for prediction in expected]
 
@@ -224,7 +218,7 @@ def test_with_torch_alone(
     run(snippets(cards[name], "bash")[1], tmp_path, {**environment, "HF_TOKEN": ""})
     head = set() if FlowerClassifier.from_pretrained(name).in_distribution_head is None else {HEAD}
     assert {file.name for file in tmp_path.glob("[!.]*")} == {"config.json", "model.safetensors"} | head
-    assert_same(answers(code, photos, tmp_path, environment, sys.executable), name, photos)
+    assert_same(answers(code, photos, tmp_path, environment), name, photos)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -235,7 +229,7 @@ def test_with_onnx_runtime(
     assert [file.name for file in tmp_path.glob("[!.]*")] == ["model.onnx"]
     code = snippets(cards[name], "python")[2]
     assert len(ast.parse(code).body) <= 7  # two of them imports
-    assert_same(answers(code, plain_photos, tmp_path, environment, sys.executable), name, plain_photos)
+    assert_same(answers(code, plain_photos, tmp_path, environment), name, plain_photos)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -246,13 +240,12 @@ def test_on_real_photos(
         run(line, tmp_path, environment)
     _, torch_alone, onnx = snippets(cards[name], "python")
     srgb, other = pick(real_photos, srgb=True), pick(real_photos, srgb=False)
-    assert_same(answers(torch_alone, srgb + other, tmp_path, environment, sys.executable), name, srgb + other)
-    assert_same(answers(onnx, srgb, tmp_path, environment, sys.executable), name, srgb)
+    assert_same(answers(torch_alone, srgb + other, tmp_path, environment), name, srgb + other)
+    assert_same(answers(onnx, srgb, tmp_path, environment), name, srgb)
 
 
 def test_card_without_a_published_library_says_so(hub: Hub, environment: dict[str, str], photos: list[Path]) -> None:
-    publish = [sys.executable, "-m", "train.publish", "model", "alexnet-baseline", "ann/plain"]
-    run([*publish, "--revision", "trial"], PROJECT, environment)
+    publish(environment, "model", "alexnet-baseline", "ann/plain", "--revision", "trial")
     repo = hub.repos["model", "ann/plain"]
     files = repo.commits[repo.branches["trial"]]
     text = files["README.md"].content.decode()

@@ -58,12 +58,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def publish(environment: dict[str, str], *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    return run_module("train.publish", *arguments, environment={**environment, **changes})
+    words = ("train.publish", *arguments)
+    return run_module("tests.support.impatience", *words, environment={**environment, **changes})
 
 
 def classify(environment: dict[str, str], repo: str, photo: Path, **changes: str) -> subprocess.CompletedProcess[str]:
-    options = ("--json", "--model", repo)
-    return run_module("flower_alexnet", "classify", photo, *options, environment={**environment, **changes})
+    words = ("flower_alexnet", "classify", photo, "--json", "--model", repo)
+    return run_module("tests.support.impatience", *words, environment={**environment, **changes})
 
 
 @pytest.fixture
