@@ -2,39 +2,87 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import os
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path, PurePath
-from threading import Lock
 from typing import BinaryIO
 
 import numpy as np
 import pillow_heif
 import torch
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
-from PIL.IcnsImagePlugin import IcnsImageFile
-from PIL.IcoImagePlugin import IcoImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
 from flower_alexnet.config import Preprocessing
-from flower_alexnet.containers import MAX_SCANS, has_too_many_scans, variants
+from flower_alexnet.containers import (
+    FORMATS,
+    MAX_PIXELS,
+    Container,
+    Unsupported,
+    exif_orientation,
+    find_format,
+    picture_of,
+)
 
 Source = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
 """A photo: a path, the bytes of a file, a PIL image, or a uint8 array (H, W[, 1, 3 or 4])."""
 
-MAX_PIXELS = 50_000_000
-"""Largest width x height that is decoded: such an image takes 200 MB, and up to as much again while its colors are
-converted. A JPEG may be larger if it is decoded at a fraction of its size."""
+MAX_FILE = 200_000_000
+"""Bytes of the largest file that is read: 50 megapixels of 32 bits, uncompressed."""
 
-LARGE_PIXELS = 16_000_000
-LARGE_LOCK = threading.Lock()
-"""Held while an image of more than ``LARGE_PIXELS`` pixels is decoded, so that many at once do not fill the memory."""
+LARGE_PIXELS = 4_000_000
+"""Pixels from which on an image that need not be so large is scaled down before its colors are converted."""
+
+LARGE = 8 * LARGE_PIXELS
+"""Bytes from which on the memory that decoding took is returned to the system at once."""
+
+
+class Budget:
+    """Bytes that threads take and give back; who finds too few left waits for its turn.
+
+    Args:
+        size: bytes that may be taken at the same time. Who needs more takes all of them.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._start()
+        if hasattr(os, "register_at_fork"):  # not on Windows; a thread that holds some is not in the new process
+            os.register_at_fork(after_in_child=self._start)
+
+    def _start(self) -> None:
+        self._left = self.size
+        self._changed = threading.Condition()
+        self._turn = threading.Lock()
+
+    @contextmanager
+    def taking(self, size: float) -> Iterator[None]:
+        """Hold so many bytes while the body runs."""
+        taken = min(int(size), self.size)
+        with self._turn, self._changed:  # in the order of asking, so that large images are not overtaken for ever
+            self._changed.wait_for(lambda: self._left >= taken)
+            self._left -= taken
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += taken
+                self._changed.notify()
+
+
+FILES = Budget(100_000_000)
+"""Memory for the contents of files that are being decoded."""
+
+DECODING = Budget(400_000_000)
+"""Memory for decoding: 50 megapixels of four bytes, and as much again while their colors are converted."""
 
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -49,7 +97,8 @@ UPRIGHT = {
 
 SRGB = ImageCms.createProfile("sRGB")
 
-pillow_heif.register_heif_opener(thumbnails=False)  # the format of iPhones
+pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)  # the format of iPhones
+Image.init()  # all formats: which of them a file may have is said each time
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # MAX_PIXELS is the limit here
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # about metadata that is not used
 
@@ -71,10 +120,12 @@ class TruncatedImage(InvalidImage):
 
 
 class ImageTooLarge(InvalidImage):
-    """The image has more than ``MAX_PIXELS`` pixels."""
+    """The image has more pixels than are decoded: ``most``, which is ``MAX_PIXELS`` or less."""
+
+    most = MAX_PIXELS
 
 
-READING = Lock()
+READING = threading.Lock()
 """Held while the file of a PIL image is read."""
 
 
@@ -82,52 +133,43 @@ def load(source: Source, name: str = "the photo", shorter_side: int | None = Non
     """Read a photo and return it upright (by its EXIF orientation), in sRGB, on white where it is transparent.
 
     Of a file with several images, such as an animation, the first is read. Metadata that are broken or very large are
-    ignored.
+    ignored. Whatever many threads read at the same time, they take turns within ``FILES`` and ``DECODING``.
 
     Args:
         source: the photo. It is not changed: a PIL image that was opened but not read is read from its file anew.
         name: name used in error messages if the source is not a path.
         shorter_side: pixels of the shorter side that suffice: a JPEG is then decoded at a half, a quarter or an
-            eighth of its size, which takes a fraction of the time, but not below this.
+            eighth of its size, which takes a fraction of the time, and any other image of more than ``LARGE_PIXELS``
+            is scaled down by a whole number, but not below this.
 
     Raises:
         EmptyImage, UnreadableImage, TruncatedImage, ImageTooLarge: all of them ``InvalidImage``.
         TypeError: the source has none of the types of ``Source``.
     """
-    image = _load(source, name, shorter_side)
+    if isinstance(source, np.ndarray):
+        image = _to_rgb(_from_array(source), None, shorter_side)
+    elif isinstance(source, Image.Image):
+        image = _from_image(source, name, shorter_side)
+    elif isinstance(source, bytes):
+        image = _from_content(source, name, shorter_side)
+    elif isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        with _reading(path):
+            image = _from_content(_read(path), path.name, shorter_side)
+    else:
+        raise TypeError(f"a photo must be a path, bytes, a PIL image or a uint8 array, not {type(source).__name__}")
     image.info = {}  # or an image that is loaded once more would be turned once more
     return image
 
 
-def _load(source: Source, name: str, shorter_side: int | None) -> Image.Image:
-    if isinstance(source, np.ndarray):
-        return _to_rgb(_from_array(source))
-    if isinstance(source, Image.Image):
-        if (content := _unread_content(source, name)) is None:
-            with _problems_in_words(name):
-                upright = _upright(source, name, source.size)
-                return upright.copy() if upright is source else upright
-        return _from_content(content, name, shorter_side, source.tell())
-    if isinstance(source, bytes):
-        return _from_content(source, name, shorter_side)
-    if isinstance(source, (str, os.PathLike)):
-        return _from_content(_read(Path(source)), Path(source).name, shorter_side)
-    raise TypeError(f"a photo must be a path, bytes, a PIL image or a uint8 array, not {type(source).__name__}")
-
-
 def has_image_suffix(name: str) -> bool:
     """Return whether a file's name ends as images of a readable format do."""
-    Image.init()  # knows all formats only then
-    return Image.registered_extensions().get(PurePath(name).suffix.lower()) in Image.OPEN
+    return Image.registered_extensions().get(PurePath(name).suffix.lower()) in FORMATS
 
 
 def has_image_header(file: BinaryIO) -> bool:
     """Return whether a file begins as an image of a readable format does."""
-    try:
-        with Image.open(file):
-            return True
-    except Exception:  # a decoder may raise anything on a damaged file
-        return False
+    return find_format(file.read(64)) is not None
 
 
 def to_tensor(image: Image.Image, preprocessing: Preprocessing) -> Tensor:
@@ -164,15 +206,40 @@ def _resize(image: Image.Image, box: tuple[float, float, float, float], side: in
     return image.resize((side, side), Image.Resampling.BILINEAR, box=box)
 
 
+def _reading(path: Path) -> AbstractContextManager[None]:
+    """Take the memory for a file's contents: as they are, and without what a decoder is not given."""
+    try:
+        return FILES.taking(2 * path.stat().st_size)
+    except OSError:
+        return nullcontext()  # reading says why
+
+
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_FILE + 1)
     except FileNotFoundError as error:
         raise UnreadableImage(f"There is no file {path}. Check its name.") from error
     except IsADirectoryError as error:
         raise UnreadableImage(f"{path} is a folder. Name the photos in it.") from error
     except OSError as error:
         raise UnreadableImage(f"{path} cannot be read: {error.strerror}.") from error
+    if len(content) > MAX_FILE:
+        raise UnreadableImage(f"{path} is larger than {MAX_FILE // 1_000_000} MB. Make it smaller first.")
+    return content
+
+
+def _from_image(image: Image.Image, name: str, shorter_side: int | None) -> Image.Image:
+    if (content := _unread_content(image, name)) is not None:
+        return _from_content(content, name, shorter_side, image.tell())
+    if image.width * image.height > MAX_PIXELS:
+        raise _too_large(name, f"{image.width}x{image.height} pixels")
+    with _problems_in_words(name), DECODING.taking(8 * image.width * image.height):
+        image.load()
+        method = UPRIGHT.get(_orientation(image))
+        upright = image if method is None else image.transpose(method)
+        converted = _to_rgb(upright, image.info.get("icc_profile"), shorter_side)
+        return converted.copy() if converted is image else converted
 
 
 def _unread_content(image: Image.Image, name: str) -> bytes | None:
@@ -194,23 +261,71 @@ def _unread_content(image: Image.Image, name: str) -> bytes | None:
 
 
 def _from_content(content: bytes, name: str, shorter_side: int | None, frame: int = 0) -> Image.Image:
-    """Decode a file; if that fails, without its metadata: they never decide over intact pixels."""
-    problem: InvalidImage | None = None
-    for variant in variants(content):
+    """Decode a file. Its metadata never decide over intact pixels: the decoder does not get them."""
+    if not content:
+        raise EmptyImage(f"{name} is empty. Try another copy of it.")
+    with _problems_in_words(name):
         try:
-            with _problems_in_words(name):
-                image = _open(name, variant)
-                if frame:
-                    image.seek(frame)
-                if shorter_side is not None and isinstance(image, JpegImageFile):
-                    image.draft(None, (shorter_side, shorter_side))
-                return _upright(image, name, _decoded_size(image))
-        except (UnreadableImage, TruncatedImage) as error:
-            problem = problem or error
-            for it in (error, error.__cause__):  # so that no image is kept in memory by its frames
-                if it is not None:
-                    it.__traceback__ = None
-    raise problem or EmptyImage(f"{name} is empty. Try another copy of it.")
+            container = picture_of(content)
+        except Unsupported as error:
+            raise UnreadableImage(f"{name} {error}") from error
+        if container is None:
+            raise UnreadableImage(f"{name} is not a picture of a known format. Use a JPEG, PNG or WebP.")
+        if not frame:
+            del content  # the container's is smaller, and one of them suffices
+        else:  # of an image that the caller opened
+            container = Container(container.format, content)
+        image = _open(name, container)
+        image.seek(frame)
+        if shorter_side is not None and isinstance(image, JpegImageFile):
+            image.draft(None, (shorter_side, shorter_side))
+        for width, height in (container.size, image.size):
+            if width * height > MAX_PIXELS:
+                raise _too_large(name, f"{width}x{height} pixels")
+        most = int(DECODING.size / _bytes_a_pixel(image, container))
+        if image.width * image.height > most:
+            raise _too_large(name, f"{image.width}x{image.height} pixels", most, container.format)
+        memory = _memory(image, container)
+        with DECODING.taking(memory):
+            decoded = _decoded(image, container, shorter_side)
+            if memory > LARGE:
+                del image
+                _return_memory()
+            return decoded
+
+
+def _return_memory() -> None:
+    """Return freed memory to the system: glibc keeps up to 32 MB of each block for the thread that freed it, so that
+    16 threads that decode one after another keep 16 images' memory."""
+    with suppress(AttributeError, OSError, TypeError):  # another C library has no such function
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _bytes_a_pixel(image: Image.Image, container: Container) -> float:
+    """Return the bytes for each pixel of an image while it is decoded, or while its colors are converted."""
+    if image.mode in ("I", "F"):
+        return 12
+    return 8 + (container.buffered if container.format == "WEBP" else 0)  # whose decoder keeps them until the end
+
+
+def _memory(image: Image.Image, container: Container) -> float:
+    """Return the bytes that decoding an image takes at most."""
+    if container.format == "AVIF":  # may hold a larger picture than it announces: one at a time
+        return DECODING.size
+    buffered = container.buffered * container.size[0] * container.size[1] if container.format == "JPEG" else 0
+    return buffered + _bytes_a_pixel(image, container) * image.width * image.height
+
+
+def _decoded(image: Image.Image, container: Container, shorter_side: int | None) -> Image.Image:
+    """Return an opened image's pixels upright and in sRGB."""
+    image.load()
+    profile = container.profile or image.info.get("icc_profile")
+    turned = container.orientation
+    if turned == 1 and not isinstance(image, TiffImageFile):  # which is upright already
+        turned = exif_orientation(image.info.get("exif"))
+    image = _to_rgb(image, profile, shorter_side)
+    method = UPRIGHT.get(turned)
+    return image if method is None else image.transpose(method)
 
 
 @contextmanager
@@ -223,33 +338,16 @@ def _problems_in_words(name: str) -> Iterator[None]:
         raise TruncatedImage(f"{name} is cut short or damaged ({error}). Try another copy of it.") from error
 
 
-def _open(name: str, content: bytes) -> Image.Image:
-    if not content:
-        raise EmptyImage(f"{name} is empty. Try another copy of it.")
-    if has_too_many_scans(content):
-        raise UnreadableImage(f"{name} is a JPEG of more than {MAX_SCANS} scans. Save it again.")
+def _open(name: str, container: Container) -> Image.Image:
     try:
-        image = Image.open(io.BytesIO(content))
+        return Image.open(io.BytesIO(container.content), formats=(container.format,))
     except Image.DecompressionBombError as error:
         raise _too_large(name, "very many pixels") from error
     except UnidentifiedImageError as error:
-        raise UnreadableImage(f"{name} is not a picture of a known format. Use a JPEG, PNG or WebP.") from error
-    if image.format == "EPS":  # Pillow would run Ghostscript on it
-        raise UnreadableImage(f"{name} is a PostScript program, not a picture. Use a JPEG, PNG or WebP.")
-    return image
-
-
-def _upright(image: Image.Image, name: str, size: tuple[int, int]) -> Image.Image:
-    """Return an image's pixels, of the size that is decoded, upright and in sRGB; the image itself if they are."""
-    width, height = size
-    if width * height > MAX_PIXELS:
-        raise _too_large(name, f"{width}x{height} pixels")
-    with LARGE_LOCK if width * height > LARGE_PIXELS else nullcontext():
-        image.load()
-        method = UPRIGHT.get(_orientation(image))
-        if method is not None:
-            image = image.transpose(method)
-        return _to_rgb(image)
+        raise TruncatedImage(
+            f"{name} begins as {container.format}, but is cut short, damaged, or of a kind that is not supported. Try "
+            "another copy of it, or save it as a JPEG."
+        ) from error
 
 
 def _orientation(image: Image.Image) -> int:
@@ -259,15 +357,6 @@ def _orientation(image: Image.Image) -> int:
     except Exception:  # Pillow raises anything on broken metadata
         return 1
     return orientation if isinstance(orientation, int) and orientation in UPRIGHT else 1
-
-
-def _decoded_size(image: Image.Image) -> tuple[int, int]:
-    """Return the width and height that are decoded; those of icons differ from what their header says."""
-    if isinstance(image, IcoImageFile):
-        return image.ico.getimage(image.size).size
-    if isinstance(image, IcnsImageFile):
-        return image.icns.getimage(image.size).size
-    return image.size
 
 
 def _from_array(pixels: np.ndarray) -> Image.Image:
@@ -283,8 +372,8 @@ def _from_array(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(pixels.squeeze(2) if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    profile = image.info.get("icc_profile")
+def _to_rgb(image: Image.Image, profile: bytes | None, shorter_side: int | None = None) -> Image.Image:
+    """Return an image in sRGB and on white, scaled down as ``load`` says; the image itself if it is all that."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _to_8_bits(image)
     if image.has_transparency_data:
@@ -292,8 +381,10 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         transparent = image if image.mode == "RGBA" else image.convert("RGBA")
         white.paste(transparent, mask=transparent)
         image = white
-    elif image.mode == "P":
+    elif image.mode in ("1", "P"):
         image = image.convert("RGB")
+    if shorter_side is not None and image.width * image.height > LARGE_PIXELS:
+        image = image.reduce(max(1, min(image.size) // shorter_side))
     if profile:
         return _to_srgb(image, profile)
     return image if image.mode == "RGB" else image.convert("RGB")
@@ -328,7 +419,8 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
         return image.convert("RGB")
 
 
-def _too_large(name: str, size: str) -> ImageTooLarge:
-    return ImageTooLarge(
-        f"{name} has {size}; at most {MAX_PIXELS // 1_000_000} million are accepted. Make it smaller first."
-    )
+def _too_large(name: str, size: str, most: int = MAX_PIXELS, kind: str = "") -> ImageTooLarge:
+    accepted = f"at most {most // 1_000_000} million are accepted" + (f" of {kind}" if kind else "")
+    error = ImageTooLarge(f"{name} has {size}; {accepted}. Make it smaller first.")
+    error.most = most
+    return error

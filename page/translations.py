@@ -708,4 +708,4 @@ def percent(probability: float, language: str = "en") -> str:
 def describe(error: Exception, language: str) -> str:
     """Return an error in words for visitors; one of a kind that has no text keeps its own message."""
     text = TEXTS[language].get(type(error).__name__)
-    return str(error) if text is None else text.format(millions=MAX_PIXELS // 1_000_000)
+    return str(error) if text is None else text.format(millions=getattr(error, "most", MAX_PIXELS) // 1_000_000)

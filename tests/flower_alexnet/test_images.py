@@ -196,7 +196,7 @@ def test_16_bit_png_is_not_white() -> None:
     assert np.abs(np.asarray(images.load(content), dtype=float)[..., 0] - GRADIENT).max() <= 1
 
 
-@pytest.mark.parametrize("kind", ["HEIF", "AVIF", "WEBP", "JPEG2000", "MPO", "GIF", "TIFF", "BMP", "PPM", "TGA"])
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF", "WEBP", "MPO", "GIF", "TIFF", "BMP"])
 def test_kinds_of_file(kind: str) -> None:
     flower = Image.open(PROJECT / "examples" / "roses_1.webp").convert("RGB").resize((160, 120))
     content = encoded(flower, kind)
@@ -349,7 +349,7 @@ def test_what_follows_a_jpeg_does_not_count() -> None:
     flower = drawn_flower("roses")
     photo = encoded(flower, "JPEG", progressive=True)
     film = np.random.default_rng(0).integers(0, 256, 9_000_000, dtype=np.uint8).tobytes()
-    assert film.count(b"\xff\xda") > images.MAX_SCANS
+    assert film.count(b"\xff\xda") > containers.MAX_SCANS
     assert np.array_equal(np.asarray(images.load(photo + film)), np.asarray(images.load(photo)))
     frames = encoded(flower, "MPO", save_all=True, append_images=[flower] * 119)
     assert frames.count(b"\xff\xda") == 120
@@ -415,7 +415,7 @@ def with_broken_metadata() -> dict[str, bytes]:
     png, jpeg = encoded(INTACT, "PNG"), encoded(INTACT, "JPEG")
     found = {}
     for name, exif in BROKEN_EXIF.items():
-        for kind in ("PNG", "WEBP", "JPEG", "HEIF", "JPEG2000"):
+        for kind in ("PNG", "WEBP", "JPEG", "HEIF"):
             found[f"{kind}, {name}"] = encoded(INTACT, kind, exif=exif)
     for name, broken in BROKEN_CHUNKS.items():
         found[f"PNG, {name}"] = png[:33] + broken + png[33:]
