@@ -218,10 +218,9 @@ def _jpeg(content: bytes) -> Container:
 def _jpeg_frame(segment: bytes) -> tuple[tuple[int, int], int, float]:
     """Return width and height, components, and samples a pixel, from the header of a frame."""
     height, width, components = struct.unpack_from(">HHB", segment, 5)
-    factors = [(it >> 4) * (it & 15) for it in segment[11 : 10 + 3 * components : 3]]
-    largest_h = max((it >> 4 for it in segment[11 : 10 + 3 * components : 3]), default=1)
-    largest_v = max((it & 15 for it in segment[11 : 10 + 3 * components : 3]), default=1)
-    return (width, height), components, sum(factors) / max(1, largest_h * largest_v)
+    factors = [(factor >> 4, factor & 15) for factor in segment[11 : 10 + 3 * components : 3]]
+    largest = max((across for across, _ in factors), default=1) * max((down for _, down in factors), default=1)
+    return (width, height), components, sum(across * down for across, down in factors) / max(1, largest)
 
 
 def has_too_many_scans(content: bytes) -> bool:
@@ -319,7 +318,7 @@ def _webp(content: bytes) -> Container:
         elif kind == b"VP8X" and length >= 10:
             chunks.append(chunk[:8] + bytes([chunk[8] & ~0x2C]) + chunk[9:])  # no profile, no EXIF, no XMP
         elif kind in (b"VP8 ", b"VP8L", b"ALPH", b"ANIM") or (
-            kind == b"ANMF" and not any(it.startswith(b"ANMF") for it in chunks)
+            kind == b"ANMF" and not any(kept.startswith(b"ANMF") for kept in chunks)
         ):
             chunks.append(chunk)
     else:

@@ -80,6 +80,7 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         changes=_changes(recipe_name, recipe),
         command=_command(recipe_name, recipe, dataset["name"] if own_photos else None, dataset.get("others")),
         counted=counted,
+        cell=_cell,
         percent=lambda fraction: f"{fraction:.1%}".replace("%", " %"),
         crop=_described(classifier.config.preprocessing),
         known="the five flowers" if flowers else f"the {len(labels)} classes",
@@ -191,6 +192,11 @@ def _changes(name: str, recipe: dict[str, Any]) -> list[str]:
 
 def _option(name: str, value: Any) -> list[str]:
     return [f"{name}={value}"] if str(value).startswith("-") else [name, str(value)]
+
+
+def _cell(text: str) -> str:
+    """Return a text for a cell of a Markdown table, which a line break or a bar would end."""
+    return " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|")
 
 
 def _duration(minutes: float) -> str:

@@ -31,6 +31,15 @@ def test_prepared_network_gives_the_same_logits(batch_norm: bool) -> None:
         assert torch.equal(tensor, weights[name])
 
 
+def test_copy_for_another_device_takes_nothing_of_the_network_along() -> None:
+    """The device "meta" stands for a GPU: what is moved there has no values left."""
+    network = AlexNet().eval()
+    prepared = prepare(network, torch.device("meta"))
+    assert all(parameter.is_meta for parameter in prepared.parameters())
+    assert not any(parameter.is_meta for parameter in network.parameters())
+    assert network(torch.zeros(1, 3, 224, 224)).isfinite().all()
+
+
 def test_probabilities_are_those_of_the_plain_network(real_photos: Path) -> None:
     photos = [photo.path for photo in dataset.split(real_photos)["validation"][::10]]
     for model in registry.shipped_models():

@@ -43,3 +43,9 @@ def test_library_gives_the_same_answer(label: str, probability: float, in_distri
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_title_of_a_model_of_the_hub_is_its_name(language: str) -> None:
     assert model_title(Model("ann/flowers@v1", shipped=False), language) == "ann/flowers@v1"
+
+
+@pytest.mark.parametrize("labels", [LABELS[:2], ("roses", "cats"), (*LABELS, "orchids")])
+def test_only_a_model_of_the_five_says_none_of_the_five(labels: tuple[str, ...]) -> None:
+    prediction = Prediction(dict.fromkeys(labels, 1 / len(labels)), in_distribution=False)
+    assert prediction.in_words() == in_words(prediction, "en") == "None of those it knows, it seems"

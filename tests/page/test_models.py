@@ -15,8 +15,9 @@ import pytest
 from gradio_client import Client, handle_file
 from playwright.sync_api import Page, expect
 
-from flower_alexnet import images, registry
+from flower_alexnet import Prediction, images, registry
 from flower_alexnet.registry import Model
+from page import render
 from page.translations import LANGUAGES, describe
 from tests.support import PROJECT
 from tests.support.handlers import described
@@ -48,17 +49,36 @@ def partial_metrics() -> Iterator[tuple[str, Any]]:
         yield f"test without {name}", {**METRICS, "test": {k: v for k, v in METRICS["test"].items() if k != name}}
 
 
+ABSURD: list[Any] = [float("inf"), float("nan"), -1, 1e308, 10**400, "9" * 5000, [], {}]
+
+
+def absurd_metrics() -> Iterator[tuple[str, Any]]:
+    """Yield measurements with numbers that cannot be."""
+    test = METRICS["test"]
+    yield "no reliability", {**METRICS, "test": {**test, "reliability": []}}
+    for number, value in enumerate(ABSURD):
+        bins = [{"confidence": value, "accuracy": value, "photos": value}] * 3
+        yield f"reliability {number}", {**METRICS, "test": {**test, "reliability": bins}}
+        yield f"no photos {number}", {**METRICS, "test": {**test, "reliability": [{**bins[0], "photos": 0}]}}
+        yield f"accuracy {number}", {**METRICS, "test": {**test, "accuracy": value}}
+        yield f"matrix {number}", {**METRICS, "test": {**test, "confusion_matrix": [[value] * 5] * 5}}
+        yield f"minutes {number}", {**METRICS, "training": {**METRICS["training"], "minutes": value}}
+        yield f"history {number}", {**METRICS, "history": [dict.fromkeys(METRICS["history"][0], value)]}
+
+
 @pytest.fixture(scope="module")
 def measured(random_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a model folder whose measurements each test replaces."""
     return Path(shutil.copytree(random_model, tmp_path_factory.mktemp("models") / "measured"))
 
 
-@pytest.mark.parametrize(("name", "metrics"), [*partial_metrics()])
+@pytest.mark.parametrize(("name", "metrics"), [*partial_metrics(), *absurd_metrics()])
 def test_model_is_described_by_the_measurements_there_are(name: str, metrics: Any, measured: Path) -> None:
     (measured / "metrics.json").write_text(json.dumps(metrics))
     for language in LANGUAGES:
         assert "AlexNet" in described(Model(str(measured), shipped=False), language)[0]
+    prediction = Prediction(dict(zip(METRICS["dataset"]["labels"], (0.9, 0.1, 0, 0, 0), strict=True)))
+    render.trust(prediction, Model(str(measured), shipped=False), "en")  # raises nothing
     if name == "without test":
         assert "trained in" in described(Model(str(measured), shipped=False), "en")[0]
 
