@@ -111,8 +111,12 @@ class Guard:
                 late = True
                 return {"type": "http.disconnect"}
 
+        async def unless_late(message: Message) -> None:
+            if not late:
+                await send(message)
+
         with suppress(ClientDisconnect):
-            await self.upload(scope, in_time, send)
+            await self.upload(scope, in_time, unless_late)
         if late:
             await _refuse(408, "The file came too slowly. Try a better connection.")(scope, receive, send)
 

@@ -281,7 +281,7 @@ window.flowerPage = (() => {
   window.fetch = async (address, options) => {
     const {pathname} = new URL(address?.url ?? address, location);
     if (/\/gradio_api\/app_id\/?$/.test(pathname)) throw new TypeError("not asked for");
-    if (!/\/gradio_api\/queue\/(join|data)$/.test(pathname)) return reach(address, options);
+    if (!/\/gradio_api\/(queue\/(join|data)|run\/predict)\/?$/.test(pathname)) return reach(address, options);
     try {
       const response = await reach(address, options);
       return pathname.endsWith("data") ? new Response(watched(response.body), response) : response;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Iterable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -23,14 +23,7 @@ def content_hashes(files: Iterable[Path], cache: Path = CACHE) -> dict[Path, str
     A hash is kept in the cache, by path, size and time of change, so that the bytes are read once.
     """
     hashes: dict[Path, str] = {}
-    with suppress(OSError):
-        cache.mkdir(parents=True, exist_ok=True)
-    try:
-        kept = sqlite3.connect(cache / HASHES, timeout=30)
-    except sqlite3.Error:  # nothing can be kept there
-        kept = sqlite3.connect(":memory:")
-    with closing(kept), kept:
-        kept.execute("CREATE TABLE IF NOT EXISTS hashes (path BLOB PRIMARY KEY, size, changed, hash)")
+    with closing(_kept_hashes(cache)) as kept, kept:
         for file in files:
             try:
                 status, key = file.stat(), bytes(file.resolve())
@@ -47,3 +40,21 @@ def content_hashes(files: Iterable[Path], cache: Path = CACHE) -> dict[Path, str
             except OSError:
                 hashes[file] = ""
     return hashes
+
+
+def _kept_hashes(cache: Path) -> sqlite3.Connection:
+    """Open the kept hashes; where they are damaged, or nothing can be kept, begin anew."""
+    for database in (cache / HASHES, cache / HASHES, ":memory:"):
+        try:
+            if isinstance(database, Path):
+                cache.mkdir(parents=True, exist_ok=True)
+            kept = sqlite3.connect(database, timeout=30)
+            kept.execute("CREATE TABLE IF NOT EXISTS hashes (path BLOB PRIMARY KEY, size, changed, hash)")
+            return kept
+        except sqlite3.OperationalError:  # it is in use, or nothing can be written there
+            continue
+        except sqlite3.DatabaseError:
+            (cache / HASHES).unlink(missing_ok=True)
+        except OSError:
+            continue
+    raise AssertionError("a database in memory can be made")

@@ -14,7 +14,7 @@ def test_prediction_in_words() -> None:
     sure, unsure = {"roses": 0.97, "tulips": 0.03}, {"roses": 0.48, "tulips": 0.27, "daisy": 0.25}
     assert in_words(Prediction(sure), "en") == "Rose, 97%"
     assert in_words(Prediction(unsure), "en") == "Rose or tulip?"
-    assert in_words(Prediction(sure, in_distribution=False), "en") == "None of the five, it seems"
+    assert in_words(Prediction(dict.fromkeys(LABELS, 0.2), in_distribution=False), "en") == "None of the five, it seems"
 
 
 def test_prediction_in_words_of_other_languages() -> None:

@@ -258,7 +258,6 @@ def test_names_of_classes_do_not_break_the_tables(tmp_path: Path) -> None:
     measured = {label: {"precision": 1.0, "recall": 1.0, "count": 2} for label in labels}
     text = written(tmp_path, labels=labels, test={"per_class": measured})
     rows = [line for line in text.splitlines() if line.startswith(("| a ", "| two", "| back"))]
-    assert [row.split(" | ")[0] for row in rows[:1]] == ["| a \\"]
     assert rows[0].startswith("| a \\| b | ")
     assert rows[1].startswith("| two lines | ")
     assert rows[2].startswith("| back\\\\slash | ")
