@@ -262,7 +262,7 @@ def launch(**options: Any) -> gr.Blocks:
         Middleware(
             Guard,
             endpoints=[endpoint.__name__ for endpoint in api.ENDPOINTS],
-            functions={number: len(function.inputs) for number, function in page.fns.items() if function.fn},
+            functions={number: function.inputs for number, function in page.fns.items() if function.fn},
         ),
         Middleware(Arguments, endpoints=api.ENDPOINTS),
         Middleware(Localize),

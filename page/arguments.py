@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from gradio.data_classes import FileData, ImageData
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -112,13 +113,24 @@ def _by_position(body: Any, parameters: Any) -> list[Any]:
 
 
 def _checked(name: str, value: Any) -> Any:
-    """Return an argument as Gradio takes it, if it is a file."""
-    if name not in ("image", "files") or value is None:
+    """Return an argument as Gradio takes it; raise ``ValueError`` if it is none."""
+    if value is None:
+        return value
+    if name not in ("image", "files"):
+        if isinstance(value, dict) or (
+            isinstance(value, list) and any(isinstance(entry, (dict, list)) for entry in value)
+        ):
+            raise ValueError(f"{name} is a text.")
         return value
     files = [value] if isinstance(value, dict) else value
     if not isinstance(files, list) or not files or not all(isinstance(file, dict) for file in files):
         raise ValueError(f"{name}: {FILE}")
+    model = FileData if name == "files" else ImageData
     for file in files:
+        try:
+            model.model_validate(file, context={"validate_meta": True})
+        except (ValueError, TypeError, AttributeError) as error:  # Gradio's models raise any of them
+            raise ValueError(f"{name}: {FILE}") from error
         path, url = file.get("path"), file.get("url")
         if isinstance(path, str) and (path.startswith(("http://", "https://")) or is_upload(Path(path))):
             continue

@@ -6,10 +6,12 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from gradio.data_classes import FileData
+from pydantic import BaseModel
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -73,10 +75,10 @@ class Guard:
     Args:
         app: the application that answers all other requests.
         endpoints: names of the endpoints for programs.
-        functions: number of each function of the page -> how many arguments it takes.
+        functions: number of each function of the page -> the components that its arguments come from.
     """
 
-    def __init__(self, app: ASGIApp, endpoints: Iterable[str], functions: Mapping[int, int]) -> None:
+    def __init__(self, app: ASGIApp, endpoints: Iterable[str], functions: Mapping[int, Sequence[Any]]) -> None:
         self.app = app
         self.endpoint = re.compile(
             rf"/gradio_api/call/(v2/)?({'|'.join(map(re.escape, endpoints))})/?([^/]+)?", re.IGNORECASE
@@ -203,7 +205,7 @@ def _in_place_of_500(send: Send) -> Send:
     return corrected
 
 
-def _problem(body: bytes, functions: Mapping[int, int]) -> str | None:
+def _problem(body: bytes, functions: Mapping[int, Sequence[Any]]) -> str | None:
     """Return what is wrong with a call of one of the page's functions; None if it is one."""
     try:
         call = json.loads(body)
@@ -214,25 +216,31 @@ def _problem(body: bytes, functions: Mapping[int, int]) -> str | None:
     number = call.get("fn_index")
     if type(number) is not int or number not in functions:
         return f"There is no function {json.dumps(number)[:50]}."
-    if len(call["data"]) != functions[number]:
-        return f"Function {number} takes {functions[number]} arguments, not {len(call['data'])}."
-    for argument in call["data"]:
-        for value in argument if isinstance(argument, list) else [argument]:
-            if not _is_argument(value):
-                return "An argument is neither a text, nor a number, nor an uploaded file."
+    if len(call["data"]) != len(functions[number]):
+        return f"Function {number} takes {len(functions[number])} arguments, not {len(call['data'])}."
+    for value, component in zip(call["data"], functions[number], strict=True):
+        if not _is_argument(value, getattr(component, "data_model", None)):
+            return "An argument is neither a text, nor a number, nor an uploaded file, nor a list of such."
     return None
 
 
-def _is_argument(value: object) -> bool:
-    """Return whether a value is one that a component of the page sends: none is nested, but for an uploaded file."""
-    if not isinstance(value, dict):
-        return not isinstance(value, list)
-    if "path" not in value:
-        return all(isinstance(entry, (str, int, float, type(None))) for entry in value.values())  # a heat that is shown
-    with suppress(ValueError, RecursionError):
-        FileData.model_validate(value, strict=True)
+def _is_argument(value: object, model: type[BaseModel] | None) -> bool:
+    """Return whether a value is one that a component sends, whose values have a data model or are not nested."""
+    with suppress(ValueError, TypeError, AttributeError, RecursionError):  # Gradio's models raise any of them
+        if model is not None and value is not None:
+            model.model_validate(value, context={"validate_meta": True})
+            return True
+        for entry in value if isinstance(value, list) else [value]:
+            if isinstance(entry, dict) and ("path" in entry or "meta" in entry):
+                FileData.model_validate(entry, strict=True, context={"validate_meta": True})
+            elif isinstance(entry, list) or (isinstance(entry, dict) and any(map(_is_nested, entry.values()))):
+                return False
         return True
     return False
+
+
+def _is_nested(value: object) -> bool:
+    return isinstance(value, (dict, list))
 
 
 def _route(scope: Scope) -> str:

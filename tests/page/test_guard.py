@@ -35,7 +35,7 @@ def impatient() -> Iterator[Server]:
 def begin(server: Server, path: str) -> socket.socket:
     """Send the head of a request and one byte of its body."""
     connection = connect(server)
-    connection.sendall(HEAD.format(path=path, kind=KINDS[path]).encode() + b"{")
+    connection.sendall(HEAD.format(path=path, kind=KINDS[path]).encode() + (b"--x\r\n" if path == "upload" else b"{"))
     return connection
 
 
