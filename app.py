@@ -189,6 +189,7 @@ def on_model(page: gr.Blocks, one: PhotoTab, about: AboutTab) -> None:
     loaded = page.load(events.load_page, None, one.model, **private())
     one.model.input(None, one.model, None, js="(model) => { flowerPage.shareModel(model); }")
     chosen = one.model.input(events.choose_model, one.model, one.model, **private(show_progress_on=one.answer))
+    on_failure(chosen)
     on_failure(chosen.then(events.answer, [one.photo, one.model], one.answer, **private()))
     # By the model that a link names.
     on_failure(loaded.then(events.answer, [one.photo, one.model], one.answer, **private()))

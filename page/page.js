@@ -187,6 +187,8 @@ window.flowerPage = (() => {
       made.innerHTML = props.value;
       const panel = made.querySelector(".panel");
       if (!panel || panel.dataset.key !== (now.key ?? "")) return;  // of a photo that is there no more
+      // Of what was asked last: when a question fails, Gradio sets the former value once more.
+      if (now.key && (!now.waiting || (now.model && panel.dataset.model && panel.dataset.model !== now.model))) return;
       if (panel.classList.contains("gone")) return sendAgain(ask);
       find("#words").replaceChildren(panel);
       settled(panel);
@@ -221,12 +223,13 @@ window.flowerPage = (() => {
   };
 
   function stop(stopped) {
+    now.waiting = stopped;
     find("#words").classList.toggle("stale", stopped);
     find("#words").inert = stopped;
   }
 
   // The page's questions fail when the server or the line is gone. One quiet line says so until both are back; what was
-  // asked is then asked again by itself, a few times with longer and longer pauses, or when the visitor says so.
+  // asked is then asked again by itself, a few times, or when the visitor says so.
   const lost = {timer: null, tries: 0, ask: null};
 
   function failed(ask = askAgain) {
@@ -241,7 +244,7 @@ window.flowerPage = (() => {
       find(".stage").classList.add("refused");
     }
     clearTimeout(lost.timer);
-    if (lost.tries < 8) lost.timer = setTimeout(recover, 1000 * Math.min(30, 2 ** ++lost.tries));
+    if (lost.tries < 5) lost.timer = setTimeout(recover, 2000 * ++lost.tries);
   }
 
   async function recover() {
@@ -251,7 +254,8 @@ window.flowerPage = (() => {
       const answer = await reach("gradio_api/app_id", {cache: "no-store"});
       if (!answer.ok) throw new Error(answer.status);
     } catch (error) {
-      return failed(ask);
+      lost.timer = setTimeout(recover, 2000);
+      return;
     }
     find("#lost")?.remove();
     ask();
@@ -275,26 +279,29 @@ window.flowerPage = (() => {
     if (find("#about")?.offsetParent) setTimeout(() => parts.about.trigger("input"));
   }
 
-  // Where the line is gone, Gradio tells no event of it, but asks for its own address until that answers and then loads
-  // the page anew: photo and answer would be gone. The page notices by itself, and goes on.
+  // Where the line is gone, Gradio tells no event of it: it asks for its own address until that answers, and loads the
+  // page anew, so that photo and answer are gone. Here a question that does not arrive has failed like any other.
   const reach = window.fetch.bind(window);
+  const NO_ANSWER = {error: "no connection", detail: "no connection"};
   window.fetch = async (address, options) => {
     const {pathname} = new URL(address?.url ?? address, location);
-    if (/\/gradio_api\/app_id\/?$/.test(pathname)) throw new TypeError("not asked for");
-    if (!/\/gradio_api\/(queue\/(join|data)|run\/predict)\/?$/.test(pathname)) return reach(address, options);
+    const [, question] = pathname.match(/\/gradio_api\/(app_id|run\/predict|queue\/join|queue\/data)\/?$/) ?? [];
+    if (!question) return reach(address, options);
+    if (question === "app_id") throw new TypeError("not asked for");
     try {
       const response = await reach(address, options);
-      return pathname.endsWith("data") ? new Response(watched(response.body), response) : response;
+      if (question === "queue/join") response.clone().json().then(({event_id}) => { now.event = event_id; }, () => {});
+      return question === "queue/data" ? new Response(answered(response.body), response) : response;
     } catch (error) {
-      lineGone(error);
-      throw error;
+      if (error.name === "AbortError") throw error;
+      return new Response(JSON.stringify(NO_ANSWER), {status: 503, headers: {"Content-Type": "application/json"}});
     }
   };
 
-  const lineGone = (error) => { if (error?.name !== "AbortError") failed(); };
-
-  function watched(body) {
+  // A stream of events that breaks off ends with the failure of the event that was asked for last.
+  function answered(body) {
     const reader = body.getReader();
+    const failure = () => JSON.stringify({msg: "process_completed", event_id: now.event, output: NO_ANSWER, success: false});
     return new ReadableStream({
       async pull(controller) {
         try {
@@ -302,8 +309,9 @@ window.flowerPage = (() => {
           if (done) controller.close();
           else controller.enqueue(value);
         } catch (error) {
-          lineGone(error);
-          controller.error(error);
+          if (error.name === "AbortError") return controller.error(error);
+          controller.enqueue(new TextEncoder().encode(`data: ${failure()}\n\n`));
+          controller.close();
         }
       },
       cancel: (reason) => reader.cancel(reason),

@@ -231,7 +231,8 @@ def _panel(given: Answer, body: str) -> str:
     known = given.prediction.in_distribution
     return (
         f'<div class="panel{"" if known else " unknown"}" data-key="{escape(given.key)}" '
-        f'data-label="{escape(given.prediction.label)}" data-known="{int(known)}">{body}</div>'
+        f'data-model="{escape(given.model.name)}" data-label="{escape(given.prediction.label)}" '
+        f'data-known="{int(known)}">{body}</div>'
     )
 
 
