@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from glob import glob, has_magic
+from dataclasses import dataclass, field
+from glob import escape, glob, has_magic
 from pathlib import Path, PurePosixPath
 from typing import Protocol
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 from zipfile import BadZipFile, ZipInfo
 
 import httpx2
@@ -17,8 +18,9 @@ from PIL import Image
 
 from flower_alexnet import images
 from flower_alexnet.classifier import FlowerClassifier, Prediction
+from flower_alexnet.files import is_hidden, walk
 from flower_alexnet.images import InvalidImage, UnreadableImage
-from flower_alexnet.zips import DirectoryTooLarge, PhotoZip
+from flower_alexnet.zips import DirectoryTooLarge, Locked, PhotoZip, UnknownMethod, read_member
 
 MAX_MEMBER = 50_000_000
 """Bytes of the largest file that is read from a zip."""
@@ -60,14 +62,13 @@ class PhotoFile:
 
     Args:
         name: the name it is reported by.
-        path: the file, or the zip.
-        archive, member: the opened zip and the member; None for a file.
+        path: the file, or the zip, which is opened for each photo: a process may have few files open at a time.
+        member: the member of the zip; None for a file.
         problem: why it cannot be read; None if it can, as far as is known.
     """
 
     name: str
     path: Path
-    archive: PhotoZip | None = None
     member: ZipInfo | None = None
     problem: str | None = None
 
@@ -79,27 +80,33 @@ class PhotoFile:
         """
         if self.problem is not None:
             raise UnreadableMember(self.problem)
-        if self.archive is None or self.member is None:
+        if self.member is None:
             return images.load(self.path, shorter_side=shorter_side)
-        return images.load(self.content(), PurePosixPath(self.name).name, shorter_side)
+        with images.FILES.taking(2 * min(self.member.file_size, MAX_MEMBER)):
+            return images.load(self.content(), PurePosixPath(self.name).name, shorter_side)
 
     def content(self) -> bytes:
-        """Return the bytes of the photo's file.
+        """Return the bytes of the photo's file, at most ``images.MAX_FILE``, or ``MAX_MEMBER`` from a zip.
 
         Raises:
-            InvalidImage: it cannot be read from its zip.
-            OSError: it cannot be read.
+            InvalidImage: it cannot be read, or is larger.
         """
-        if self.archive is None or self.member is None:
-            return self.path.read_bytes()
+        if self.problem is not None:
+            raise UnreadableMember(self.problem)
+        if self.member is None:
+            return images.read_file(self.path)
         if self.member.file_size > MAX_MEMBER:
             raise UnreadableMember(f"{self.name} is larger than {MAX_MEMBER // 1_000_000} MB. Send it by itself.")
         try:
-            with self.archive.open(self.member) as file:
-                return file.read(MAX_MEMBER)
-        except RuntimeError as error:  # raised by zipfile for encrypted members
+            return read_member(self.path, self.member, MAX_MEMBER)
+        except Locked as error:
             raise UnreadableMember(f"{self.name} is locked with a password. Make a zip without one.") from error
-        except (BadZipFile, NotImplementedError, OSError, EOFError, zlib.error) as error:
+        except UnknownMethod as error:
+            raise UnreadableMember(
+                f"{self.name} is compressed by {error}, which is not read. Make the zip again with the usual method, "
+                "Deflate."
+            ) from error
+        except Exception as error:  # damaged data may raise anything
             raise UnreadableMember(f"{self.name} is damaged in the zip ({error}). Make the zip again.") from error
 
 
@@ -134,12 +141,19 @@ class RemotePhoto:
                 for chunk in response.iter_bytes():
                     content += chunk
                     if len(content) > MAX_MEMBER:
-                        raise UnreadableImage(f"{self.name} is larger than {MAX_MEMBER // 1_000_000} MB.")
+                        raise UnreadableImage(
+                            f"{self.name} is larger than {MAX_MEMBER // 1_000_000} MB. Download it, and name the file."
+                        )
+        except InvalidImage:
+            raise
         except httpx2.HTTPStatusError as error:
             reason = f"{error.response.status_code} {error.response.reason_phrase}"
             raise UnreadableImage(f"{self.name} cannot be downloaded: {reason}. Check the address.") from error
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
-            raise UnreadableImage(f"{self.name} cannot be downloaded: {error}. Check the address.") from error
+            reason = str(error).rstrip(".") or type(error).__name__
+            raise UnreadableImage(f"{self.name} cannot be downloaded: {reason}. Check the address.") from error
+        if content.startswith((b"PK\3\4", b"PK\5\6")):
+            raise UnreadableImage(f"{self.name} is a zip. Download it, and name the file.")
         return images.load(bytes(content), self.name, shorter_side)
 
 
@@ -157,42 +171,57 @@ class FoundPhotos:
 
 
 def find_photos(sources: Iterable[str], language: str = "en") -> FoundPhotos:
-    """List the photos of files, folders, zips, patterns such as ``*.jpg``, and http(s) addresses.
+    """List the photos of files, folders, zips, patterns such as ``*.jpg``, and http(s) and file addresses.
 
-    A file that does not exist is listed as well, so that its row says so.
+    A file that does not exist is listed as well, and so is a folder that cannot be read, so that its row says so.
 
     Args:
-        sources: what to list.
+        sources: what to list; ``~`` is the home folder.
         language: as for ``collect``.
     """
     photos = FoundPhotos([])
     for source in sources:
-        if source.startswith(("http://", "https://")):
+        if source.lower().startswith(("http://", "https://")):
             photos.found.append(RemotePhoto(source))
-        elif Path(source).is_dir():
-            _add_folder(photos, Path(source), language)
-        elif Path(source).exists() or not has_magic(source):
-            photos.found += _photos_in(source, Path(source), language)
-        else:
-            matches = sorted(glob(source, recursive=True))  # noqa: PTH207  (a pattern may be absolute)
-            for match in matches:
-                if Path(match).is_dir():
-                    _add_folder(photos, Path(match), language)
-                else:
-                    photos.found += _photos_in(match, Path(match), language)
-            if not matches:
-                photos.found.append(PhotoFile(source, Path(source), problem=f"No file matches {source}."))
+            continue
+        matches = expand(source)
+        for match in matches:
+            if os.path.isdir(match):  # noqa: PTH112  (a name that is too long is no folder)
+                _add_folder(photos, match, language)
+            else:
+                photos.found += _photos_in(match, Path(match), language)
+        if not matches:
+            hint = " In a pattern, [ stands for one of some letters; itself it is written [[]." if "[" in source else ""
+            problem = f"No file matches {source}.{hint}"
+            photos.found.append(PhotoFile(source, Path(source), problem=problem))
     return photos
 
 
-def _add_folder(photos: FoundPhotos, folder: Path, language: str) -> None:
-    for file in sorted(folder.rglob("*")):
-        if not file.is_file() or any(part.startswith(".") for part in file.relative_to(folder).parts):
-            continue
-        if is_zip(file.name) or is_picture(file):
-            photos.found += _photos_in(str(file), file, language)
+def expand(source: str) -> list[str]:
+    """Return the paths that a pattern matches, sorted; any other path, or that of a ``file:`` address, as it is.
+
+    What exists is no pattern, whatever its name: neither ``a[1].jpg`` nor the folder in ``trip [2024]/*.jpg``.
+    """
+    if source.lower().startswith("file:"):
+        source = url2pathname(urlsplit(source).path)
+    path = os.path.expanduser(source)  # noqa: PTH111  (keeps what is written otherwise)
+    if os.path.lexists(path) or not has_magic(path):
+        return [path]
+    folder, rest = path, ""
+    while folder and not os.path.lexists(folder) and os.path.dirname(folder) != folder:  # noqa: PTH120
+        folder, rest = os.path.dirname(folder), os.path.join(os.path.basename(folder), rest)  # noqa: PTH118, PTH119, PTH120
+    pattern = os.path.join(escape(folder), rest.removesuffix(os.sep)) if folder else path  # noqa: PTH118
+    return sorted(glob(pattern, recursive=True))  # noqa: PTH207  (a pattern may be absolute)
+
+
+def _add_folder(photos: FoundPhotos, folder: str, language: str) -> None:
+    files, unreadable = walk(folder)
+    for file in files:
+        if is_zip(file) or is_picture(Path(file)):
+            photos.found += _photos_in(file, Path(file), language)
         else:
             photos.skipped += 1
+    photos.found += [PhotoFile(path, Path(path), problem=f"The folder {path} cannot be read.") for path in unreadable]
 
 
 def is_picture(file: Path) -> bool:
@@ -234,13 +263,13 @@ def collect(files: Iterable[tuple[str, Path]], limit: int, language: str = "en")
     directories = ENTRY_BYTES * limit
     for name, path in files:
         try:
-            found = _photos_in(printable(name), path, language, directories)
+            found = _listed(printable(name), path, language, directories)
         except DirectoryTooLarge as error:
             raise _too_many(limit) from error
-        photos += found
+        photos += found.photos
         if len(photos) > limit:
             raise _too_many(limit)
-        directories -= sum(archive.directory_size for archive in {photo.archive for photo in found} if archive)
+        directories -= found.directory_size
     return photos
 
 
@@ -248,8 +277,45 @@ def _too_many(limit: int) -> TooManyPhotos:
     return TooManyPhotos(f"These are more than {limit} photos. Send them in parts.")
 
 
-def _photos_in(name: str, file: Path, language: str, most: int | None = None) -> list[PhotoFile]:
-    return _members(name, file, language, most) if is_zip(name) else [PhotoFile(name, file)]
+def _photos_in(name: str, file: Path, language: str) -> list[PhotoFile]:
+    return _listed(name, file, language).photos
+
+
+@dataclass
+class _Listed:
+    photos: list[PhotoFile] = field(default_factory=list)
+    directory_size: int = 0
+
+
+def _listed(name: str, path: Path, language: str, most: int | None = None) -> _Listed:
+    """List the photo that is a file, or those in a zip."""
+    if not is_zip(name):
+        return _Listed([PhotoFile(name, path)])
+    try:
+        with PhotoZip(path, most) as opened:
+            members = opened.named_members(language)
+    except DirectoryTooLarge:
+        raise
+    except FileNotFoundError:
+        return _Listed([PhotoFile(name, path, problem=f"There is no file {name}. Check its name.")])
+    except Exception as error:  # a damaged directory may raise anything
+        if isinstance(error, OSError) and error.strerror and not isinstance(error, BadZipFile):
+            problem = f"{name} cannot be read: {error.strerror}."
+        else:
+            problem = f"{name} is not a zip, or is damaged. Make it again."
+        return _Listed([PhotoFile(name, path, problem=problem)])
+    listed = _Listed(directory_size=opened.directory_size)
+    for member_name, member in members:
+        path_inside = PurePosixPath(member_name)
+        if any(map(is_hidden, path_inside.parts)):
+            continue
+        nested = None
+        if is_zip(path_inside.name):
+            nested = f"{path_inside.name} is a zip inside a zip. Send it by itself."
+        listed.photos.append(PhotoFile(f"{name}/{member_name}", path, member, nested))
+    if not listed.photos:
+        listed.photos = [PhotoFile(name, path, problem=f"There is no file in {name}.")]
+    return listed
 
 
 def classify_each(classifier: FlowerClassifier, photos: Iterable[Loadable], thumbnails: bool = False) -> Iterator[Row]:
@@ -282,22 +348,3 @@ def classify_each(classifier: FlowerClassifier, photos: Iterable[Loadable], thum
             yield Row(photo.name, problem=str(result), error=result)
         else:
             yield Row(photo.name, classifier.prediction(result), made[0] if made else None)
-
-
-def _members(name: str, path: Path, language: str, most: int | None) -> list[PhotoFile]:
-    try:
-        archive = PhotoZip(path, most)
-    except DirectoryTooLarge:
-        raise
-    except (BadZipFile, OSError, EOFError, ValueError, NotImplementedError, struct.error):
-        return [PhotoFile(name, path, problem=f"{name} is not a zip, or is damaged. Make it again.")]
-    photos = []
-    for member_name, member in archive.named_members(language):
-        path_inside = PurePosixPath(member_name)
-        if path_inside.name.startswith(".") or "__MACOSX" in path_inside.parts:
-            continue
-        nested = None
-        if is_zip(path_inside.name):
-            nested = f"{path_inside.name} is a zip inside a zip. Send it by itself."
-        photos.append(PhotoFile(f"{name}/{member_name}", path, archive, member, nested))
-    return photos or [PhotoFile(name, path, archive, problem=f"There is no file in {name}.")]

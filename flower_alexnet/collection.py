@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from glob import glob, has_magic
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -23,12 +22,13 @@ import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 from PIL import Image
 from tqdm import tqdm
 
 from flower_alexnet import batch, images, model_folder, registry
-from flower_alexnet.classifier import FlowerClassifier, load_classifier
-from flower_alexnet.files import replace_atomically
+from flower_alexnet.classifier import FlowerClassifier
+from flower_alexnet.files import is_hidden, replace_atomically, walk
 from flower_alexnet.images import UnreadableImage
 
 PART_SIZE = 256
@@ -125,7 +125,7 @@ class Labeler:
         names = [_name(photo) for photo in photos["photo"]]
         rows = batch.classify_each(self.classifier, [RemoteFile(name) for name in names])
         labels = self.classifier.config.labels
-        return pa.Table.from_pylist([_columns(row, labels) for row in rows], schema=schema(labels))
+        return pa.Table.from_pylist([_columns(row) for row in rows], schema=schema(labels))
 
 
 class RayLabeler(Labeler):
@@ -153,19 +153,21 @@ def label_collection(source: str, output: Path, model: str | None = None, ray: s
             model, or there is no Ray cluster at the address.
         InvalidModel: the model cannot be loaded.
     """
-    if output.exists():
-        raise InvalidCollection(f"{output} exists already. Move it away, or choose another output.")
+    _check_absent(output)
     photos, skipped = list_photos(source, output)
     folder = registry.find(model)
-    classifier = load_classifier(str(folder))
+    known = model_folder.identity(folder)
+    classifier = FlowerClassifier.from_pretrained(folder)
+    _check_unchanged(folder, known)
     if ray and ray != "local":
         _check_cluster(ray)
-    metadata = {"model": batch.printable(model or ""), "source": batch.printable(source)}
+    metadata = {"model": known, "source": batch.printable(source)}
     parts = output.with_name(output.name + ".parts")
     with _writing(output, parts):
+        _check_absent(output)  # another run may have ended meanwhile
         done = _finished_parts(parts, photos, metadata)
         remaining = photos[done * PART_SIZE :]
-        tables = _on_ray(remaining, folder, ray) if ray else _here(remaining, classifier)
+        tables = _on_ray(remaining, folder, known, ray) if ray else _here(remaining, classifier)
         with tqdm(
             total=len(photos), initial=min(done * PART_SIZE, len(photos)), unit="photo", disable=None
         ) as bar:  # no bar where stderr is no terminal
@@ -176,11 +178,21 @@ def label_collection(source: str, output: Path, model: str | None = None, ray: s
     return Labelled(problems, skipped)
 
 
+def _check_absent(output: Path) -> None:
+    if os.path.lexists(output):
+        raise InvalidCollection(f"{output} exists already. Move it away, or choose another output.")
+
+
+def _check_unchanged(folder: Path, known: str) -> None:
+    if model_folder.identity(folder) != known:
+        raise InvalidCollection(f"The model in {folder} was replaced meanwhile. Run the same command again.")
+
+
 def list_photos(source: str, output: Path | None = None) -> FoundFiles:
     """List the addresses of a collection's photos in a fixed order.
 
     Hidden files, and those in hidden folders, are passed over, and so are files that are no images by name and content,
-    which are counted.
+    which are counted. A folder that cannot be read is listed as a photo: its row says why.
 
     Args:
         source: as for ``label_collection``.
@@ -191,7 +203,7 @@ def list_photos(source: str, output: Path | None = None) -> FoundFiles:
     """
     skipped, photos = 0, []
     own = _Output(output)
-    local = "://" not in source
+    local = "://" not in source or source.lower().startswith("file://")
     for name, is_picture in _local_files(source) if local else _remote_files(source):
         if name in own:
             continue
@@ -204,6 +216,8 @@ def list_photos(source: str, output: Path | None = None) -> FoundFiles:
         raise InvalidCollection(
             f"There is no {what} at {source}. Name a folder, a file, or a pattern such as photos/*.jpg."
         )
+    if not local:
+        _check_readable(photos[0])
     return FoundFiles(photos, skipped)
 
 
@@ -226,22 +240,22 @@ class _Output:
 
 
 def _local_files(source: str) -> Iterator[tuple[str, Any]]:
-    """Yield the path of each file, and a function that tells whether it is an image."""
-    root = Path(source).expanduser().absolute()
-    if root.is_dir():
-        found = []
-        for folder, folders, files in os.walk(root):
-            folders[:] = [name for name in folders if not _is_hidden(name)]
-            found += [os.path.join(folder, name) for name in files if not _is_hidden(name)]  # noqa: PTH118  (many)
-    elif root.exists() or not has_magic(source):
-        found = [str(root)] if root.exists() else []
-    else:
-        found = [path for path in glob(str(root), recursive=True) if Path(path).is_file()]  # noqa: PTH207
-    for path in sorted(found):
+    """Yield the path of each file, and of each folder that cannot be read, and a function that tells whether it is an
+    image."""
+    found, unreadable = list[str](), list[str]()
+    for path in map(os.path.abspath, batch.expand(source)):
+        if os.path.isdir(path):  # noqa: PTH112  (a name that is too long is none)
+            files, folders = walk(path)
+            found += files
+            unreadable += folders
+        elif os.path.isfile(path):  # noqa: PTH113
+            found.append(path)
+    for path in sorted({*found, *unreadable}):
         yield path, partial(batch.is_picture, Path(path))
 
 
 def _remote_files(source: str) -> Iterator[tuple[str, Any]]:
+    chained = source.partition("::")[1:]
     try:
         filesystem, path = fsspec.core.url_to_fs(source)
         found = filesystem.glob(path, detail=True) if "*" in path else filesystem.find(path, detail=True)
@@ -250,12 +264,9 @@ def _remote_files(source: str) -> Iterator[tuple[str, Any]]:
     local = "file" in filesystem.protocol
     for name in sorted(name for name, entry in found.items() if entry["type"] != "directory"):
         below = name[len(path) :] if name.startswith(path) and name != path else name.rpartition("/")[2]
-        if not any(map(_is_hidden, below.split("/"))):
-            yield name if local else filesystem.unstrip_protocol(name), partial(_is_remote_picture, filesystem, name)
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
+        if not any(map(is_hidden, below.split("/"))):
+            address = name if local else filesystem.unstrip_protocol(name) + "".join(chained)
+            yield address, partial(_is_remote_picture, filesystem, name)
 
 
 def _is_remote_picture(filesystem: fsspec.AbstractFileSystem, name: str) -> bool:
@@ -268,21 +279,42 @@ def _is_remote_picture(filesystem: fsspec.AbstractFileSystem, name: str) -> bool
         return True
 
 
+def _check_readable(address: str) -> None:
+    """Raise ``InvalidCollection`` if photos are listed by addresses at which nothing can be opened."""
+    try:
+        with fsspec.open(address, "rb") as file:
+            file.read(1)
+    except (PermissionError, FileNotFoundError):  # of this one: its row says so
+        pass
+    except Exception as error:  # each filesystem of fsspec raises its own errors
+        raise InvalidCollection(
+            f"{address} is listed, but cannot be opened: {_first_line(error)}. Copy the photos to a folder first."
+        ) from error
+
+
 @contextmanager
 def _writing(output: Path, parts: Path) -> Iterator[None]:
-    """Make the folder of the parts; leave no folder behind if nothing was labelled."""
-    new = [folder for folder in (parts, *parts.parents) if not folder.exists()]
+    """Make the folder of the parts, for this run alone; leave no folder behind if nothing was labelled."""
+    new = [folder for folder in (parts, *parts.parents) if not os.path.lexists(folder)]
     try:
         parts.mkdir(parents=True, exist_ok=True)
-        yield
+        with FileLock(parts / ".lock", timeout=0):
+            try:
+                yield
+            finally:
+                output.with_name(output.name + ".part").unlink(missing_ok=True)
+                if not any(parts.glob("*.parquet")):
+                    shutil.rmtree(parts, ignore_errors=True)
+                (parts / ".lock").unlink(missing_ok=True)
+    except Timeout as error:
+        raise InvalidCollection(
+            f"Another run is writing {output}. Wait until it ends, or choose another output."
+        ) from error
     except OSError as error:
         raise InvalidCollection(
             f"{output} cannot be written: {error.strerror or error}. Choose another output, or make room for it."
         ) from error
     finally:
-        output.with_name(output.name + ".part").unlink(missing_ok=True) if output.parent.is_dir() else None
-        if parts.is_dir() and not any(parts.glob("*.parquet")):
-            shutil.rmtree(parts, ignore_errors=True)
         for folder in new:
             with suppress(OSError):  # it holds something
                 folder.rmdir()
@@ -303,7 +335,10 @@ def _join(parts: Path, output: Path, columns: pa.Schema) -> int:
 
 
 def schema(labels: Sequence[str]) -> pa.Schema:
-    """Return the table's columns: the photo, its label, each probability, or the problem with it."""
+    """Return the table's columns: the photo, its answer with the probability of each label, or the problem with it.
+
+    The labels are fields of one column, so that a class may be called ``photo`` or ``problem``.
+    """
     return pa.schema(
         [
             ("photo", pa.string()),
@@ -311,18 +346,17 @@ def schema(labels: Sequence[str]) -> pa.Schema:
             ("probability", pa.float64()),
             ("in_distribution", pa.bool_()),
             ("in_distribution_probability", pa.float64()),
-            *((label, pa.float64()) for label in labels),
+            ("probabilities", pa.struct([(label, pa.float64()) for label in labels])),
             ("problem", pa.string()),
         ]
     )
 
 
-def _columns(row: batch.Row, labels: Sequence[str]) -> dict[str, Any]:
+def _columns(row: batch.Row) -> dict[str, Any]:
     photo = batch.printable(row.name)
     if row.prediction is None:
-        return {"photo": photo, **dict.fromkeys(labels), "problem": batch.printable(row.problem or "")}
-    fields = row.prediction.fields()
-    return {"photo": photo, **fields.pop("probabilities"), **fields}
+        return {"photo": photo, "problem": batch.printable(row.problem or "")}
+    return {"photo": photo, **row.prediction.fields()}
 
 
 def _name(photo: str | bytes) -> str:
@@ -336,7 +370,7 @@ def _here(photos: Sequence[str], classifier: FlowerClassifier) -> Iterator[pa.Ta
         yield labeler({"photo": photos[start : start + PART_SIZE]})
 
 
-def _on_ray(photos: Sequence[str], folder: Path, address: str) -> Iterator[pa.Table]:
+def _on_ray(photos: Sequence[str], folder: Path, known: str, address: str) -> Iterator[pa.Table]:
     for variable, value in RAY_ENVIRONMENT.items():
         os.environ.setdefault(variable, value)
     if address == "local" and "RAY_AUTH_MODE" not in os.environ:  # else Ray leaves a token in the home folder
@@ -349,14 +383,16 @@ def _on_ray(photos: Sequence[str], folder: Path, address: str) -> Iterator[pa.Ta
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
 
     with TemporaryDirectory() as copy:
+        for name in model_folder.INFERENCE:  # workers load the model when they start, some of them late
+            if (folder / name).is_file():
+                shutil.copyfile(folder / name, Path(copy) / name)
+        folder = Path(copy)
+        _check_unchanged(folder, known)
         try:
             if address == "local":
                 with _without_stderr():
                     ray.init("local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
             else:  # workers get a copy of the code, and start in one of the model folder
-                for name in model_folder.INFERENCE:
-                    if (folder / name).is_file():
-                        shutil.copyfile(folder / name, Path(copy) / name)
                 code = {"py_modules": [str(registry.PACKAGE)], "excludes": ["weights", "__pycache__"]}
                 environment = {**code, "working_dir": copy}
                 with _without_stderr():
@@ -443,10 +479,10 @@ def _finished_parts(parts: Path, photos: Sequence[str], metadata: dict[str, str]
         table = _read(part)
         expected = [batch.printable(name) for name in photos[number * PART_SIZE : (number + 1) * PART_SIZE]]
         kept = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-        if kept != metadata or table["photo"].to_pylist() != expected:
+        if kept != metadata or "photo" not in table.column_names or table["photo"].to_pylist() != expected:
             raise InvalidCollection(
-                f"{parts} holds rows of another collection or model, or photos were added or removed since. "
-                "Delete that folder to start over."
+                f"{parts} holds rows of another collection or model, or of an earlier version of this program, or "
+                "photos were added or removed since. Delete that folder to start over."
             )
     return len(finished)
 

@@ -162,10 +162,10 @@ def _files(folder: Path) -> list[Path]:
     found = walk(folder)
     if found.unreadable:
         raise _unreadable(*found.unreadable)
-    return found.files
+    return sorted(map(Path, found.files))
 
 
-def _unreadable(*folders: Path) -> InvalidDataset:
+def _unreadable(*folders: Path | str) -> InvalidDataset:
     """Return what is raised for folders that may not be read: without them, other photos would be trained on."""
     more = f" and {len(folders) - 1} more" if len(folders) > 1 else ""
     return InvalidDataset(f"{folders[0]}{more} may not be read. Change the permissions, or move it away.")

@@ -1,54 +1,80 @@
-"""Files: those below a folder, names that are the same on every machine, and files that are complete or absent."""
+"""The files of a folder, names that are the same on every machine, and files that are complete or absent."""
 
 from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-NO_PHOTOS = {"__MACOSX", "@eaDir"}
-"""Folders of copies and thumbnails that macOS adds to archives, and network storage to folders."""
+NOT_PHOTOS = ("__MACOSX", "@eaDir")
+"""Folders that macOS adds to archives, and network drives of Synology to folders: small pictures of the others."""
 
 
-class Found(NamedTuple):
-    """What is below a folder.
+class Walked(NamedTuple):
+    """What is in a folder.
 
     Args:
-        files: the visible files, sorted.
-        unreadable: folders that may not be read.
+        files: paths of the files, sorted; as texts, since there may be millions.
+        unreadable: paths of the folders that could not be read, sorted.
     """
 
-    files: list[Path]
-    unreadable: list[Path]
-
-
-def walk(folder: Path) -> Found:
-    """List the files below a folder; hidden files and folders, and those of ``NO_PHOTOS``, are passed over.
-
-    Links to folders are followed, each folder is read once, and what is neither a file nor a folder is passed over.
-    """
-    found, read = Found([], []), set()
-
-    def note(error: OSError) -> None:
-        found.unreadable.append(Path(str(error.filename)))
-
-    for parent, folders, names in os.walk(folder, onerror=note, followlinks=True):
-        status = Path(parent).stat()
-        if (status.st_dev, status.st_ino) in read:
-            folders.clear()
-            continue
-        read.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
-        paths = (Path(parent, name) for name in names if not is_hidden(name))
-        found.files.extend(path for path in paths if path.is_file())
-    found.files.sort()
-    return found
+    files: list[str]
+    unreadable: list[str]
 
 
 def is_hidden(name: str) -> bool:
-    """Return whether a file or folder of this name is passed over."""
-    return name.startswith(".") or name in NO_PHOTOS
+    """Return whether files and folders of this name are passed over: those that begin with a dot, ``__MACOSX`` and
+    ``@eaDir``."""
+    return name in NOT_PHOTOS or (name.startswith(".") and name not in (".", ".."))
+
+
+def walk(folder: Path | str) -> Walked:
+    """List the files in a folder and all folders below it, always in the same order.
+
+    Symbolic links are followed. Each folder is read once, at its own place if it is below the folder and otherwise at
+    that of the first link to it, so that a link to a folder above it ends nothing in a loop, and no photo is listed
+    twice for a link to its folder. Hidden files and folders are passed over, and so is what is neither a file nor a
+    folder, such as a pipe. A link to a file that does not exist is listed: reading it says so.
+
+    Args:
+        folder: a folder; it may itself be hidden.
+
+    Returns:
+        The files, and the folders that could not be read: say so, their photos are missing.
+    """
+    files: list[str] = []
+    unreadable: list[str] = []
+    seen: set[tuple[int, int]] = set()
+    folders, links = [os.fspath(folder)], list[str]()
+    while folders or links:
+        path = folders.pop() if folders else links.pop(0)
+        try:
+            about = os.stat(path)  # noqa: PTH116  (paths are texts here)
+            if (about.st_dev, about.st_ino) in seen:
+                continue
+            seen.add((about.st_dev, about.st_ino))
+            with os.scandir(path) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError:
+            unreadable.append(path)
+            continue
+        for entry in entries:
+            if is_hidden(entry.name):
+                continue
+            if _is(entry.is_dir):
+                (links if entry.is_symlink() else folders).append(entry.path)
+            elif _is(entry.is_file) or entry.is_symlink():
+                files.append(entry.path)
+    return Walked(sorted(files), sorted(unreadable))
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    try:
+        return kind()
+    except OSError:  # a link in a circle, or to what may not be looked at
+        return False
 
 
 def normalized(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import httpx2
@@ -19,6 +20,9 @@ from huggingface_hub.errors import (
 
 from flower_alexnet.config import ModelNotFound
 from flower_alexnet.model_folder import CONFIG, HEAD, WEIGHTS, read_config
+
+NOT_KEPT = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR}
+"""Errors of a folder for downloads: there is none that can be written, as in a container without a home folder."""
 
 
 def download(repo_id: str, revision: str | None = None) -> Path:
@@ -67,6 +71,11 @@ def download(repo_id: str, revision: str | None = None) -> Path:
             "weights in another format are not read: a pickle can run any program."
         ) from error
     except (HfHubHTTPError, httpx2.HTTPError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in NOT_KEPT:
+            raise ModelNotFound(
+                f"{at} cannot be kept in {HF_HUB_CACHE}: {error.strerror}. Set HF_HOME to a folder for downloads that "
+                "can be written and has room, or XDG_CACHE_HOME to one for those of all programs."
+            ) from error
         raise ModelNotFound(
             f"{at} could not be downloaded ({error}). Run the same command again: the download is resumed."
         ) from error

@@ -155,7 +155,7 @@ def load(source: Source, name: str = "the photo", shorter_side: int | None = Non
     elif isinstance(source, (str, os.PathLike)):
         path = Path(source)
         with _reading(path):
-            image = _from_content(_read(path), path.name, shorter_side)
+            image = _from_content(read_file(path), path.name, shorter_side)
     else:
         raise TypeError(f"a photo must be a path, bytes, a PIL image or a uint8 array, not {type(source).__name__}")
     image.info = {}  # or an image that is loaded once more would be turned once more
@@ -214,14 +214,21 @@ def _reading(path: Path) -> AbstractContextManager[None]:
         return nullcontext()  # reading says why
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """Return the contents of a file.
+
+    Raises:
+        UnreadableImage: it cannot be read, or is larger than ``MAX_FILE``.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE + 1)
     except FileNotFoundError as error:
         raise UnreadableImage(f"There is no file {path}. Check its name.") from error
     except IsADirectoryError as error:
-        raise UnreadableImage(f"{path} is a folder. Name the photos in it.") from error
+        if os.access(path, os.R_OK | os.X_OK):
+            raise UnreadableImage(f"{path} is a folder. Name the photos in it.") from error
+        raise UnreadableImage(f"The folder {path} cannot be read: you may not read it.") from error
     except OSError as error:
         raise UnreadableImage(f"{path} cannot be read: {error.strerror}.") from error
     if len(content) > MAX_FILE:

@@ -6,6 +6,7 @@ the root of a model repository hold the same files.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -21,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from flower_alexnet.config import Config, InvalidConfig, InvalidWeights, ModelNotFound, Preprocessing
+from flower_alexnet.config import Config, InvalidConfig, InvalidModel, InvalidWeights, ModelNotFound, Preprocessing
 from flower_alexnet.files import replace_atomically
 
 CONFIG = CONFIG_NAME
@@ -111,6 +112,28 @@ def read_config(folder: Path) -> Config:
     if config.preprocessing.crop > config.preprocessing.resize:
         raise InvalidConfig(f"{file}: preprocessing.crop is larger than preprocessing.resize.")
     return config
+
+
+def identity(folder: Path) -> str:
+    """Return what tells a model from any other, wherever it is and whatever its name: the SHA-256 of its files for
+    inference, in hexadecimal digits.
+
+    Raises:
+        ModelNotFound: the folder lacks its configuration or weights.
+        InvalidModel: a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for name in INFERENCE:
+        try:
+            content = hashlib.sha256((folder / name).read_bytes())
+        except FileNotFoundError as error:
+            if name != HEAD:
+                raise ModelNotFound(f"There is no {name} in {folder}. Copy the whole model folder.") from error
+        except OSError as error:
+            raise InvalidModel(f"{folder / name} cannot be read: {error.strerror}.") from error
+        else:
+            digest.update(f"{name} {content.hexdigest()}\n".encode())
+    return digest.hexdigest()
 
 
 def read_metrics(folder: Path) -> Any:

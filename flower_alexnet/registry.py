@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,8 @@ def find(name: str | Path | None = None, revision: str | None = None, weights: P
     repo_id, _, revision_in_name = name.partition("@")
     if "/" not in repo_id:
         raise ModelNotFound(_not_here(name, weights))
+    if problem := _mistyped(name):
+        raise ModelNotFound(problem)
     return hub.download(repo_id, revision or revision_in_name or None)
 
 
@@ -130,6 +133,28 @@ def find_local(name: str) -> Path:
     if Path(name).name != name and not Path(name).is_dir():
         raise ModelNotFound(f"There is no folder {name}. Check its path.")
     return find(name)
+
+
+def _mistyped(name: str) -> str | None:
+    """Return what is wrong with a path whose folder is here, or is called almost so; None if a repository is meant."""
+    first, _, rest = name.partition("/")
+    folders = [path.name for path in Path().iterdir() if path.is_dir()] if not Path(first).is_dir() else [first]
+    for folder in get_close_matches(first, folders, cutoff=0.8):
+        try:
+            inside = [path.name for path in Path(folder).iterdir() if path.is_dir()]
+        except OSError:
+            inside = []
+        near = get_close_matches(rest, inside, cutoff=0.6)
+        if folder == first and not near:
+            return f"There is no folder {name}: {first} holds {_listed(inside)}. Check the path."
+        if near:
+            return f"There is no folder {name}. Did you mean {folder}/{near[0]}?"
+    return None
+
+
+def _listed(names: list[str], limit: int = 5) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(sorted(names)[:limit]) + more if names else "no folder"
 
 
 def _not_here(name: str, weights: Path) -> str:

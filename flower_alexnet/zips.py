@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
 import io
+import lzma
 import re
 import struct
 import unicodedata
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from zipfile import ZipFile, ZipInfo
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from charset_normalizer import from_bytes
 
@@ -22,8 +24,33 @@ UNICODE_PATH = 0x7075
 CENTRAL_HEADER = struct.Struct("<4s4xH18x3H12x")
 """A member's entry in the directory: signature, flags, and how long its name, extra field and comment are."""
 
-LOCAL_HEADER = struct.Struct("<6sH22s")
-"""What is before a member: signature and version, flags, and the rest."""
+LOCAL_HEADER = struct.Struct("<4s22xHH")
+"""What is before a member: signature, and how long its name and extra field are."""
+
+ENCRYPTED = 0x1
+"""The flag of a member that is locked with a password."""
+
+MADE_ON_WINDOWS = 0
+"""System in a member's entry whose programs may write names with backslashes: IZArc, .NET before 4.6.1."""
+
+METHODS = {
+    1: "Shrink",
+    6: "Implode",
+    9: "Deflate64",
+    10: "PKWARE Implode",
+    20: "Zstandard",
+    93: "Zstandard",
+    94: "MP3",
+    95: "XZ",
+    96: "JPEG",
+    97: "WavPack",
+    98: "PPMd",
+    99: "AES encryption",
+}
+"""Names of the methods of compression that are not read (APPNOTE.TXT 4.4.5)."""
+
+LZMA_MEMORY = 100_000_000
+"""Bytes of memory that unpacking a member may take by LZMA; its usual levels take 1 to 65 MB."""
 
 CANDIDATES = ("cp437", "cp850", "cp1252", "gb18030", "cp932", "big5hkscs", "cp949", "cp866", "cp1251")
 """Encodings of names without the flag: the code pages of Windows, the likeliest first."""
@@ -51,8 +78,16 @@ class DirectoryTooLarge(ValueError):
     """The directory of a zip has more bytes than are accepted."""
 
 
+class Locked(ValueError):
+    """A member is locked with a password."""
+
+
+class UnknownMethod(ValueError):
+    """A member is compressed by a method that is not read; the message is its name."""
+
+
 class PhotoZip(ZipFile):
-    """A zip that is opened for reading.
+    """A zip whose directory is read. Its members are read by ``read_member``, which needs no open zip.
 
     Args:
         path: the file.
@@ -89,7 +124,7 @@ class PhotoZip(ZipFile):
         Args:
             language: decides between encodings that fit a name equally well.
         """
-        members = [member for member in self.filelist if not member.is_dir()]
+        members = self.filelist
         names: list[str | bytes] = []
         for member in members:
             if member.flag_bits & UTF_8:
@@ -98,8 +133,54 @@ class PhotoZip(ZipFile):
                 raw = member.orig_filename.encode("cp437")  # as zipfile decoded it
                 names.append(_unicode_path(member.extra, raw) or raw)
         decoded = iter(decode_names([name for name in names if isinstance(name, bytes)], language))
-        texts = [name if isinstance(name, str) else next(decoded) for name in names]
-        return [(text.partition("\0")[0], member) for text, member in zip(texts, members, strict=True)]
+        texts = [(name if isinstance(name, str) else next(decoded)).partition("\0")[0] for name in names]
+        slashed = [
+            text.replace("\\", "/") if member.create_system == MADE_ON_WINDOWS else text
+            for text, member in zip(texts, members, strict=True)
+        ]
+        return [(text, member) for text, member in zip(slashed, members, strict=True) if not text.endswith("/")]
+
+
+def read_member(path: Path, member: ZipInfo, most: int) -> bytes:
+    """Return the contents of a member. What is written before it, where some programs repeat its name in another way
+    or encoding, is passed over: the directory decides.
+
+    Args:
+        path: the zip.
+        member: of its directory.
+        most: bytes of its contents that are accepted; the caller checked ``member.file_size``.
+
+    Raises:
+        Locked, UnknownMethod: it cannot be unpacked.
+        BadZipFile, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError: it is damaged.
+    """
+    if member.flag_bits & ENCRYPTED:
+        raise Locked
+    with path.open("rb") as file:
+        file.seek(member.header_offset)
+        head = file.read(LOCAL_HEADER.size)
+        signature, *lengths = LOCAL_HEADER.unpack(head) if len(head) == LOCAL_HEADER.size else (b"", 0)
+        if signature != b"PK\3\4":
+            raise BadZipFile("it is not where the directory says")
+        file.seek(sum(lengths), io.SEEK_CUR)
+        packed = file.read(min(member.compress_size, 2 * most))
+    size = min(member.file_size, most)
+    match member.compress_type:
+        case 0:
+            content = packed[:size]
+        case 8:
+            content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, max(1, size))
+        case 12:
+            content = bz2.BZ2Decompressor().decompress(packed, size)
+        case 14:  # version, length of the properties, properties, stream; as a file: properties, size, stream
+            properties, stream = packed[4:9], packed[4 + int.from_bytes(packed[2:4], "little") :]
+            unpacker = lzma.LZMADecompressor(lzma.FORMAT_ALONE, LZMA_MEMORY)
+            content = unpacker.decompress(properties + struct.pack("<Q", size) + stream, size)
+        case method:
+            raise UnknownMethod(METHODS.get(method, f"method {method}"))
+    if len(content) != member.file_size or zlib.crc32(content) != member.CRC:
+        raise BadZipFile("its contents do not have the size and checksum that the directory says")
+    return content
 
 
 def decode_names(names: Sequence[bytes], language: str = "en") -> list[str]:
@@ -193,9 +274,6 @@ class _File(io.BufferedReader):
         self.ignore_flags = False
         self.directory_size = 0
 
-    def __del__(self) -> None:
-        self.close()
-
     def read(self, size: int | None = -1, /) -> bytes:
         """Read bytes; ``ZipFile`` reads a directory at once."""
         if self.most is not None and size is not None and size > self.most:
@@ -204,9 +282,6 @@ class _File(io.BufferedReader):
         if content.startswith(b"PK\1\2"):
             self.directory_size = max(self.directory_size, len(content))
             return _without_flags(content) if self.ignore_flags else content
-        if content.startswith(b"PK\3\4") and len(content) == LOCAL_HEADER.size and self.ignore_flags:
-            head, flags, tail = LOCAL_HEADER.unpack(content)
-            return LOCAL_HEADER.pack(head, flags & ~UTF_8, tail)
         return content
 
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from flower_alexnet.batch import printable
 from flower_alexnet.dataset import SPLIT_FOLDERS, InvalidDataset, LabeledPhoto, by_hash
-from flower_alexnet.files import Found, walk
+from flower_alexnet.files import Walked, walk
 from flower_alexnet.images import has_image_suffix
 from flower_alexnet.words import counted
 from train.cache import CACHE
@@ -220,10 +220,10 @@ def subfolders(folder: Path) -> dict[str, list[Path]]:
         InvalidDataset: there is no such folder, or no photo in it.
     """
     groups: dict[str, list[Path]] = {}
-    found = walk(folder) if folder.is_dir() else Found([], [])
+    found = walk(folder) if folder.is_dir() else Walked([], [])
     if found.unreadable:
         raise InvalidDataset(f"{found.unreadable[0]} may not be read. Change the permissions, or move it away.")
-    for file in found.files:
+    for file in map(Path, found.files):
         parts = file.relative_to(folder).parts
         if has_image_suffix(file.name):
             groups.setdefault(parts[0] if len(parts) > 1 else ".", []).append(file)

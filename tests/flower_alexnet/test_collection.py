@@ -17,10 +17,12 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
-from flower_alexnet import FlowerClassifier, collection
+from flower_alexnet import LABELS, AlexNet, Config, FlowerClassifier, collection
 from flower_alexnet.__main__ import main
 from flower_alexnet.collection import InvalidCollection
+from flower_alexnet.model_folder import identity
 from tests.support import PROJECT
 from tests.support.photos import drawn_flower
 
@@ -56,7 +58,7 @@ def test_each_photo_has_a_row(photo_folder: Path, random_model: Path, tmp_path: 
     for row in [row for row in found if row["label"]][::20]:
         expected = classifier(row["photo"])
         assert row["label"] == expected.label
-        assert {name: row[name] for name in expected.probabilities} == pytest.approx(expected.probabilities, abs=1e-6)
+        assert row["probabilities"] == pytest.approx(expected.probabilities, abs=1e-6)
     assert list(tmp_path.glob("labels*")) == [output]
 
 
@@ -295,3 +297,98 @@ def test_ctrl_c_says_that_the_same_command_continues(random_model: Path, tmp_pat
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     assert done.stdout == f"{output}\n"
     assert len(rows(output)) == 1000
+
+
+def model_of(folder: Path, labels: tuple[str, ...], seed: int = 0) -> Path:
+    torch.manual_seed(seed)
+    AlexNet(len(labels)).save_pretrained(folder, config=Config(labels=labels, num_classes=len(labels)))
+    return folder
+
+
+def test_classes_may_have_the_names_of_columns(flowers: Path, tmp_path: Path) -> None:
+    labels = ("photo", "problem", "label", "probability", "path", "probabilities", "in_distribution")
+    model = model_of(tmp_path / "model", labels)
+    assert collection.label_collection(f"{flowers}/roses/*", tmp_path / "x.parquet", str(model)) == (0, 0)
+    found = rows(tmp_path / "x.parquet")
+    assert len(found) == 20
+    assert tuple(found[0]["probabilities"]) == labels
+    assert found[0]["probabilities"][found[0]["label"]] == found[0]["probability"]
+    assert found[0]["photo"].endswith("roses/0.jpg")
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, parts: int) -> None:
+    """Have the labeler stop as Ctrl-C does after some parts of 16 rows."""
+    calls = []
+
+    class Stops(collection.Labeler):
+        def __call__(self, photos: Any) -> pa.Table:
+            calls.append(1)
+            if len(calls) > parts:
+                raise KeyboardInterrupt
+            return super().__call__(photos)
+
+    monkeypatch.setattr(collection, "Labeler", Stops)
+
+
+def test_model_is_known_by_its_contents(photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of the model that was in the folder before are not mixed with those of the one that is there now."""
+    model, output = model_of(tmp_path / "model", LABELS), tmp_path / "x.parquet"
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            collection.label_collection(str(photo_folder), output, str(model))
+    moved = model.rename(tmp_path / "moved")
+    model_of(model, LABELS, seed=1)
+    with pytest.raises(InvalidCollection, match="another collection or model"):
+        collection.label_collection(str(photo_folder), output, str(model))
+    assert collection.label_collection(str(photo_folder), output, str(moved)) == (1, 1)
+    assert pq.read_schema(output).metadata[b"model"].decode() == identity(moved)
+    assert identity(model) != identity(moved)
+
+
+def test_parts_of_an_earlier_layout_are_told(photo_folder: Path, random_model: Path, tmp_path: Path) -> None:
+    parts = tmp_path / "x.parquet.parts"
+    parts.mkdir()
+    old = pa.table({"photo": ["a.jpg"], "label": ["roses"], "roses": [1.0], "problem": [None]})
+    pq.write_table(old.replace_schema_metadata({"model": "alexnet", "source": "photos"}), parts / "000000.parquet")
+    with pytest.raises(InvalidCollection, match=r"earlier version.*Delete that folder"):
+        collection.label_collection(str(photo_folder), tmp_path / "x.parquet", str(random_model))
+    assert (parts / "000000.parquet").exists()
+
+
+def test_second_run_to_an_output_says_so(photo_folder: Path, random_model: Path, tmp_path: Path) -> None:
+    output = tmp_path / "x.parquet"
+    parts = tmp_path / "x.parquet.parts"
+    with collection._writing(output, parts):
+        with pytest.raises(InvalidCollection, match="Another run is writing"):
+            collection.label_collection(str(photo_folder), output, str(random_model))
+        assert parts.is_dir()
+    assert collection.label_collection(str(photo_folder), output, str(random_model)) == (1, 1)
+    assert not parts.exists()
+
+
+def test_chained_addresses_are_read_or_refused(flowers: Path, random_model: Path, tmp_path: Path) -> None:
+    """Photos inside a zip at an address, and in a folder that is the root of a file system."""
+    archive = shutil.make_archive(str(tmp_path / "photos"), "zip", flowers / "roses")
+    for number, source in enumerate((f"zip://*.jpg::file://{archive}", f"dir://*.jpg::file://{flowers}/tulips")):
+        output = tmp_path / f"{number}.parquet"
+        try:
+            labelled = collection.label_collection(source, output, str(random_model))
+        except InvalidCollection as error:
+            assert "Copy the photos to a folder first" in str(error)
+            assert not output.exists()
+        else:
+            assert labelled == (0, 0)
+            assert len(rows(output)) == 20
+    assert len(rows(tmp_path / "0.parquet")) == 20  # of the zip
+
+
+def test_file_addresses_home_and_brackets(
+    flowers: Path, random_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shutil.copytree(flowers / "roses", tmp_path / "trip [2024]")
+    sources = ("~/trip [2024]", f"{tmp_path}/trip [2024]/*.jpg", (tmp_path / "trip [2024]").as_uri())
+    for number, source in enumerate(sources):
+        assert collection.label_collection(source, tmp_path / f"{number}.parquet", str(random_model)) == (0, 0)
+        assert len(rows(tmp_path / f"{number}.parquet")) == 20

@@ -15,7 +15,7 @@ from zipfile import ZipFile
 import pyarrow.parquet as pq
 import pytest
 
-from flower_alexnet import __version__
+from flower_alexnet import __version__, batch
 from flower_alexnet.__main__ import main
 from tests.support import PROJECT
 from tests.support.photos import drawn_flower
@@ -114,6 +114,61 @@ def test_addresses(tmp_path: Path, random_model: Path, capsys: pytest.CaptureFix
     assert f"{url}/none.png cannot be downloaded: 404" in output.err
     assert main(["classify", f"{url}/rose.png", "--model", str(random_model)]) == 2  # nobody answers any more
     assert "cannot be downloaded" in capsys.readouterr().err
+
+
+def test_addresses_that_are_no_photos(
+    tmp_path: Path, random_model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "MAX_MEMBER", 100_000)
+    drawn_flower("roses").save(tmp_path / "rose.jpg")
+    (tmp_path / "large.jpg").write_bytes(bytes(100_001))
+    with ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.write(tmp_path / "rose.jpg", "rose.jpg")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"HTTP://127.0.0.1:{server.server_port}"
+        photos = [f"{url}/{name}" for name in ("rose.jpg", "large.jpg", "photos.zip")]
+        assert main(["classify", *photos, "--model", str(random_model), "--json"]) == 2
+        server.shutdown()
+    output = capsys.readouterr()
+    assert names(output.out) == [photos[0]]
+    large, zipped = [line for line in output.err.splitlines() if line.startswith(url)]  # beside the server's log
+    assert large.startswith(f"{photos[1]} is larger than")
+    assert "Download it" in large
+    assert zipped.startswith(f"{photos[2]} is a zip. Download it")
+
+
+def test_names_that_are_no_plain_paths(
+    tmp_path: Path, random_model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the home folder, as an address, with brackets, too long, and of a zip that is not there."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = tmp_path / "trip [2024]"
+    folder.mkdir()
+    drawn_flower("roses").save(folder / "rose.png")
+    model = ["--model", str(random_model), "--json"]
+    photo = str(folder / "rose.png")
+    for source in ("~/trip [2024]", f"{folder}/*.png", (folder / "rose.png").as_uri(), f"{tmp_path}/*/rose.png"):
+        assert main(["classify", source, *model]) == 0
+        assert names(capsys.readouterr().out) == [photo]
+    long, gone, pattern = "x" * 300, str(tmp_path / "nope.zip"), f"{tmp_path}/none[1]*.png"
+    assert main(["classify", photo, long, gone, pattern, *model]) == 2
+    output = capsys.readouterr()
+    assert names(output.out) == [photo]
+    too_long, no_zip, no_match = output.err.splitlines()
+    assert too_long.endswith("cannot be read: File name too long.")
+    assert no_zip == f"There is no file {gone}. Check its name."
+    assert no_match.startswith(f"No file matches {pattern}. In a pattern, [ stands for")
+    assert main(["label", long, "--output", str(tmp_path / "x.parquet"), *model[:2]]) == 2
+    assert main(["label", photo, "--output", str(tmp_path / f"{long}.parquet"), *model[:2]]) == 2
+    assert "cannot be written: File name too long" in capsys.readouterr().err
+
+
+def test_zip_that_is_not_there_leaves_no_stack_trace(tmp_path: Path, random_model: Path) -> None:
+    code, out, err = run("classify", tmp_path / "nope.zip", "--model", random_model)
+    assert (code, out) == (2, "")
+    assert err == f"There is no file {tmp_path / 'nope.zip'}. Check its name.\n"
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,7 +62,7 @@ def _measure(sources: list[bytes], result: Any) -> None:
 
 def iptc(content: bytes) -> bytes:
     """Return an IPTC file that holds another one."""
-    fields = {(3, 60): b"\1\1", (3, 20): b"\0\x10", (3, 30): b"\0\x10", (3, 120): b"\x05", (3, 65): b"\1"}
+    fields = {(3, 60): b"\1\0", (3, 20): b"\0\x10", (3, 30): b"\0\x10", (3, 120): b"\x05", (3, 65): b"\1"}
     records = [bytes([0x1C, *tag]) + struct.pack(">H", len(value)) + value for tag, value in fields.items()]
     parts = [content[start : start + 30_000] for start in range(0, len(content), 30_000)]
     records += [b"\x1c\x08\x0a" + struct.pack(">H", len(part)) + part for part in parts]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from flower_alexnet import FlowerClassifier, ModelNotFound, registry
+from flower_alexnet import FlowerClassifier, ModelNotFound, hub, registry
 from flower_alexnet.classifier import load_classifier
-from flower_alexnet.model_folder import read_config
+from flower_alexnet.model_folder import identity, read_config
 
 
 @pytest.fixture
@@ -99,3 +99,53 @@ def test_old_name_finds_the_baseline() -> None:
     assert weights.keys() == expected.keys()
     assert all(torch.equal(weights[name], expected[name]) for name in expected)
     assert "alexnet-seed" not in [model.name for model in registry.shipped_models()]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("runs/tulps", r"Did you mean runs/tulips\?"),
+        ("run/tulips", r"Did you mean runs/tulips\?"),
+        ("runs/quite-another", "runs holds tulips"),
+        ("runs/tulips@v1/x", "no folder"),
+    ],
+)
+def test_mistyped_path_is_not_looked_for_on_the_hub(
+    name: str, said: str, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def download(*_: object) -> None:
+        raise AssertionError("the Hub was asked")
+
+    monkeypatch.setattr(registry.hub, "download", download)
+    (weights / "runs").mkdir()
+    (weights / "good").rename(weights / "runs" / "tulips")
+    monkeypatch.chdir(weights)
+    with pytest.raises(ModelNotFound, match=said):
+        registry.find(name, weights=weights)
+    with pytest.raises(AssertionError, match="the Hub was asked"):
+        registry.find("user/flowers", weights=weights)
+
+
+def test_folder_for_downloads_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user has no home folder."""
+
+    def hf_hub_download(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied", "/.cache")
+
+    monkeypatch.setattr(hub, "hf_hub_download", hf_hub_download)
+    monkeypatch.setattr(hub, "HF_HUB_CACHE", "/.cache/huggingface/hub")
+    with pytest.raises(ModelNotFound, match=r"cannot be kept in /\.cache.*Permission denied.*HF_HOME.*XDG_CACHE_HOME"):
+        hub.download("user/flowers")
+
+
+def test_identity_is_that_of_the_contents(weights: Path, tmp_path: Path) -> None:
+    known = identity(weights / "good")
+    assert len(known) == 64
+    shutil.copytree(weights / "good", tmp_path / "copy")
+    (tmp_path / "copy" / "metrics.json").write_text("{}")
+    assert identity(tmp_path / "copy") == known
+    (tmp_path / "copy" / "in_distribution.safetensors").write_bytes(b"")
+    assert identity(tmp_path / "copy") != known
+    (tmp_path / "copy" / "config.json").unlink()
+    with pytest.raises(ModelNotFound, match=r"no config\.json"):
+        identity(tmp_path / "copy")
