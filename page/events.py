@@ -184,7 +184,8 @@ def write_sorted(photos: Sequence[batch.PhotoFile], rows: Sequence[batch.Row], f
         file: to write.
     """
     folders = _folders_of(rows)
-    budget = 2 * sum(path.stat().st_size for path in {photo.path for photo in photos}) + 1_000_000
+    sent = {photo.path for photo in photos}
+    budget = 2 * sum(path.stat().st_size for path in sent if path.exists()) + 1_000_000
     written, names = 0, set[str]()
     with ZipFile(file, "w", ZIP_STORED) as archive:
         for photo, row in zip(photos, rows, strict=True):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from html import unescape
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
+from PIL import Image
 
 from flower_alexnet import LABELS, InvalidImage, Prediction, batch
 from flower_alexnet.registry import Model
 from page import events, render
 from page.answers import Answer, ModelPrediction
 from page.translations import LANGUAGES, percent
+from tests.support.photos import encoded
 
 ROSE = dict(zip(LABELS, (0.004, 0.0, 0.98, 0.001, 0.015), strict=True))
 MEASURED = {
@@ -97,6 +100,8 @@ def test_names_and_problems_are_escaped() -> None:
         ),
         render.summary([Prediction({bad: 0.9, "b": 0.1})], {bad: bad}, "en"),
         render.confusion({"per_class": {bad: {}, "b": {}}, "confusion_matrix": [[1, 0], [0, 1]]}, "en"),
+        render.photos([(bad, bad, bad)]),
+        render.gone(bad) + bad.replace("<", "&lt;"),
         render.hint(bad),
         render.lead([bad]),
     ]
@@ -125,3 +130,59 @@ def test_photos_are_sorted_into_folders_of_their_answers(tmp_path: Path) -> None
     with ZipFile(tmp_path / "sorted.zip") as archive:
         assert archive.namelist() == ["roses/a.jpg", "roses/a (2).jpg", "none/b.jpg"]
         assert archive.read("roses/a (2).jpg") == b"b.jpg"
+
+
+def test_folders_of_sorted_photos_are_safe_and_each_of_one_label(tmp_path: Path) -> None:
+    """Classes may be called anything, "none" as well, which is the folder of strangers."""
+    labels = ("..", "../../etc", "none", "None", "a/b", "con:", "trailing. ", "")
+    photo = tmp_path / "x.jpg"
+    photo.write_bytes(b"photo")
+    rows = [batch.Row("../x.jpg", Prediction({label: 0.9, "other": 0.1})) for label in labels]
+    rows.append(batch.Row("x.jpg", Prediction({"none": 0.9, "other": 0.1}, in_distribution=False)))
+    events.write_sorted([batch.PhotoFile(row.name, photo) for row in rows], rows, tmp_path / "sorted.zip")
+    with ZipFile(tmp_path / "sorted.zip") as archive:
+        names = archive.namelist()
+    assert len(names) == len(rows)
+    folders = [name.split("/")[0].lower() for name in names]
+    assert len(set(folders)) == len(rows)
+    for name in names:
+        assert name.count("/") == 1
+        assert ".." not in name.split("/")
+        assert not re.search(r'[\\:*?"<>|]|[. ]/', name)
+
+
+def test_zip_of_zeros_makes_no_large_zip(tmp_path: Path) -> None:
+    """What is no picture is not written, and a picture that is small in its zip stays small."""
+    with ZipFile(tmp_path / "zeros.zip", "w", ZIP_DEFLATED) as archive:
+        for number in range(20):
+            archive.writestr(f"{number}.jpg", bytes(10_000_000))
+        archive.writestr("white.bmp", encoded(Image.new("RGB", (3000, 3000), "white"), "BMP"))
+    photos = batch.collect([("zeros.zip", tmp_path / "zeros.zip")], 500)
+    bad = InvalidImage("it is no picture")
+    rows = [
+        batch.Row(photo.name, Prediction(ROSE))
+        if photo.name.endswith("bmp")
+        else batch.Row(photo.name, problem="it is no picture", error=bad)
+        for photo in photos
+    ]
+    events.write_sorted(photos, rows, tmp_path / "sorted.zip")
+    with ZipFile(tmp_path / "sorted.zip") as archive:
+        assert archive.namelist() == ["roses/white.bmp"]
+    assert (tmp_path / "sorted.zip").stat().st_size < 2 * (tmp_path / "zeros.zip").stat().st_size + 1_000_000
+    everything = [batch.Row(photo.name, Prediction(ROSE)) for photo in photos]
+    events.write_sorted(photos, everything, tmp_path / "all.zip")
+    assert (tmp_path / "all.zip").stat().st_size < 2 * (tmp_path / "zeros.zip").stat().st_size + 1_000_000
+
+
+def test_classes_cannot_take_the_names_of_other_columns(tmp_path: Path) -> None:
+    labels = ["photo", "problem", "label", "probability", "in_distribution", "=1+1"]
+    prediction = Prediction(dict(zip(labels, (0.5, 0.1, 0.1, 0.1, 0.1, 0.1), strict=True)))
+    rows = [batch.Row("a.jpg", prediction), batch.Row("b.jpg", problem="damaged")]
+    events.write_csv(rows, labels, tmp_path / "table.csv")
+    with (tmp_path / "table.csv").open(newline="", encoding="utf-8-sig") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["photo"] for line in lines] == ["a.jpg", "b.jpg"]
+    assert [line["problem"] for line in lines] == ["", "damaged"]
+    assert lines[0]["label"] == "photo"
+    assert [lines[0][f"probability_{label}"] for label in labels] == ["0.5", "0.1", "0.1", "0.1", "0.1", "0.1"]
+    assert not any(column.startswith(events.FORMULA) for column in lines[0])

@@ -1,0 +1,82 @@
+"""Two minutes of hostile files for the page: python -m tests.siege
+
+Sixteen visitors send 300 files that would take much memory or time, one after another, while another visitor asks for
+the answer to a photo twice a second. Print the highest memory of the page, how long the other visitor waited, and what
+is left of the files.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+import time
+from collections import Counter
+
+from benchmarks.measure import machine, table
+from tests.flower_alexnet import test_formats as formats
+from tests.flower_alexnet import test_hostile_files as hostile
+from tests.page.test_security import EXAMPLE
+from tests.support.server import Visitor, serve
+
+FILES, VISITORS, SECONDS, KEPT = 300, 16, 120, 20
+
+PAGE = f"import app; app.uploads.DELETE_CACHE = (5, {KEPT}); app.launch()"
+"""The page, which deletes photos sooner."""
+
+
+def files() -> list[bytes]:
+    """Return hostile files of all kinds, each kind with different bytes after its end, as many as ``FILES``."""
+    made = [make() for group in (formats.HOSTILE, formats.SIXTEEN, hostile.FILES) for make in group.values()]
+    made = [content for content in made if len(content) < 25_000_000]
+    return [made[number % len(made)] + b"%d" % number for number in range(FILES)]
+
+
+def main() -> int:
+    """Run the siege; return 1 if a limit does not hold."""
+    contents, outcomes, waits, peak = files(), Counter[str](), list[float](), 0
+    with serve("-c", PAGE) as server:
+        end = time.monotonic() + SECONDS
+        (folder,) = server.folder.glob("flower_alexnet-*")
+        before = {path for path in folder.rglob("*") if path.is_file()}
+
+        def besiege(number: int) -> None:
+            order = random.Random(number)
+            while time.monotonic() < end:
+                try:
+                    Visitor(server, "run/classify", order.choice(contents), ["alexnet-bn"])()
+                    outcomes["answered"] += 1
+                except RuntimeError as refusal:
+                    outcomes[str(refusal)[:3]] += 1
+
+        visitors = [threading.Thread(target=besiege, args=(number,)) for number in range(VISITORS)]
+        for visitor in visitors:
+            visitor.start()
+        bystander = Visitor(server, "run/classify", EXAMPLE.read_bytes(), ["alexnet-bn"])
+        while time.monotonic() < end:
+            started = time.monotonic()
+            assert "sunflowers" in bystander()
+            waits.append(time.monotonic() - started)
+            peak = max(peak, server.memory())
+            time.sleep(0.5)
+        for visitor in visitors:
+            visitor.join()
+        deadline = time.monotonic() + 3 * KEPT
+        while (left := {path for path in folder.rglob("*") if path.is_file()} - before) and time.monotonic() < deadline:
+            time.sleep(1)
+        log = server.log.read_text()
+    rows = [
+        ("hostile requests", sum(outcomes.values())),
+        *((f"of them {outcome}", count) for outcome, count in sorted(outcomes.items())),
+        ("highest memory, MB", peak / 1e6),
+        ("answers to the other visitor", len(waits)),
+        ("longest wait, s", max(waits)),
+        ("files left", len(left)),
+        ("stack traces in the log", log.count("Traceback")),
+    ]
+    print(machine(), table(("", "value"), rows), sep="\n\n")
+    return int(peak > 1.2e9 or max(waits) > 1 or bool(left) or "Traceback" in log)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
