@@ -23,11 +23,36 @@ from page.models import MODELS, StillLoading, without_paths
 from page.translations import describe, flower_name, percent, translate
 from page.uploads import is_upload
 
-PHOTOS = CapacityLimiter(16)
+Result = TypeVar("Result")
+
+
+class Turns:
+    """Threads in which some requests run at the same time, while others wait and hold no thread.
+
+    Args:
+        number: of the threads.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.limiter = CapacityLimiter(number)
+        self.asked = 0
+
+    async def run(self, language: str, function: Callable[..., Result], *args: Any) -> Result:
+        """Call a function in a thread, when it is its turn; raise ``gr.Error`` if ``MAX_WAITING`` others wait."""
+        if self.asked >= self.limiter.total_tokens + MAX_WAITING:
+            raise gr.Error(translate("busy", language), print_exception=False)
+        self.asked += 1
+        try:
+            return await to_thread.run_sync(function, *args, limiter=self.limiter)
+        finally:
+            self.asked -= 1
+
+
+PHOTOS = Turns(16)
 """Photos that are classified at the same time: so many may be in memory at their full size. Their forward passes are
 shared."""
 
-HEAVY = CapacityLimiter(4)
+HEAVY = Turns(4)
 """Explanations, comparisons and parts of batches at the same time; answers do not wait for them."""
 
 MAX_WAITING = 256
@@ -38,8 +63,6 @@ MAX_PHOTOS = 500
 
 MAX_NAMES = 12
 """Most labels that are listed in a sentence."""
-
-Result = TypeVar("Result")
 
 Upload = dict[str, Any] | None
 """An uploaded file as the page sends it; Gradio checked that it is an upload, ``images.load`` checks its contents."""
@@ -115,7 +138,7 @@ async def predict(photo: Upload, model: str, language: str) -> Prediction:
     source = _source(photo, language)
     classifier = await load(model, language)
     with _photo_problems_in_words(language):
-        return await _in_turn(PHOTOS, language, classifier, source)
+        return await PHOTOS.run(language, classifier, source)
 
 
 async def explain(photo: Upload, label: str, model: str, language: str) -> grad_cam.Explanation:
@@ -124,7 +147,7 @@ async def explain(photo: Upload, label: str, model: str, language: str) -> grad_
     classifier = await load(model, language)
     try:
         with _photo_problems_in_words(language):
-            return await _in_turn(HEAVY, language, grad_cam.explain, classifier, source, label or None)
+            return await HEAVY.run(language, grad_cam.explain, classifier, source, label or None)
     except ValueError as error:  # no such label
         raise gr.Error(str(error), print_exception=False) from None
 
@@ -151,7 +174,7 @@ async def compare_models(photo: Upload, language: str) -> list[ModelPrediction]:
         return predictions
 
     with _photo_problems_in_words(language):
-        found = await _in_turn(HEAVY, language, predict_each)
+        found = await HEAVY.run(language, predict_each)
     missing = {
         model.name: model.problem or translate("not_loaded", language, model=model.name) for model in MODELS.all()
     }
@@ -169,7 +192,7 @@ async def collect(files: object, language: str) -> list[batch.PhotoFile]:
             given = file.get("orig_name")
             named_files.append((given if isinstance(given, str) and given else source.name, source))
     try:
-        return await _in_turn(HEAVY, language, batch.collect, named_files, MAX_PHOTOS, language)
+        return await HEAVY.run(language, batch.collect, named_files, MAX_PHOTOS, language)
     except batch.TooManyPhotos:
         raise gr.Error(translate("too_many", language, limit=MAX_PHOTOS), print_exception=False) from None
 
@@ -179,7 +202,7 @@ async def classify_each(
 ) -> AsyncIterator[batch.Row]:
     """Yield a row for each photo, in order, as ``batch.classify_each`` does."""
     rows = batch.classify_each(classifier, photos, thumbnails)  # who cancels drops it, and its last thread ends it
-    while group := await to_thread.run_sync(list, islice(rows, BATCH_SIZE), limiter=HEAVY):
+    while group := await to_thread.run_sync(list, islice(rows, BATCH_SIZE), limiter=HEAVY.limiter):
         for row in group:
             yield row
 
@@ -202,13 +225,6 @@ def check_known(model: str, language: str) -> None:
     """Raise ``gr.Error`` unless the model is in the list: no other can be asked for."""
     if MODELS.get(model) is None:
         raise gr.Error(translate("no_such_model", language), print_exception=False)
-
-
-async def _in_turn(limiter: CapacityLimiter, language: str, function: Callable[..., Result], *args: Any) -> Result:
-    """Call a function in a thread, when it is its turn; raise ``gr.Error`` if too many wait."""
-    if limiter.statistics().tasks_waiting >= MAX_WAITING:
-        raise gr.Error(translate("busy", language), print_exception=False)
-    return await to_thread.run_sync(function, *args, limiter=limiter)
 
 
 def is_gone(photo: object) -> bool:

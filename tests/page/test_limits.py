@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import gradio as gr
 import httpx2
 import pytest
-from anyio import CapacityLimiter
 
 from flower_alexnet import LABELS, Prediction
 from page import answers
@@ -60,14 +59,14 @@ def ask(number: int) -> list[object]:
 
 
 def test_few_photos_are_in_memory_at_the_same_time(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert answers.PHOTOS.total_tokens == 16
-    monkeypatch.setattr(answers, "PHOTOS", CapacityLimiter(3))
+    assert answers.PHOTOS.limiter.total_tokens == 16
+    monkeypatch.setattr(answers, "PHOTOS", answers.Turns(3))
     assert all(isinstance(given, Prediction) for given in ask(20))
     assert counting.most == 3
 
 
 def test_who_comes_when_too_many_wait_is_told(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "PHOTOS", CapacityLimiter(1))
+    monkeypatch.setattr(answers, "PHOTOS", answers.Turns(1))
     monkeypatch.setattr(answers, "MAX_WAITING", 4)
     given = ask(20)
     refused = [error for error in given if isinstance(error, gr.Error)]
@@ -77,7 +76,7 @@ def test_who_comes_when_too_many_wait_is_told(counting: Counting, monkeypatch: p
 
 
 def test_explanations_do_not_take_the_turns_of_answers(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "HEAVY", CapacityLimiter(1))
+    monkeypatch.setattr(answers, "HEAVY", answers.Turns(1))
     monkeypatch.setattr(answers.grad_cam, "explain", lambda *_: time.sleep(2))
 
     async def answer_beside_explanations() -> float:
@@ -95,15 +94,12 @@ def test_explanations_do_not_take_the_turns_of_answers(counting: Counting, monke
     assert asyncio.run(answer_beside_explanations())
 
 
-@pytest.fixture(scope="module", params=["guard.MAX_WAITING = 0", "answers.PHOTOS, answers.MAX_WAITING = Full(), 1"])
+@pytest.fixture(scope="module", params=["guard.MAX_WAITING = 0", "answers.MAX_WAITING = -16"])
 def full(request: pytest.FixtureRequest) -> Iterator[Server]:
     """Serve a page at which too many wait already: at its door, or for their turn."""
     code = f"""
 import app
 from page import answers, guard
-class Full:
-    def statistics(self): return self
-    tasks_waiting = 1
 {request.param}
 app.launch()
 """

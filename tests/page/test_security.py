@@ -333,7 +333,6 @@ def test_visitor_who_leaves_while_sending_is_no_error(server: Server, path: str,
 BUSY = """
 import time
 import app
-from anyio import CapacityLimiter
 from flower_alexnet import FlowerClassifier
 from page import answers
 
@@ -342,7 +341,7 @@ def slowly(self, photo, call=FlowerClassifier.__call__):
     return call(self, photo)
 
 FlowerClassifier.__call__ = slowly
-answers.PHOTOS, answers.MAX_WAITING = CapacityLimiter(1), 2
+answers.PHOTOS, answers.MAX_WAITING = answers.Turns(1), 2
 app.launch()
 """
 """The page, which answers one request at a time, in half a second at least, while two may wait."""
