@@ -223,11 +223,6 @@ def _jpeg_frame(segment: bytes) -> tuple[tuple[int, int], int, float]:
     return (width, height), components, sum(across * down for across, down in factors) / max(1, largest)
 
 
-def has_too_many_scans(content: bytes) -> bool:
-    """Return whether a file is a JPEG of more than ``MAX_SCANS`` scans; what follows its end is not looked at."""
-    return content.startswith(b"\xff\xd8") and _count_scans(content) > MAX_SCANS
-
-
 def _count_scans(content: bytes) -> int:
     """Return the scans of a JPEG, at most one more than are accepted."""
     if content.count(bytes([0xFF, SOS])) <= 1:
