@@ -17,6 +17,7 @@ from anyio import CapacityLimiter, to_thread
 from flower_alexnet import LABELS, FlowerClassifier, InvalidImage, InvalidModel, Prediction, batch, images
 from flower_alexnet import explain as grad_cam
 from flower_alexnet.classifier import BATCH_SIZE
+from flower_alexnet.containers import picture_of
 from flower_alexnet.registry import Model
 from flower_alexnet.words import capitalized
 from page.models import MODELS, StillLoading, without_paths
@@ -76,11 +77,13 @@ class Answer:
         prediction: of the photo.
         model: that gave it.
         key: what tells the photo from others that the visitor chose: the path of the upload.
+        turned: whether the photo is upright here, but not as the visitor's browser shows it.
     """
 
     prediction: Prediction
     model: Model
     key: str = ""
+    turned: bool = False
 
 
 @dataclass(frozen=True)
@@ -225,6 +228,19 @@ def check_known(model: str, language: str) -> None:
     """Raise ``gr.Error`` unless the model is in the list: no other can be asked for."""
     if MODELS.get(model) is None:
         raise gr.Error(translate("no_such_model", language), print_exception=False)
+
+
+async def is_turned_here_alone(photo: Upload) -> bool:
+    """Return whether a photo's metadata turn it as no browser does: browsers turn JPEGs alone."""
+
+    def is_turned(file: Path) -> bool:
+        with suppress(OSError, ValueError):  # whoever reads it says why
+            container = picture_of(file.read_bytes())
+            return container is not None and container.format != "JPEG" and container.orientation != 1
+        return False
+
+    source = _source(photo, "en")
+    return isinstance(source, Path) and await to_thread.run_sync(is_turned, source, limiter=PHOTOS.limiter)
 
 
 def is_gone(photo: object) -> bool:

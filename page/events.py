@@ -60,7 +60,8 @@ async def answer(photo: Upload, model: str, request: gr.Request) -> Any:
         prediction = await answers.predict(photo, model, language)
     except gr.Error as error:
         return render.problem(_title(error, language), _words(error, language), key)
-    return render.answer(Answer(prediction, MODELS.get(model) or Model(model), key), language)
+    turned = await answers.is_turned_here_alone(photo)
+    return render.answer(Answer(prediction, MODELS.get(model) or Model(model), key, turned), language)
 
 
 async def choose_model(model: str, request: gr.Request, progress: gr.Progress = gr.Progress(track_tqdm=True)) -> Any:

@@ -144,7 +144,7 @@ window.flowerPage = (() => {
 
   function show() {
     const stage = find(".stage");
-    stage.classList.remove("empty", "undecoded");
+    stage.classList.remove("empty", "undecoded", "turned");
     stage.querySelector(".drop").hidden = true;
     stage.querySelector("figure").hidden = stage.querySelector(".pills").hidden = false;
     stage.querySelector(".picture").src = now.address;
@@ -210,7 +210,9 @@ window.flowerPage = (() => {
     stage.classList.toggle("refused", !label);
     stage.classList.toggle("unknown", known === "0");
     if (label && now.key && !stage.classList.contains("undecoded")) remember(now);
-    if (label && known === "1" && innerWidth >= 1000) askHeat("");
+    const turned = "turned" in panel.dataset;  // the browser shows it as it lies in the file: the server's is upright
+    stage.classList.toggle("turned", turned);
+    if (label && ((known === "1" && innerWidth >= 1000) || turned)) askHeat("");
     else forgetHeat();
   }
 
@@ -326,7 +328,7 @@ window.flowerPage = (() => {
       if (!made?.overlay || made.key !== now.key || made.asked !== now.asked) return;
       if (now.model && made.model !== now.model) return;
       const stage = find(".stage"), picture = stage.querySelector(".picture");
-      if (stage.classList.contains("undecoded")) { picture.src = made.photo; stage.classList.remove("undecoded"); }
+      if (stage.matches(".undecoded, .turned")) { picture.src = made.photo; stage.classList.remove("undecoded", "turned"); }
       stage.querySelector(".heat").src = made.overlay;
       stage.querySelector(".line p").textContent = fill(texts.where_info, {flower: made.name});
       now.heat = made;

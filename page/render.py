@@ -232,7 +232,7 @@ def _panel(given: Answer, body: str) -> str:
     return (
         f'<div class="panel{"" if known else " unknown"}" data-key="{escape(given.key)}" '
         f'data-model="{escape(given.model.name)}" data-label="{escape(given.prediction.label)}" '
-        f'data-known="{int(known)}">{body}</div>'
+        f'data-known="{int(known)}"{" data-turned" if given.turned else ""}>{body}</div>'
     )
 
 

@@ -14,10 +14,12 @@ from pathlib import Path
 import httpx2
 import psutil
 import pytest
+from PIL import ExifTags, Image
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support import PROJECT
-from tests.support.page import bars, choose_model, click_example, heading, open_tab
+from tests.support.page import bars, choose_model, click_example, heading, open_tab, upload
+from tests.support.photos import drawn_flower
 from tests.support.server import Server, free_port, serve
 
 MODEL = "alexnet-baseline"
@@ -156,3 +158,22 @@ def test_without_scripts_one_sentence_says_what_is_missing(browser: Browser, ser
     page.goto(server.url)
     assert "needs JavaScript" in page.locator("body").inner_text()
     context.close()
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG", "JPEG"])
+def test_photo_and_heat_have_one_orientation(browser: Browser, server: Server, kind: str, tmp_path: Path) -> None:
+    """Browsers turn JPEGs alone by their metadata, and others are drawn upright by the server."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    file = tmp_path / f"flower.{kind.lower()}"
+    drawn_flower("roses", size=(400, 200)).save(file, kind, exif=exif)
+    with opened(browser, server.url) as page:
+        upload(page, file)
+        expect(page.locator("#words .panel[data-label]")).to_be_visible()
+        page.locator(".stage .where").click()
+        page.wait_for_function("document.querySelector('.stage .heat').naturalWidth > 0")
+        sizes = page.evaluate(
+            "['.picture', '.heat'].map((name) => document.querySelector(`.stage ${name}`))"
+            ".map((image) => [image.naturalWidth, image.naturalHeight])"
+        )
+        assert sizes == [[200, 400], [200, 400]]
