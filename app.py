@@ -228,13 +228,16 @@ def endpoints() -> None:
         predictions = gr.JSON(label="answers")
         rows = gr.JSON(label="rows")
         button = gr.Button()
-    for endpoint, inputs, output, queue in (
-        (api.classify, [image, model], probabilities, False),  # in one response, if asked
-        (api.explain, [image, label, model], overlay, True),
-        (api.compare, image, predictions, True),
-        (api.classify_batch, [files, model], rows, True),
-    ):
-        button.click(endpoint, inputs, output, api_name=endpoint.__name__, preprocess=False, queue=queue, **UNLIMITED)
+    arguments: dict[Any, tuple[Any, Any]] = {
+        api.classify: ([image, model], probabilities),
+        api.explain: ([image, label, model], overlay),
+        api.compare: (image, predictions),
+        api.classify_batch: ([files, model], rows),
+    }
+    for endpoint in api.ENDPOINTS:
+        inputs, output = arguments[endpoint]
+        options = {"api_name": endpoint.__name__, "preprocess": False, "queue": endpoint not in api.DIRECT}
+        button.click(endpoint, inputs, output, **options, **UNLIMITED)
 
 
 def on_failure(asked: Any) -> None:
@@ -263,6 +266,7 @@ def launch(**options: Any) -> gr.Blocks:
         Middleware(
             Guard,
             endpoints=[endpoint.__name__ for endpoint in api.ENDPOINTS],
+            direct=["predict", *(endpoint.__name__ for endpoint in api.DIRECT)],
             functions={number: function.inputs for number, function in page.fns.items() if function.fn},
         ),
         Middleware(Arguments, endpoints=api.ENDPOINTS),

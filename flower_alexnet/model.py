@@ -95,7 +95,7 @@ class AlexNet(
         ``pytorch_model.bin`` if there are no safetensors, and prints.
 
         Args:
-            name: path of a folder, or id of a repository.
+            name: path of a folder, or id of a repository; a shipped model's name is for ``FlowerClassifier``.
             revision: branch, tag or commit of the repository; its main branch if not given.
             map_location: device for the weights.
 

@@ -40,6 +40,9 @@ CARD = REPOCARD_NAME
 METRICS = "metrics.json"
 """Dataset, recipe, training, history, and the metrics on validation and test photos."""
 
+ALL_PHOTOS = "all photos"
+"""Key, among the metrics of photos of other things, of all of them together; absent if none were measured."""
+
 CONFUSION_MATRIX, RELIABILITY, TRAINING_CURVES = "confusion_matrix.png", "reliability.png", "training_curves.png"
 """Plots that the card shows."""
 
@@ -71,7 +74,11 @@ def rewriting(folder: Path) -> Iterator[Path]:
     for left in (temporary, folder / f"{ONNX}.part"):
         shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
     temporary.mkdir(parents=True)
-    yield temporary
+    try:
+        yield temporary
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     for file in temporary.iterdir():
         file.chmod(0o644)  # safetensors makes its files readable for the owner only
         replace_atomically(file, folder / file.name)

@@ -12,7 +12,7 @@ from typing import Any
 from flower_alexnet import hub
 from flower_alexnet.config import InvalidModel, ModelNotFound
 from flower_alexnet.model import check_weights
-from flower_alexnet.model_folder import METRICS, UNFINISHED, read_config, read_metrics
+from flower_alexnet.model_folder import ALL_PHOTOS, METRICS, UNFINISHED, read_config, read_metrics
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -74,7 +74,7 @@ def shipped_models(weights: Path = WEIGHTS) -> list[Model]:
     models = [Model(folder.name, *_accuracies(measured[folder.name]), problem=_problem(folder)) for folder in folders]
 
     def rank(model: Model) -> tuple[bool, float, str]:
-        taken = _share(measured[model.name], "validation", "others", "all photos", "taken")
+        taken = _share(measured[model.name], "validation", "others", ALL_PHOTOS, "taken")
         refused = 0 if taken is None else 1 - taken
         return model.problem is not None, -(model.validation_accuracy or 0) - refused, model.name
 

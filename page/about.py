@@ -11,6 +11,7 @@ import gradio as gr
 import pandas as pd
 
 from flower_alexnet import FlowerClassifier, InvalidModel
+from flower_alexnet.model_folder import ALL_PHOTOS, CARD
 from flower_alexnet.registry import Model
 from page import render
 from page.models import MODELS, StillLoading, without_paths
@@ -71,7 +72,7 @@ def card(model: Model, language: str) -> str:
         link = translate("card_link", language, model=repo_id)
         return f"[{link}]({HUB}/{repo_id}/blob/{revision or 'main'}/README.md)"
     try:
-        text = Path(model.folder / "README.md").read_text(encoding="utf-8")
+        text = Path(model.folder / CARD).read_text(encoding="utf-8")
     except (OSError, ValueError):
         return translate("not_measured", language)
     return IMAGE.sub("", FRONT_MATTER.sub("", text))
@@ -102,7 +103,7 @@ def _accuracy(metrics: Any, language: str) -> str:
 
 def _others(metrics: Any, language: str) -> str:
     others = metrics["test"]["others"]
-    if "all photos" not in others:
+    if ALL_PHOTOS not in others:
         return translate("about_cannot_tell", language)
     return translate("about_others", language, taken=f"{100 * others['all photos']['taken']:.0f}")
 

@@ -14,14 +14,13 @@ from typing import Any, TypeVar
 import gradio as gr
 from anyio import CapacityLimiter, to_thread
 
-from flower_alexnet import LABELS, FlowerClassifier, InvalidImage, InvalidModel, Prediction, batch, images
+from flower_alexnet import FlowerClassifier, InvalidImage, InvalidModel, Prediction, batch, images
 from flower_alexnet import explain as grad_cam
 from flower_alexnet.classifier import BATCH_SIZE
 from flower_alexnet.containers import picture_of
 from flower_alexnet.registry import Model
-from flower_alexnet.words import capitalized
 from page.models import MODELS, StillLoading, without_paths
-from page.translations import describe, flower_name, percent, translate
+from page.translations import describe, translate
 from page.uploads import is_upload
 
 Result = TypeVar("Result")
@@ -35,16 +34,20 @@ class Turns:
     """
 
     def __init__(self, number: int) -> None:
-        self.limiter = CapacityLimiter(number)
+        self._limiter = CapacityLimiter(number)
         self.asked = 0
 
     async def run(self, language: str, function: Callable[..., Result], *args: Any) -> Result:
         """Call a function in a thread, when it is its turn; raise ``gr.Error`` if ``MAX_WAITING`` others wait."""
-        if self.asked >= self.limiter.total_tokens + MAX_WAITING:
+        if self.asked >= self._limiter.total_tokens + MAX_WAITING:
             raise gr.Error(translate("busy", language), print_exception=False)
+        return await self.run_part(function, *args)
+
+    async def run_part(self, function: Callable[..., Result], *args: Any) -> Result:
+        """Call a function in a thread, when it is its turn: a part of what was begun, which is never refused."""
         self.asked += 1
         try:
-            return await to_thread.run_sync(function, *args, limiter=self.limiter)
+            return await to_thread.run_sync(function, *args, limiter=self._limiter)
         finally:
             self.asked -= 1
 
@@ -61,9 +64,6 @@ MAX_WAITING = 256
 
 MAX_PHOTOS = 500
 """Photos that are classified in one request."""
-
-MAX_NAMES = 12
-"""Most labels that are listed in a sentence."""
 
 Upload = dict[str, Any] | None
 """An uploaded file as the page sends it; Gradio checked that it is an upload, ``images.load`` checks its contents."""
@@ -101,39 +101,6 @@ class ModelPrediction:
     prediction: Prediction | None = None
     milliseconds: float | None = None
     problem: str | None = None
-
-
-def model_title(model: Model, language: str) -> str:
-    """Return a model's name with its test accuracy, as the list of models shows it."""
-    if model.problem is not None:
-        return translate("unavailable", language, model=model.name)
-    if model.test_accuracy is not None:
-        return translate("measured", language, model=model.name, right=f"{100 * model.test_accuracy:.0f}")
-    return translate("unmeasured", language, model=model.name) if model.shipped else model.name
-
-
-def in_words(prediction: Prediction, language: str) -> str:
-    """Return the answer to a photo in a few words: the flower, two candidates, or that it is none of them."""
-    if not prediction.in_distribution:
-        five = set(prediction.probabilities) == set(LABELS)
-        return translate("none_of_the_five" if five else "none_of_the_classes", language)
-    one, other = (flower_name(label, language) for label in candidates(prediction))
-    if prediction.is_confident:
-        probability = percent(prediction.probability, language)
-        return capitalized(translate("sure", language, flower=one, probability=probability))
-    return capitalized(translate("unsure", language, one=capitalized(one), other=other))
-
-
-def candidates(prediction: Prediction) -> tuple[str, str]:
-    """Return the two most probable labels."""
-    (one, _), (other, _) = prediction.top(2)
-    return one, other
-
-
-def known_names(prediction: Prediction) -> list[str]:
-    """Return the labels that the model knows, the first of them if they are many."""
-    labels = list(prediction.probabilities)
-    return labels if len(labels) <= MAX_NAMES else [*labels[:MAX_NAMES], "…"]
 
 
 async def predict(photo: Upload, model: str, language: str) -> Prediction:
@@ -205,7 +172,8 @@ async def classify_each(
 ) -> AsyncIterator[batch.Row]:
     """Yield a row for each photo, in order, as ``batch.classify_each`` does."""
     rows = batch.classify_each(classifier, photos, thumbnails)  # who cancels drops it, and its last thread ends it
-    while group := await to_thread.run_sync(list, islice(rows, BATCH_SIZE), limiter=HEAVY.limiter):
+    group: list[batch.Row]
+    while group := await HEAVY.run_part(list, islice(rows, BATCH_SIZE)):
         for row in group:
             yield row
 
@@ -240,7 +208,7 @@ async def is_turned_here_alone(photo: Upload) -> bool:
         return False
 
     source = _source(photo, "en")
-    return isinstance(source, Path) and await to_thread.run_sync(is_turned, source, limiter=PHOTOS.limiter)
+    return isinstance(source, Path) and await PHOTOS.run_part(is_turned, source)
 
 
 def is_gone(photo: object) -> bool:

@@ -113,5 +113,8 @@ def _fields(prediction: Prediction | None, problem: str | None) -> dict[str, Any
     return {"problem": problem} if prediction is None else prediction.fields()
 
 
-ENDPOINTS = (classify, explain, compare, classify_batch)
+DIRECT = (classify,)
+"""Functions that are answered in one response, if asked at ``/run/NAME``; the others go through Gradio's queue."""
+
+ENDPOINTS = (*DIRECT, explain, compare, classify_batch)
 """The functions behind the endpoints, which are called by their names."""

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import re
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 import gradio as gr
 
 from flower_alexnet import InvalidImage, batch, registry
-from flower_alexnet.classifier import BATCH_SIZE, PREDICTION_FIELDS
+from flower_alexnet.classifier import BATCH_SIZE
 from flower_alexnet.registry import Model
-from page import about, answers, render
-from page.answers import Answer, Upload, in_words
+from page import about, answers, downloads, render
+from page.answers import Answer, Upload
 from page.language import preferred_language
 from page.models import MODELS
 from page.translations import describe, flower_name, translate
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What a text begins with that a spreadsheet takes for a formula (OWASP, CSV injection)."""
-
-UNKNOWN = "none"
-"""Folder, in the zip of sorted photos, of those that show no known class."""
-
-COMPRESSED = 4
-"""How many times smaller a photo is in the zip that it came in if it is worth compressing again."""
+from page.wording import in_words, model_title
 
 
 def model_choices(language: str = "en") -> list[tuple[str, str]]:
     """Return title and name of each model for the drop-down."""
-    return [(answers.model_title(model, language), model.name) for model in MODELS.all()]
+    return [(model_title(model, language), model.name) for model in MODELS.all()]
 
 
 def load_page(request: gr.Request) -> Any:
@@ -61,7 +50,7 @@ async def answer(photo: Upload, model: str, request: gr.Request) -> Any:
     except gr.Error as error:
         return render.problem(_title(error, language), _words(error, language), key)
     turned = await answers.is_turned_here_alone(photo)
-    return render.answer(Answer(prediction, MODELS.get(model) or Model(model), key, turned), language)
+    return render.answer(Answer(prediction, MODELS[model], key, turned), language)
 
 
 async def choose_model(model: str, request: gr.Request, progress: gr.Progress = gr.Progress(track_tqdm=True)) -> Any:
@@ -138,8 +127,8 @@ async def show_many(
     ]
     with tempfile.TemporaryDirectory() as folder:  # Gradio copies the files
         table_file, sorted_photos = Path(folder) / "flowers.csv", Path(folder) / "flowers.zip"
-        write_csv(rows, classifier.config.labels, table_file)
-        write_sorted(photos, rows, sorted_photos)
+        downloads.write_csv(rows, classifier.config.labels, table_file)
+        downloads.write_sorted(photos, rows, sorted_photos)
         yield (
             render.summary(predictions, problems, language),
             render.photos(cards),
@@ -156,76 +145,6 @@ def cancel(request: gr.Request) -> str:
 async def show_model(model: str, request: gr.Request) -> list[Any]:
     """Return the description of a model, its figures, its card and its layers."""
     return await about.describe_model(MODELS.get(model), _language(request))
-
-
-def write_csv(rows: Sequence[batch.Row], labels: Sequence[str], file: Path) -> None:
-    """Write a line a photo, with a byte order mark, by which Excel knows UTF-8.
-
-    Args:
-        rows: of the photos.
-        labels: of the model.
-        file: to write; a photo's name that is no Unicode is written with backslashes.
-    """
-    with file.open("w", newline="", encoding="utf-8-sig", errors="backslashreplace") as output:
-        lines = [_csv_line(row, labels) for row in rows]
-        writer = csv.writer(output)
-        writer.writerow(map(_cell, lines[0]))
-        writer.writerows(map(_cell, line.values()) for line in lines)
-
-
-def write_sorted(photos: Sequence[batch.PhotoFile], rows: Sequence[batch.Row], file: Path) -> None:
-    """Write the photos that were named into a zip, each in the folder of its answer; a name that occurs twice gets a
-    number.
-
-    At most about twice the bytes that the visitor sent are written: what would not fit is left out.
-
-    Args:
-        photos: as they came.
-        rows: of the same photos.
-        file: to write.
-    """
-    folders = _folders_of(rows)
-    sent = {photo.path for photo in photos}
-    budget = 2 * sum(path.stat().st_size for path in sent if path.exists()) + 1_000_000
-    written, names = 0, set[str]()
-    with ZipFile(file, "w", ZIP_STORED) as archive:
-        for photo, row in zip(photos, rows, strict=True):
-            if row.prediction is None:  # its row says why
-                continue
-            path = PurePosixPath(batch.printable(photo.name).replace("\\", "/"))
-            folder = folders[row.prediction.label if row.prediction.in_distribution else None]
-            name, number = f"{folder}/{_safe(path.name)}", 1
-            while name.lower() in names:
-                number += 1
-                name = f"{folder}/{_safe(path.stem)} ({number}){path.suffix}"
-            member = photo.member
-            small = member is not None and member.file_size > COMPRESSED * max(1, member.compress_size)
-            with suppress(InvalidImage, OSError):
-                content = photo.content()
-                size = member.compress_size if small and member is not None else len(content)
-                if written + size > budget:
-                    continue
-                archive.writestr(name, content, ZIP_DEFLATED if small else ZIP_STORED, compresslevel=1)
-                written += size
-                names.add(name.lower())
-
-
-def _folders_of(rows: Sequence[batch.Row]) -> dict[str | None, str]:
-    """Return the folder of each label, and under None that of photos that show none: safe names, each once."""
-    folders: dict[str | None, str] = {}
-    labels = sorted({row.prediction.label for row in rows if row.prediction})
-    for label, name in [*((label, _safe(label)) for label in labels), (None, UNKNOWN)]:
-        taken = {folder.lower() for folder in folders.values()}
-        while name.lower() in taken:
-            name += "_"
-        folders[label] = name
-    return folders
-
-
-def _safe(name: str) -> str:
-    """Return a name that is one entry below its folder in any zip and on any system."""
-    name = re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", name).rstrip(". ")
-    return name or "_"
 
 
 def _in_words(row: batch.Row, language: str) -> str:
@@ -259,19 +178,3 @@ def _key(photo: Upload) -> str:
 
 def _language(request: gr.Request) -> str:
     return preferred_language(request.headers.get("accept-language"))
-
-
-def _cell(value: object) -> object:
-    """Return a value for a CSV file: a text that a spreadsheet would take for a formula begins with an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
-
-
-def _csv_line(row: batch.Row, labels: Sequence[str]) -> dict[str, Any]:
-    columns = {label: f"probability_{label}" for label in labels}  # a class may be called "photo"
-    line = {"photo": row.name, **dict.fromkeys((*PREDICTION_FIELDS, *columns.values(), "problem"))}
-    if row.prediction is None:
-        return line | {"problem": row.problem}
-    fields = row.prediction.fields()
-    probabilities = fields.pop("probabilities")
-    values = line | {columns[label]: probability for label, probability in probabilities.items()} | fields
-    return {name: round(value, 6) if isinstance(value, float) else value for name, value in values.items()}

@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from page.translations import translate
+from page.translations import LANGUAGES, translate
 
 MAX_FILE = 100_000_000
 """Bytes of the largest file that is accepted: a photo, or a zip of them."""
@@ -25,7 +25,7 @@ MAX_FILE = 100_000_000
 MAX_UPLOAD = 1_000_000_000
 """Bytes of all files that are uploaded in one request."""
 
-MAX_WAITING = 1024
+MAX_DIRECT = 1024
 """Questions that may wait past Gradio's queue; ``page.answers`` limits those of each kind to fewer."""
 
 MAX_REQUEST = 25_000_000
@@ -41,6 +41,8 @@ QUESTION_LIMIT, UPLOAD_LIMIT = 60.0, 900.0
 """Seconds in which a question, and an upload, must have arrived."""
 
 BUSY = translate("busy", "en")
+BUSY_WORDS = [translate("busy", language).encode() for language in LANGUAGES]
+"""How ``page.answers`` says that too many wait."""
 
 REACHABLE = re.compile(
     r"""/(
@@ -58,16 +60,12 @@ REACHABLE = re.compile(
 """Paths of the page, of what it loads and requests, and of the tools for language models; endpoints are added."""
 
 
-DIRECT = re.compile(r"/gradio_api/run/(predict|classify)/?", re.IGNORECASE)
-"""Paths of questions that are answered in one response, past Gradio's queue: the page's and those of programs."""
-
-
 OF_THE_PAGE = re.compile(r"/gradio_api/(run/predict|queue/join)/?", re.IGNORECASE)
 """Paths of the page's own questions, which call a function by its number; ``Arguments`` checks those of programs."""
 
 
 class Guard:
-    """Answer 404 to paths that are neither ``REACHABLE`` nor ``DIRECT`` nor of an endpoint, 408 to slow senders, 413 to
+    """Answer 404 to paths that are neither ``REACHABLE`` nor of an endpoint, 408 to slow senders, 413 to
     what is too large, 422 to what is no call of a function, and 503 while too much waits or is on its way.
 
     A question is passed on, and counts as waiting, when all of it has arrived.
@@ -75,14 +73,18 @@ class Guard:
     Args:
         app: the application that answers all other requests.
         endpoints: names of the endpoints for programs.
+        direct: names of those that are answered in one response, past Gradio's queue, and "predict", the page's own.
         functions: number of each function of the page -> the components that its arguments come from.
     """
 
-    def __init__(self, app: ASGIApp, endpoints: Iterable[str], functions: Mapping[int, Sequence[Any]]) -> None:
+    def __init__(
+        self, app: ASGIApp, endpoints: Iterable[str], direct: Iterable[str], functions: Mapping[int, Sequence[Any]]
+    ) -> None:
         self.app = app
         self.endpoint = re.compile(
             rf"/gradio_api/call/(v2/)?({'|'.join(map(re.escape, endpoints))})/?([^/]+)?", re.IGNORECASE
         )
+        self.direct = re.compile(rf"/gradio_api/run/({'|'.join(map(re.escape, direct))})/?", re.IGNORECASE)
         self.functions = functions
         self.waiting = self.arriving = 0
         self.upload = RequestBodyLimitMiddleware(app, MAX_UPLOAD)
@@ -92,7 +94,7 @@ class Guard:
         path = _route(scope) if scope["type"] == "http" else None
         if path is None:
             await self.app(scope, receive, send)
-        elif not (REACHABLE.fullmatch(path) or DIRECT.fullmatch(path) or self.endpoint.fullmatch(path)):
+        elif not (REACHABLE.fullmatch(path) or self.direct.fullmatch(path) or self.endpoint.fullmatch(path)):
             await PlainTextResponse("Not found", 404)(scope, receive, send)
         elif scope["method"] != "POST":
             await self.app(scope, receive, send)
@@ -124,10 +126,10 @@ class Guard:
 
     async def _question(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a question when it has arrived, and refuse one that cannot be answered."""
-        is_direct = DIRECT.fullmatch(path) is not None
+        is_direct = self.direct.fullmatch(path) is not None
         try:
             body = await self._body(receive)
-            if is_direct and self.waiting >= MAX_WAITING:
+            if is_direct and self.waiting >= MAX_DIRECT:
                 raise Refused(503, BUSY)
             if OF_THE_PAGE.fullmatch(path) and (problem := _problem(body, self.functions)):
                 raise Refused(422, problem)
@@ -197,7 +199,7 @@ def _in_place_of_500(send: Send) -> Send:
             start = message
             return
         if start is not None:
-            status = 503 if BUSY.encode() in message["body"] else 422
+            status = 503 if any(words in message["body"] for words in BUSY_WORDS) else 422
             await send(start if b'"error":null' in message["body"] else {**start, "status": status})
             start = None
         await send(message)

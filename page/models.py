@@ -75,6 +75,11 @@ class Models:
         with self._lock:
             return self._models.get(name) if isinstance(name, str) else None
 
+    def __getitem__(self, name: str) -> Model:
+        """Return a model of the list as it is now; raise ``KeyError`` if it is not in the list."""
+        with self._lock:
+            return self._models[name]
+
     def loaded(self) -> Mapping[str, FlowerClassifier]:
         """Return the classifiers that are loaded now by the names of their models, in the order of the list."""
         with self._lock:

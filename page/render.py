@@ -17,9 +17,10 @@ from PIL import Image
 from flower_alexnet import LABELS, AlexNet, Prediction
 from flower_alexnet.registry import Model
 from flower_alexnet.words import capitalized
-from page.answers import Answer, ModelPrediction, candidates, in_words, known_names, model_title
+from page.answers import Answer, ModelPrediction
 from page.models import MODELS
 from page.translations import flower_name, listed, percent, translate
+from page.wording import candidates, in_words, known_names, model_title
 
 REFERENCES = 3
 """Photos of each flower to compare with: ``examples/LABEL_1.webp`` and on."""

@@ -1,4 +1,4 @@
-"""What is wrong in Gradio 6.31, mended here; each function says what to delete when Gradio has mended it."""
+"""What is patched inside Gradio 6.31; each function says what to delete when Gradio has mended it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from typing import Any
 import gradio as gr
 from gradio.mcp import GradioMCPServer
 
+from page.answers import MAX_PHOTOS
+
 READ = re.compile(r"(curl -X POST .*?)\\\n  \| awk (.*?) \\\n  \| read EVENT_ID; curl", re.DOTALL)
 """What Gradio prints for curl; bash reads EVENT_ID in a process of its own, where it is lost."""
 
 PHOTO = "https://raw.githubusercontent.com/gradio-app/gradio/main/test/test_files/bus.png"
 DOCUMENT = "https://github.com/gradio-app/gradio/raw/main/test/test_files/sample_file.pdf"
 """Gradio's examples of a photo and of a file."""
-
-MOST_FILES = 500
-"""Files in a list that a tool takes."""
 
 
 def corrected_snippet(code: str) -> str:
@@ -63,7 +62,7 @@ def take_lists_of_files() -> None:
 
     def with_lists(self: GradioMCPServer, value: Any, filedata_positions: list[list[str | int]]) -> Any:
         lists = [position[:-1] for position in filedata_positions if position[-1] == "items"]
-        listed = [[*position, index] for position in lists for index in range(MOST_FILES)]
+        listed = [[*position, index] for position in lists for index in range(MAX_PHOTOS)]
         return convert(self, value, filedata_positions + listed)
 
     with_lists.__wrapped__ = convert  # type: ignore[attr-defined]

@@ -61,7 +61,7 @@ def train(
             "out --others, or leave out --no-others; with the recipe alexnet-baseline, add --outliers 16."
         )
     _check_output(output, resume)
-    processes = PartialState(cpu=engine.CPU)
+    processes = PartialState(cpu=engine.NO_ACCELERATOR)
     with processes.local_main_process_first():  # the other processes reuse its decoded photos
         folder = folder or find_or_download()
         splits, labels = split(folder), find_classes(folder)

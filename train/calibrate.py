@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from flower_alexnet import FlowerClassifier
+from flower_alexnet.dataset import LabeledPhoto
+from flower_alexnet.model_folder import ALL_PHOTOS
+from train.outputs import corrupted_logits, ood_outputs, outputs_and_targets
+
+ROUNDING = 1e-6
+"""Probabilities differ by less from one batch size to another, so that a photo at the threshold stays above it."""
 
 TEMPERATURES = (0.2, 20.0)
 """Range of the softmax temperature. Without it, a handful of validation photos that are all classified correctly would
@@ -15,6 +27,32 @@ models here, fitted on 367 photos, have temperatures of 0.38 to 1.25."""
 
 CONFIDENCE_MARGIN = 0.01
 """Difference of mean confidence and accuracy that a temperature may cost for the sake of photos that look different."""
+
+
+def calibrated(
+    classifier: FlowerClassifier,
+    validation: Sequence[LabeledPhoto],
+    labels: Sequence[str],
+    others: Mapping[str, Sequence[Path]],
+) -> FlowerClassifier:
+    """Return the model with temperature, in-distribution head and threshold fitted on validation photos.
+
+    The threshold keeps 95 % of the photos.
+    """
+    outputs, _ = outputs_and_targets(classifier, validation, labels)
+    corrupted, targets = corrupted_logits(classifier, validation)
+    temperature = fit_robust_temperature(outputs.logits, torch.cat([*corrupted.values()]), targets)
+    config, head = replace(classifier.config, temperature=temperature, threshold=None), None
+    if classifier.in_distribution_head is not None:
+        of_others = ood_outputs(classifier, others)[ALL_PHOTOS]
+        scale, shift = fit_platt_scaling(outputs.in_distribution_logit, of_others.in_distribution_logit)
+        head = deepcopy(classifier.in_distribution_head)
+        with torch.no_grad():
+            head.weight.mul_(scale)
+            head.bias.mul_(scale).add_(shift)
+        known = torch.sigmoid(scale * outputs.in_distribution_logit.double() + shift)
+        config = replace(config, threshold=max(0.0, fit_threshold(known) - ROUNDING))
+    return FlowerClassifier(classifier.network, config, head)
 
 
 def fit_threshold(scores: Tensor, recall: float = 0.95) -> float:
@@ -71,7 +109,8 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
 
 
 def fit_robust_temperature(logits: Tensor, corrupted: Tensor, targets: Tensor) -> float:
-    """Return the temperature nearest to what corrupted photos need at which photos as they are stay calibrated.
+    """Return the temperature nearest to what all photos, corrupted ones too, need at which those as they are stay
+    calibrated.
 
     A network is surer of corrupted photos than it is right; the temperature that mends this makes it less sure of the
     others than it is right. Of temperatures between the two, the one is taken that is nearest to the former and keeps

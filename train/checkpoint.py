@@ -165,7 +165,7 @@ def read_metadata(folder: Path, recipe: Recipe, labels: Sequence[str] = LABELS, 
         )
     if metadata.photos != photos:
         raise InvalidCheckpoint(
-            f"{folder} holds a run on other photos than those given: the names or sizes of the files to train and "
+            f"{folder} holds a run on other photos than those given: the names or contents of the files to train and "
             "validate on differ. Resume it with the data it was started with, or choose another folder."
         )
     epochs = [row.get("epoch") for row in metadata.history]

@@ -25,7 +25,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 from tqdm import tqdm
 
-from flower_alexnet.classifier import load_classifier
+from flower_alexnet import FlowerClassifier
 from flower_alexnet.images import normalize
 from flower_alexnet.model import HIDDEN, AlexNet, NetworkWithHead
 from train import checkpoint
@@ -35,7 +35,7 @@ from train.muon import MuonAdamW
 from train.recipes import InvalidRecipe, Recipe
 from train.teacher import Teacher
 
-CPU = not torch.accelerator.is_available()
+NO_ACCELERATOR = not torch.accelerator.is_available()
 """Whether there is no accelerator; accelerate needs this argument, or several CPU processes do not connect."""
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
@@ -94,9 +94,12 @@ def fit(recipe: Recipe, data: TrainingData, output: Path, resume: bool = False) 
         InvalidCheckpoint: the checkpoint cannot be read, or is of another recipe, other labels or other photos.
         KeyboardInterrupt: on Ctrl-C, after the current step.
     """
+    if recipe.outliers and data.outliers is None:
+        raise InvalidRecipe("outliers: there are no photos of other things. Give them, or train with outliers 0.")
+
     # The processes that train together, and their precision.
     accelerator = Accelerator(
-        cpu=CPU,
+        cpu=NO_ACCELERATOR,
         mixed_precision=os.environ.get("ACCELERATE_MIXED_PRECISION") or fastest_precision(),
         dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=True),
     )
@@ -122,7 +125,7 @@ def fit(recipe: Recipe, data: TrainingData, output: Path, resume: bool = False) 
     )
     per_epoch: list[Any] = [loader, photos]
     outlier_loader: Any = ()
-    if recipe.outliers and data.outliers is not None:
+    if data.outliers is not None and recipe.outliers:
         outliers = AugmentedPhotos(data.outliers, recipe)
         sampler = RandomSampler(outliers, num_samples=len(loader) * recipe.outliers)
         outlier_loader = accelerator.prepare(
@@ -254,7 +257,7 @@ def start_from(name: str, network: NetworkWithHead, labels: Sequence[str]) -> No
         InvalidModel: there is no such model, or it cannot be used.
         InvalidRecipe: it has other labels, or is a network of another kind.
     """
-    classifier = load_classifier(name)
+    classifier = FlowerClassifier.from_pretrained(name)
     if (known := classifier.config.labels) != tuple(labels):
         raise InvalidRecipe(f"start: {name} knows {', '.join(known)}, but the photos show {', '.join(labels)}.")
     try:
@@ -290,7 +293,7 @@ def loader_workers() -> int:
     An accelerator waits for transformed photos, so all cores but one transform. On a CPU with two cores a worker slows
     down the training steps by more than it speeds up the loading.
     """
-    if CPU:
+    if NO_ACCELERATOR:
         return 2 if torch.get_num_threads() > 2 else 0
     return max(1, (torch.get_num_threads() - 1) // 2)
 

@@ -13,9 +13,8 @@ import json
 import logging
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
-from copy import deepcopy
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +25,8 @@ import tyro
 from flower_alexnet import FlowerClassifier, InvalidModel, model_folder, registry
 from flower_alexnet.dataset import InvalidDataset, LabeledPhoto, find_classes, split
 from flower_alexnet.model_folder import CARD, CONFUSION_MATRIX, HEAD, METRICS, ONNX, RELIABILITY, TRAINING_CURVES
-from train import calibrate, evaluate, plots
+from train import evaluate, plots
+from train.calibrate import calibrated
 from train.card import card
 from train.checkpoint import History
 from train.data import describe
@@ -34,10 +34,8 @@ from train.flower_photos import FINGERPRINTS, find_or_download
 from train.others import OtherPhotos, find_or_make
 from train.others import describe as describe_others
 from train.others import split as split_others
+from train.outputs import ood_outputs
 from train.recipes import Recipe
-
-ROUNDING = 1e-6
-"""Probabilities differ by less from one batch size to another, so that a photo at the threshold stays above it."""
 
 Name = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
 
@@ -97,8 +95,8 @@ def write_model_folder(
     classifier.network.half().float()  # evaluate the weights as stored, rounded to float16
     labels = summary["dataset"]["labels"]
     others = other_photos["validation"] if other_photos else {}
-    classifier = _calibrated(classifier, splits["validation"], labels, others)
-    outputs = evaluate.ood_outputs(classifier, others)
+    classifier = calibrated(classifier, splits["validation"], labels, others)
+    outputs = ood_outputs(classifier, others)
     metrics = {name: evaluate.evaluate(classifier, splits[name], labels, outputs) for name in ("validation", "test")}
     summary = {**summary, **metrics}
     if seeds:
@@ -114,32 +112,6 @@ def write_model_folder(
         if classifier.in_distribution_head is not None:
             model_folder.write_tensors(classifier.in_distribution_head.state_dict(), new / HEAD)
     return summary
-
-
-def _calibrated(
-    classifier: FlowerClassifier,
-    validation: Sequence[LabeledPhoto],
-    labels: Sequence[str],
-    others: Mapping[str, Sequence[Path]],
-) -> FlowerClassifier:
-    """Return the model with temperature, in-distribution head and threshold fitted on validation photos.
-
-    The threshold keeps 95 % of the photos.
-    """
-    outputs, _ = evaluate.outputs_and_targets(classifier, validation, labels)
-    corrupted, targets = evaluate.corrupted_logits(classifier, validation)
-    temperature = calibrate.fit_robust_temperature(outputs.logits, torch.cat([*corrupted.values()]), targets)
-    config, head = replace(classifier.config, temperature=temperature, threshold=None), None
-    if classifier.in_distribution_head is not None:
-        unknown = evaluate.ood_outputs(classifier, others)[evaluate.ALL_PHOTOS]
-        scale, shift = calibrate.fit_platt_scaling(outputs.in_distribution_logit, unknown.in_distribution_logit)
-        head = deepcopy(classifier.in_distribution_head)
-        with torch.no_grad():
-            head.weight.mul_(scale)
-            head.bias.mul_(scale).add_(shift)
-        known = torch.sigmoid(scale * outputs.in_distribution_logit.double() + shift)
-        config = replace(config, threshold=max(0.0, calibrate.fit_threshold(known) - ROUNDING))
-    return FlowerClassifier(classifier.network, config, head)
 
 
 def machine() -> str:
@@ -169,9 +141,9 @@ def measure(name: Name, data: Path | None = None, others: Path | None = None, se
     same = FINGERPRINTS if dataset["photos"] in FINGERPRINTS else (dataset["photos"],)
     if list(classifier.config.labels) == dataset["labels"] and trained_on not in (None, *same):
         raise InvalidDataset(
-            f"{folder} was trained on other photos than those of {data}: the names or sizes of the files to train and "
-            "validate on differ, so its test photos may have been trained on. Give the data of the run, or evaluate "
-            "with python -m train.evaluate, which changes no file."
+            f"{folder} was trained on other photos than those of {data}: the names or contents of the files to train "
+            "and validate on differ, so its test photos may have been trained on. Give the data of the run, or "
+            "evaluate with python -m train.evaluate, which changes no file."
         )
     other_photos = None
     if classifier.in_distribution_head is not None:

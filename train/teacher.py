@@ -8,8 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from flower_alexnet import LABELS
-from flower_alexnet.classifier import load_classifier
+from flower_alexnet import LABELS, FlowerClassifier
 from flower_alexnet.config import Preprocessing
 from flower_alexnet.model_folder import CONFIG
 from train.recipes import InvalidRecipe
@@ -32,7 +31,7 @@ class Teacher(nn.Module):
         members = [str(file.parent) for file in sorted(Path(name).glob(f"*/{CONFIG}"))]
         self.networks, self.temperatures = nn.ModuleList(), []
         for member in members or [name]:
-            classifier = load_classifier(member)
+            classifier = FlowerClassifier.from_pretrained(member)  # its own: it is changed and moved
             if (known := classifier.config.labels) != tuple(labels):
                 raise InvalidRecipe(
                     f"teacher: {member} knows {', '.join(known)}, but the photos show {', '.join(labels)}. Train "

@@ -6,8 +6,8 @@ import pytest
 
 from flower_alexnet import LABELS, Prediction
 from flower_alexnet.registry import Model
-from page.answers import in_words, model_title
 from page.translations import LANGUAGES
+from page.wording import in_words, model_title
 
 
 def test_prediction_in_words() -> None:

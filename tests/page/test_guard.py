@@ -43,7 +43,7 @@ def begin(server: Server, path: str) -> socket.socket:
 def test_senders_of_one_byte_take_nobody_elses_turn(server: Server, path: str) -> None:
     ask = Visitor(server, "run/classify", EXAMPLE.read_bytes(), ["alexnet-bn"])
     with ExitStack() as stack:
-        for _ in range(guard.MAX_WAITING // 4 + 10):
+        for _ in range(guard.MAX_DIRECT // 4 + 10):
             stack.enter_context(begin(server, path))
         assert "sunflowers" in ask()
 

@@ -59,7 +59,7 @@ def ask(number: int) -> list[object]:
 
 
 def test_few_photos_are_in_memory_at_the_same_time(counting: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert answers.PHOTOS.limiter.total_tokens == 16
+    assert answers.PHOTOS._limiter.total_tokens == 16
     monkeypatch.setattr(answers, "PHOTOS", answers.Turns(3))
     assert all(isinstance(given, Prediction) for given in ask(20))
     assert counting.most == 3
@@ -94,7 +94,7 @@ def test_explanations_do_not_take_the_turns_of_answers(counting: Counting, monke
     assert asyncio.run(answer_beside_explanations())
 
 
-@pytest.fixture(scope="module", params=["guard.MAX_WAITING = 0", "answers.MAX_WAITING = -16"])
+@pytest.fixture(scope="module", params=["guard.MAX_DIRECT = 0", "answers.MAX_WAITING = -16"])
 def full(request: pytest.FixtureRequest) -> Iterator[Server]:
     """Serve a page at which too many wait already: at its door, or for their turn."""
     code = f"""

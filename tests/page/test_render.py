@@ -13,7 +13,7 @@ from PIL import Image
 
 from flower_alexnet import LABELS, InvalidImage, Prediction, batch
 from flower_alexnet.registry import Model
-from page import events, render
+from page import downloads, render
 from page.answers import Answer, ModelPrediction
 from page.translations import LANGUAGES, percent
 from tests.support.photos import encoded
@@ -126,7 +126,7 @@ def test_photos_are_sorted_into_folders_of_their_answers(tmp_path: Path) -> None
         batch.Row("b.jpg", stranger),
         batch.Row("gone.jpg", problem="gone", error=InvalidImage("gone")),
     ]
-    events.write_sorted(photos, rows, tmp_path / "sorted.zip")
+    downloads.write_sorted(photos, rows, tmp_path / "sorted.zip")
     with ZipFile(tmp_path / "sorted.zip") as archive:
         assert archive.namelist() == ["roses/a.jpg", "roses/a (2).jpg", "none/b.jpg"]
         assert archive.read("roses/a (2).jpg") == b"b.jpg"
@@ -139,7 +139,7 @@ def test_folders_of_sorted_photos_are_safe_and_each_of_one_label(tmp_path: Path)
     photo.write_bytes(b"photo")
     rows = [batch.Row("../x.jpg", Prediction({label: 0.9, "other": 0.1})) for label in labels]
     rows.append(batch.Row("x.jpg", Prediction({"none": 0.9, "other": 0.1}, in_distribution=False)))
-    events.write_sorted([batch.PhotoFile(row.name, photo) for row in rows], rows, tmp_path / "sorted.zip")
+    downloads.write_sorted([batch.PhotoFile(row.name, photo) for row in rows], rows, tmp_path / "sorted.zip")
     with ZipFile(tmp_path / "sorted.zip") as archive:
         names = archive.namelist()
     assert len(names) == len(rows)
@@ -165,12 +165,12 @@ def test_zip_of_zeros_makes_no_large_zip(tmp_path: Path) -> None:
         else batch.Row(photo.name, problem="it is no picture", error=bad)
         for photo in photos
     ]
-    events.write_sorted(photos, rows, tmp_path / "sorted.zip")
+    downloads.write_sorted(photos, rows, tmp_path / "sorted.zip")
     with ZipFile(tmp_path / "sorted.zip") as archive:
         assert archive.namelist() == ["roses/white.bmp"]
     assert (tmp_path / "sorted.zip").stat().st_size < 2 * (tmp_path / "zeros.zip").stat().st_size + 1_000_000
     everything = [batch.Row(photo.name, Prediction(ROSE)) for photo in photos]
-    events.write_sorted(photos, everything, tmp_path / "all.zip")
+    downloads.write_sorted(photos, everything, tmp_path / "all.zip")
     assert (tmp_path / "all.zip").stat().st_size < 2 * (tmp_path / "zeros.zip").stat().st_size + 1_000_000
 
 
@@ -178,11 +178,11 @@ def test_classes_cannot_take_the_names_of_other_columns(tmp_path: Path) -> None:
     labels = ["photo", "problem", "label", "probability", "in_distribution", "=1+1"]
     prediction = Prediction(dict(zip(labels, (0.5, 0.1, 0.1, 0.1, 0.1, 0.1), strict=True)))
     rows = [batch.Row("a.jpg", prediction), batch.Row("b.jpg", problem="damaged")]
-    events.write_csv(rows, labels, tmp_path / "table.csv")
+    downloads.write_csv(rows, labels, tmp_path / "table.csv")
     with (tmp_path / "table.csv").open(newline="", encoding="utf-8-sig") as file:
         lines = list(csv.DictReader(file))
     assert [line["photo"] for line in lines] == ["a.jpg", "b.jpg"]
     assert [line["problem"] for line in lines] == ["", "damaged"]
     assert lines[0]["label"] == "photo"
     assert [lines[0][f"probability_{label}"] for label in labels] == ["0.5", "0.1", "0.1", "0.1", "0.1", "0.1"]
-    assert not any(column.startswith(events.FORMULA) for column in lines[0])
+    assert not any(column.startswith(downloads.FORMULA) for column in lines[0])

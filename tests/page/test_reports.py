@@ -14,7 +14,7 @@ import gradio as gr
 import pytest
 
 from flower_alexnet import LABELS
-from page import events
+from page import downloads, events
 from page.models import MODELS
 from tests.support.photos import drawn_flower
 
@@ -73,6 +73,6 @@ def test_no_cell_of_the_csv_begins_a_formula(photo: Path, tmp_path: Path) -> Non
 
 
 def test_labels_of_a_model_are_no_formulas_either() -> None:
-    assert [events._cell(value) for value in ("=1", "daisy", 0.5, None, -1.5, True)] == [
+    assert [downloads._cell(value) for value in ("=1", "daisy", 0.5, None, -1.5, True)] == [
         *("'=1", "daisy", 0.5, None, -1.5, True)
     ]

@@ -16,7 +16,7 @@ from flower_alexnet import LABELS, Config, FlowerClassifier, InvalidModel, datas
 from flower_alexnet.dataset import LabeledPhoto
 from tests.support import PROJECT
 from tests.support.commands import run_module
-from train import calibrate, evaluate, plots
+from train import calibrate, evaluate, outputs, plots
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_accuracy_under_corruptions_is_of_the_corrupted_photos(
         "none": lambda photo, other, random: photo,
         "blue": lambda photo, other, random: Image.new("RGB", photo.size, "blue"),
     }
-    monkeypatch.setattr(evaluate, "CORRUPTIONS", corruptions)
+    monkeypatch.setattr(outputs, "CORRUPTIONS", corruptions)
     classifier = FlowerClassifier(RedIsSure(), Config())  # type: ignore[arg-type]
     accuracies = evaluate.evaluate_corrupted(classifier, [LabeledPhoto(tmp_path / "red.png", 2)])
     assert accuracies == {"none": 1, "blue": 0, "mean": 0.5}
@@ -121,7 +121,7 @@ def test_others_are_told_apart_by_the_head(tmp_path: Path, unprepared: None) -> 
         photos.append(LabeledPhoto(tmp_path / f"{red}.png", 2))
     config = Config(threshold=0.5)  # at the logit 0: a red of 127.5
     model = FlowerClassifier(Redness(), config, head)  # type: ignore[arg-type]
-    metrics = evaluate.evaluate(model, photos, others=evaluate.ood_outputs(model, others))
+    metrics = evaluate.evaluate(model, photos, others=outputs.ood_outputs(model, others))
     assert metrics["in_distribution"] == 1
     assert list(metrics["others"]) == ["all photos", "a", "b", "drawn pictures"]
     # Of the pairs of 200 and 255 with 0, 255, 100 and 20, one is in the wrong order and one a tie.

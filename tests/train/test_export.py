@@ -14,6 +14,7 @@ import torch
 from flower_alexnet import LABELS, AlexNet, Config, FlowerClassifier, InvalidModel, dataset
 from train import calibrate, data, evaluate, export
 from train.evaluate import CALIBRATION_BINS
+from train.outputs import corrupted_logits, outputs_and_targets, stack
 from train.recipes import Recipe
 
 HISTORY = [
@@ -99,18 +100,18 @@ def test_temperature_threshold_and_head_are_fitted_on_validation_photos(
 ) -> None:
     classifier = FlowerClassifier.from_pretrained(exported[0])
     config, head = classifier.config, classifier.in_distribution_head
-    outputs, targets = evaluate.outputs_and_targets(classifier, splits["validation"])
-    corrupted, _ = evaluate.corrupted_logits(classifier, splits["validation"])
+    outputs, targets = outputs_and_targets(classifier, splits["validation"])
+    corrupted, _ = corrupted_logits(classifier, splits["validation"])
     logits = torch.cat([*corrupted.values()])
     temperature = calibrate.fit_robust_temperature(outputs.logits, logits, targets)
     assert config.temperature == pytest.approx(temperature, rel=1e-3)
     assert head is not None
-    unknown = evaluate.stack(classifier.outputs(photo.path for photo in splits["test"])).in_distribution_logit
+    unknown = stack(classifier.outputs(photo.path for photo in splits["test"])).in_distribution_logit
     # The head is scaled already: what the same fit says of it is to leave it as it is.
     fitted = calibrate.fit_platt_scaling(outputs.in_distribution_logit, unknown)
     assert fitted == pytest.approx((1, 0), abs=1e-3)
     known = torch.sigmoid(outputs.in_distribution_logit.double())
-    assert config.threshold == pytest.approx(calibrate.fit_threshold(known) - export.ROUNDING, abs=1e-4)
+    assert config.threshold == pytest.approx(calibrate.fit_threshold(known) - calibrate.ROUNDING, abs=1e-4)
     assert config.threshold is not None
     assert config.threshold < known.sort().values[len(known) // 20] + 1e-4
 

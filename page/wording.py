@@ -1,0 +1,44 @@
+"""Answers and models in words, in the visitor's language."""
+
+from __future__ import annotations
+
+from flower_alexnet import LABELS, Prediction
+from flower_alexnet.registry import Model
+from flower_alexnet.words import capitalized
+from page.translations import flower_name, percent, translate
+
+MAX_NAMES = 12
+"""Most labels that are listed in a sentence."""
+
+
+def model_title(model: Model, language: str) -> str:
+    """Return a model's name with its test accuracy, as the list of models shows it."""
+    if model.problem is not None:
+        return translate("unavailable", language, model=model.name)
+    if model.test_accuracy is not None:
+        return translate("measured", language, model=model.name, right=f"{100 * model.test_accuracy:.0f}")
+    return translate("unmeasured", language, model=model.name) if model.shipped else model.name
+
+
+def in_words(prediction: Prediction, language: str) -> str:
+    """Return the answer to a photo in a few words: the flower, two candidates, or that it is none of them."""
+    if not prediction.in_distribution:
+        five = set(prediction.probabilities) == set(LABELS)
+        return translate("none_of_the_five" if five else "none_of_the_classes", language)
+    one, other = (flower_name(label, language) for label in candidates(prediction))
+    if prediction.is_confident:
+        probability = percent(prediction.probability, language)
+        return capitalized(translate("sure", language, flower=one, probability=probability))
+    return capitalized(translate("unsure", language, one=capitalized(one), other=other))
+
+
+def candidates(prediction: Prediction) -> tuple[str, str]:
+    """Return the two most probable labels."""
+    (one, _), (other, _) = prediction.top(2)
+    return one, other
+
+
+def known_names(prediction: Prediction) -> list[str]:
+    """Return the labels that the model knows, the first of them if they are many."""
+    labels = list(prediction.probabilities)
+    return labels if len(labels) <= MAX_NAMES else [*labels[:MAX_NAMES], "…"]
