@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from gradio.data_classes import FileData
@@ -18,6 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from page.translations import LANGUAGES, translate
+from page.uploads import is_upload
 
 MAX_FILE = 100_000_000
 """Bytes of the largest file that is accepted: a photo, or a zip of them."""
@@ -234,7 +236,9 @@ def _is_argument(value: object, model: type[BaseModel] | None) -> bool:
             return True
         for entry in value if isinstance(value, list) else [value]:
             if isinstance(entry, dict) and ("path" in entry or "meta" in entry):
-                FileData.model_validate(entry, strict=True, context={"validate_meta": True})
+                file = FileData.model_validate(entry, strict=True, context={"validate_meta": True})
+                if not is_upload(Path(file.path)):  # of a former process, whose page is still open
+                    return False
             elif isinstance(entry, list) or (isinstance(entry, dict) and any(map(_is_nested, entry.values()))):
                 return False
         return True

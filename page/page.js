@@ -272,11 +272,14 @@ window.flowerPage = (() => {
 
   // Ask again what the visitor sees: the answer to the photo, and what the open tab shows of it.
   async function askAgain() {
-    now.sentAgain = null;
+    now.sentAgain = null;  // a server that was started anew has no photo
     if (now.file && find("#words.stale, #words .problem")) {
       busy();
       await sendAgain(ask);
-    } else if (now.asked !== null && now.heat?.asked !== now.asked) askHeat(now.asked);
+    } else if (now.file && now.asked !== null && now.heat?.asked !== now.asked) {
+      const {asked} = now;
+      await sendAgain(() => askHeat(asked));
+    }
     if (find("#models")?.offsetParent) setTimeout(() => parts.models.trigger("input"));
     if (find("#about")?.offsetParent) setTimeout(() => parts.about.trigger("input"));
   }
