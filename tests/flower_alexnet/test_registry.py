@@ -11,7 +11,7 @@ import torch
 
 from flower_alexnet import FlowerClassifier, ModelNotFound, hub, registry
 from flower_alexnet.classifier import load_classifier
-from flower_alexnet.model_folder import identity, read_config
+from flower_alexnet.model_folder import CONFIG, HEAD, WEIGHTS, identity, read_config
 
 
 @pytest.fixture
@@ -149,3 +149,18 @@ def test_identity_is_that_of_the_contents(weights: Path, tmp_path: Path) -> None
     (tmp_path / "copy" / "config.json").unlink()
     with pytest.raises(ModelNotFound, match=r"no config\.json"):
         identity(tmp_path / "copy")
+
+
+def test_weights_are_of_the_commit_of_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A branch may move between two downloads: all files come from the commit that the first one found."""
+    commit = tmp_path / "0123456789abcdef"
+    shutil.copytree(registry.WEIGHTS / registry.SHIPPED[0], commit)
+    asked: list[tuple[str, str | None]] = []
+
+    def download(_: str, name: str, revision: str | None = None) -> str:
+        asked.append((name, revision))
+        return str(commit / name)
+
+    monkeypatch.setattr(hub, "hf_hub_download", download)
+    assert hub.download("ann/flowers", "main") == commit
+    assert asked == [(CONFIG, "main"), (WEIGHTS, commit.name), (HEAD, commit.name)]
