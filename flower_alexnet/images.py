@@ -319,7 +319,9 @@ def _memory(image: Image.Image, container: Container) -> float:
     """Return the bytes that decoding an image takes at most."""
     if container.format == "AVIF":  # may hold a larger picture than it announces: one at a time
         return DECODING.size
-    buffered = container.buffered * container.size[0] * container.size[1] if container.format == "JPEG" else 0
+    # Half as much again as the coefficients take: what a decoder freed is not returned at once.
+    coefficients = 1.5 * container.buffered * container.size[0] * container.size[1]
+    buffered = coefficients if container.format == "JPEG" else 0
     return buffered + _bytes_a_pixel(image, container) * image.width * image.height
 
 

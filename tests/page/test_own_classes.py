@@ -112,6 +112,6 @@ def test_on_the_page(server: Server, browser_page: Page, tmp_path: Path) -> None
         "probability",
         "in_distribution",
         "in_distribution_probability",
-        *SHAPES,
+        *(f"probability_{label}" for label in SHAPES),
         "problem",
     ]
