@@ -14,7 +14,7 @@ from flower_alexnet import FlowerClassifier, InvalidModel
 from flower_alexnet.model_folder import ALL_PHOTOS, CARD
 from flower_alexnet.registry import Model
 from page import render
-from page.models import MODELS, StillLoading, without_paths
+from page.models import MODELS, StillLoading
 from page.translations import translate
 
 HUB = "https://huggingface.co"
@@ -40,7 +40,7 @@ async def describe_model(model: Model | None, language: str) -> list[Any]:
     except StillLoading:
         return [render.hint(translate("still_loading", language, model=model.name)), "", "", _no_plot(), "", ""]
     except InvalidModel as error:
-        return [render.hint(without_paths(error)), "", "", _no_plot(), "", ""]
+        return [render.hint(str(error)), "", "", _no_plot(), "", ""]
     metrics = model.measurements()
     sentences = [_network(model, classifier, language)]
     sentences += [told for tell in (_accuracy, _others, _training) if (told := _or_none(tell, metrics, language))]

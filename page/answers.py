@@ -19,7 +19,7 @@ from flower_alexnet import explain as grad_cam
 from flower_alexnet.classifier import BATCH_SIZE
 from flower_alexnet.containers import picture_of
 from flower_alexnet.registry import Model
-from page.models import MODELS, StillLoading, without_paths
+from page.models import MODELS, StillLoading
 from page.translations import describe, translate
 from page.uploads import is_upload
 
@@ -184,10 +184,8 @@ async def load(model: str, language: str) -> FlowerClassifier:
     try:
         return await MODELS.load(model)
     except InvalidModel as error:
-        if isinstance(error, StillLoading):
-            words = translate("still_loading", language, model=model)
-        else:
-            words = without_paths(error)
+        late = isinstance(error, StillLoading)
+        words = translate("still_loading", language, model=model) if late else str(error)
         title = translate("model_unavailable", language, model=model)
         raise gr.Error(words, title=title, print_exception=False) from None
 

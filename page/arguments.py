@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from page.guard import arrived
 from page.repairs import corrected_snippet
 from page.uploads import is_upload
 
@@ -62,16 +63,8 @@ class Arguments:
         headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
         headers.append((b"content-length", str(len(content)).encode()))
         path = scope["path"].replace("/call/v2/", "/call/")
-        sent = False
-
-        async def completed() -> Message:
-            nonlocal sent
-            if sent:
-                return await receive()
-            sent = True
-            return {"type": "http.request", "body": content, "more_body": False}
-
-        await self.app({**scope, "path": path, "raw_path": path.encode(), "headers": headers}, completed, send)
+        completed = {**scope, "path": path, "raw_path": path.encode(), "headers": headers}
+        await self.app(completed, arrived(content, receive), send)
 
     async def _info(self, scope: Scope, receive: Receive, send: Send) -> None:
         start: Message | None = None

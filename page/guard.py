@@ -140,21 +140,12 @@ class Guard:
             return
         except ClientDisconnect:
             return
-        sent = False
-
-        async def arrived() -> Message:
-            nonlocal sent
-            if sent:
-                return await receive()
-            sent = True
-            return {"type": "http.request", "body": body, "more_body": False}
-
         if not is_direct:
-            await self.app(scope, arrived, send)
+            await self.app(scope, arrived(body, receive), send)
             return
         self.waiting += 1
         try:
-            await self.app(scope, arrived, _in_place_of_500(send))
+            await self.app(scope, arrived(body, receive), _in_place_of_500(send))
         finally:
             self.waiting -= 1
 
@@ -183,6 +174,16 @@ class Guard:
 
 class Refused(Exception):
     """A request is refused; the arguments are status and words of the answer."""
+
+
+def arrived(body: bytes, receive: Receive) -> Receive:
+    """Return a function that gives the whole body of a request first, and then what comes after it."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def next_message() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return next_message
 
 
 def _refuse(status: int, words: str) -> JSONResponse:
