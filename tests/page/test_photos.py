@@ -13,23 +13,23 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.support import PROJECT
-from tests.support.page import choose_model, heading, open_tab, upload
+from tests.support.page import choose_model, heading, open_tab, upload, wait_until
 from tests.support.photos import encoded
 from tests.support.server import Server, serve
 
 EXAMPLES = PROJECT / "examples"
 
 SLOW = """
-import time
+import asyncio
 import app
 from page import answers
 
 def slowly(function):
-    def slow(photo, *rest):
-        result = function(photo, *rest)
+    async def slow(photo, *rest):
+        result = await function(photo, *rest)
         if "slow" in photo["path"]:
             print("BEGUN", function.__name__, flush=True)
-            time.sleep(3)
+            await asyncio.sleep(3)
             print("DONE", function.__name__, flush=True)
         return result
     return slow
@@ -87,8 +87,7 @@ def test_answer_of_the_former_photo_is_never_shown(
     page, (slow, quick) = browser_page, photos
     page.goto(slow_server.url)
     upload(page, slow)
-    while not logged("BEGUN predict"):
-        page.wait_for_timeout(50)
+    wait_until(page, lambda: logged("BEGUN predict"))
     upload(page, quick)
     shown = set()
     for _ in until(page, lambda: logged("DONE predict")):
@@ -103,8 +102,7 @@ def test_heat_and_models_of_the_former_photo_are_never_shown(
     page.goto(slow_server.url)
     upload(page, slow)
     expect(heading(page)).to_contain_text("Sunflower")
-    while not logged("BEGUN explain"):
-        page.wait_for_timeout(50)
+    wait_until(page, lambda: logged("BEGUN explain"))
     upload(page, quick)
     expect(heading(page)).to_contain_text("Tulip")
     for _ in until(page, lambda: logged("DONE explain")):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,14 @@ def click_example(page: Page, name: str) -> None:
 def settle(page: Page) -> None:
     """Wait until nothing moves or fades any more."""
     page.wait_for_function(f"() => {STILL}")
+
+
+def wait_until(page: Page, condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds, while the browser goes on; fail after half a minute."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        page.wait_for_timeout(20)
 
 
 def open_tab(page: Page, name: str) -> None:
