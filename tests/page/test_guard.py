@@ -28,7 +28,7 @@ KINDS |= {"call/classify": "application/json", "upload": "multipart/form-data; b
 
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[Server]:
-    with serve("-c", SLOW) as server:
+    with serve("-c", SLOW, forked=True) as server:
         yield server
 
 
@@ -84,7 +84,7 @@ def test_who_sends_a_byte_now_and_then_is_dropped_as_well(impatient: Server) -> 
 
 def test_requests_on_their_way_share_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     code = "import app; from page import guard; guard.MAX_ARRIVING = 5_000_000; app.launch()"
-    with serve("-c", code) as server, ExitStack() as stack:
+    with serve("-c", code, forked=True) as server, ExitStack() as stack:
         for _ in range(4):
             connection = stack.enter_context(connect(server))
             head = HEAD.replace("100000", "2000000").format(path="run/classify", kind="application/json")

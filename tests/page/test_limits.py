@@ -103,7 +103,7 @@ from page import answers, guard
 {request.param}
 app.launch()
 """
-    with serve("-c", code) as server:
+    with serve("-c", code, forked=True) as server:
         yield server
 
 

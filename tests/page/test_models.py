@@ -88,7 +88,8 @@ def test_card_is_shown_whatever_the_folder_is_called(random_model: Path, tmp_pat
     for folder in folders:
         shutil.copytree(random_model, folder)
         (folder / "README.md").write_text(f"---\nx: 1\n---\ncard of {folder.name}", encoding="utf-8")
-    with serve("app.py", environment={**os.environ, "FLOWER_ALEXNET_MODELS": ",".join(map(str, folders))}) as server:
+    environment = {**os.environ, "FLOWER_ALEXNET_MODELS": ",".join(map(str, folders))}
+    with serve("app.py", environment=environment, forked=True) as server:
         page = browser_page
         page.goto(server.url)
         page.locator(".examples button").last.wait_for()
@@ -188,7 +189,7 @@ app.launch()
 
 
 def test_each_model_is_loaded_once_and_asked_once() -> None:
-    with serve("-c", COUNTED) as server:
+    with serve("-c", COUNTED, forked=True) as server:
         client = Client(server.url, verbose=False, ssl_verify=False)
         client.predict(image=handle_file(str(PHOTO)), api_name="/compare")  # all models are loaded then
         before = server.log.read_text()

@@ -214,7 +214,7 @@ def test_a_flower_asked_for_while_another_is_explained_is_explained(visit: Calla
     page, held = visit(), list[Route]()
 
     def hold(route: Route) -> None:
-        explains = len(route.request.post_data_json["data"]) == 3  # photo, label, model
+        explains = len((route.request.post_data_json or {})["data"]) == 3  # photo, label, model
         held.append(route) if explains and not held else route.continue_()
 
     page.route("**/run/predict*", hold)

@@ -50,7 +50,7 @@ DROP = """([name, bytes]) => {
 
 @pytest.fixture(scope="module")
 def slow_server() -> Iterator[Server]:
-    with serve("-c", SLOW) as served:
+    with serve("-c", SLOW, forked=True) as served:
         yield served
 
 

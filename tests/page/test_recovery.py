@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +18,8 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support import PROJECT
 from tests.support.page import bars, choose_model, click_example, heading, open_tab, upload
-from tests.support.server import STARTS_WITHIN, Server, free_port, serve
+from tests.support.pages import start_page
+from tests.support.server import STARTS_WITHIN, Server, free_port, is_running, serve
 
 MODEL = "alexnet-baseline"
 
@@ -31,16 +30,14 @@ class Restartable:
     def __init__(self, folder: Path) -> None:
         self.port, self.folder = free_port(), folder
         self.url = f"http://127.0.0.1:{self.port}"
-        self.process: psutil.Popen | None = None
+        self.process: psutil.Process | None = None
 
     def start(self) -> None:
         variables = {**os.environ, "GRADIO_SERVER_PORT": str(self.port), "TMPDIR": str(self.folder)}
-        self.process = psutil.Popen(
-            [sys.executable, "app.py"], cwd=PROJECT, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self.process = start_page(["app.py"], variables, Path(os.devnull))
         end = time.monotonic() + STARTS_WITHIN
         with httpx2.Client() as client:  # each client reads all certificates
-            while time.monotonic() < end and self.process.poll() is None:
+            while time.monotonic() < end and is_running(self.process):
                 with suppress(httpx2.HTTPError):
                     if client.get(self.url).is_success:
                         return
@@ -74,7 +71,7 @@ def delete_uploads(server: Server) -> None:
 
 @pytest.mark.parametrize("then", ["model", "same photo", "bar", "tab"])
 def test_deleted_photo_is_sent_again_unseen(browser: Browser, then: str) -> None:
-    with serve("app.py") as server, opened(browser, server.url) as page:
+    with serve("app.py", forked=True) as server, opened(browser, server.url) as page:
         click_example(page, "Rose")
         before = heading(page).inner_text()
         delete_uploads(server)

@@ -350,7 +350,7 @@ app.launch()
 def test_request_to_a_full_queue_is_refused_with_the_reason(tmp_path: Path) -> None:
     """Thirty users at once, where two may wait."""
     (tmp_path / "photo.png").write_bytes(picture())
-    with serve("-c", BUSY) as server:
+    with serve("-c", BUSY, forked=True) as server:
         patient = {"timeout": 60}
         clients = [Client(server.url, verbose=False, ssl_verify=False, httpx_kwargs=patient) for _ in range(30)]
 
@@ -370,7 +370,7 @@ def test_request_to_a_full_queue_is_refused_with_the_reason(tmp_path: Path) -> N
 
 
 def test_errors_and_logs_hold_no_paths_no_names_and_no_stack_traces(tmp_path: Path) -> None:
-    with serve("app.py") as server:
+    with serve("app.py", forked=True) as server:
         client = Client(server.url, verbose=False, ssl_verify=False)
         (tmp_path / "my-garden.png").write_bytes(picture(3))
         for endpoint in ("/classify", "/explain", "/compare"):

@@ -21,10 +21,12 @@ EXAMPLE = PROJECT / "examples" / "tulips_1.webp"
 
 
 @contextmanager
-def page(folder: Path, code: str = "import app; app.uploads.delete_on_termination(); app.launch()") -> Iterator[Server]:
+def page(
+    folder: Path, code: str = "import app; app.uploads.delete_on_termination(); app.launch()", forked: bool = True
+) -> Iterator[Server]:
     """Serve the page with a folder of somebody's own as ``$GRADIO_TEMP_DIR``, and upload a photo."""
     setting = f"import os; os.environ['GRADIO_TEMP_DIR'] = {str(folder)!r}; "
-    with serve("-c", setting + code) as server:
+    with serve("-c", setting + code, forked=forked) as server:
         with EXAMPLE.open("rb") as file:
             (path,) = httpx2.post(f"{server.url}/gradio_api/upload", files={"files": file}).raise_for_status().json()
         assert Path(path).is_relative_to(folder)
@@ -50,7 +52,7 @@ def files(folder: Path) -> set[str]:
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_nothing_is_left_and_nothing_of_others_is_deleted(own: Path, ending: signal.Signals) -> None:
     before = files(own)
-    with page(own) as server:
+    with page(own, forked=False) as server:
         assert files(own) > before
         server.process.send_signal(ending)
         assert server.process.wait(30) == 0

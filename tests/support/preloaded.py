@@ -1,7 +1,5 @@
 """What most commands need, imported or made once in the process that they are forked from; see ``commands``."""
 
-import matplotlib.pyplot
-import torchmetrics.classification
 import torchvision.transforms.v2  # noqa: F401
 
 import train.drawn
