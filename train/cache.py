@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -10,11 +12,30 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from flower_alexnet.dataset import InvalidDataset
+
 CACHE = user_cache_path("flower_alexnet")
 """Folder of the downloaded dataset and of decoded photos."""
 
 HASHES = "hashes.sqlite"
 """File of the cache with the hashes of photos that were read once."""
+
+
+def make_folder(folder: Path = CACHE) -> None:
+    """Create the cache folder, or a folder in it, if it is not there.
+
+    Raises:
+        InvalidDataset: it cannot be created or written to, as where the user has no home.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, "Permission denied")
+    except OSError as error:
+        raise InvalidDataset(
+            f"Photos cannot be kept in {folder}: {error.strerror}. Set the environment variable XDG_CACHE_HOME to a "
+            "folder that you may write to."
+        ) from error
 
 
 def content_hashes(files: Iterable[Path], cache: Path = CACHE) -> dict[Path, str]:

@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from flower_alexnet.dataset import InvalidDataset, LabeledPhoto
 from flower_alexnet.files import replace_atomically
-from train.cache import CACHE
+from train.cache import CACHE, make_folder
 from train.data import file_size, load
 
 if sys.platform != "win32":
@@ -60,7 +60,7 @@ class DecodedPhotos(Dataset[tuple[Tensor, int]]):
         cache: folder of the file.
 
     Raises:
-        InvalidDataset: no photo can be read.
+        InvalidDataset: no photo can be read, or nothing can be kept in the cache.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class DecodedPhotos(Dataset[tuple[Tensor, int]]):
         key = hashlib.sha256(f"{short_side}{' recompressed' * recompress} {described}".encode()).hexdigest()[:16]
         self.file = cache / f"decoded-{key}.safetensors"
         while not self._open():
-            cache.mkdir(parents=True, exist_ok=True)
+            make_folder(cache)
             with FileLock(cache / ".decode.lock"):
                 _delete_unfinished(cache)
                 if not self.file.is_file():

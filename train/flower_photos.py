@@ -12,7 +12,7 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from flower_alexnet.dataset import InvalidDataset, all_photos
-from train.cache import CACHE
+from train.cache import CACHE, make_folder
 
 URL = "https://storage.googleapis.com/download.tensorflow.org/example_images/flower_photos.tgz"
 FINGERPRINTS = (
@@ -38,7 +38,7 @@ def find_or_download(url: str = URL, cache: Path = CACHE) -> Path:
     folder, archive = cache / "flower_photos", cache / "flower_photos.tgz"
     if folder.is_dir() and not archive.exists():
         return folder
-    cache.mkdir(parents=True, exist_ok=True)
+    make_folder(cache)
     with FileLock(cache / ".download.lock"):  # another process may be downloading it
         if not folder.is_dir():
             if not archive.is_file():

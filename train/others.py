@@ -20,7 +20,7 @@ from flower_alexnet.dataset import SPLIT_FOLDERS, InvalidDataset, LabeledPhoto, 
 from flower_alexnet.files import Walked, walk
 from flower_alexnet.images import has_image_suffix
 from flower_alexnet.words import counted
-from train.cache import CACHE
+from train.cache import CACHE, make_folder
 from train.data import fingerprint
 
 OTHER_PHOTOS = "other_photos"
@@ -86,7 +86,7 @@ def find_or_make(cache: Path = CACHE) -> Path:
     if given := os.environ.get("OTHER_PHOTOS"):
         return Path(given)
     folder = cache / EDITION / OTHER_PHOTOS
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     with FileLock(cache / ".others.lock"):  # another process may be making it
         if not folder.is_dir():
             part, downloads = cache / f"{OTHER_PHOTOS}.part", cache / f"{OTHER_PHOTOS}.downloads"

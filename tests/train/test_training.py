@@ -403,6 +403,23 @@ def test_folder_that_cannot_be_written_to_is_reported_at_once(
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("photos", [True, False], ids=["decoded", "downloaded"])
+def test_user_without_a_home_is_told_what_to_set(
+    photos: bool, flowers: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    module = (
+        command(flowers, tmp_path / "run")
+        if photos
+        else ["train", "alexnet-baseline", "--output", str(tmp_path / "run")]
+    )
+    homeless = {key: value for key, value in environment.items() if key not in ("XDG_CACHE_HOME", "FLOWER_PHOTOS")}
+    result = run(module, {**homeless, "HOME": "/proc", "MPLCONFIGDIR": str(tmp_path)})
+    assert result.returncode == 2
+    assert "Photos cannot be kept in /proc/.cache/flower_alexnet" in result.stderr
+    assert "XDG_CACHE_HOME" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_damaged_and_lost_photos_are_named_and_counted(
     flowers: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
