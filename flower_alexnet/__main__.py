@@ -15,7 +15,7 @@ from typing import TextIO
 from flower_alexnet import InvalidModel, Prediction, __version__, batch, registry
 from flower_alexnet.classifier import PREDICTION_FIELDS, find_device, load_classifier
 from flower_alexnet.registry import Model
-from flower_alexnet.words import counted
+from flower_alexnet.words import counted, printable
 
 BAR = 30
 """Characters of the bar of probability 1."""
@@ -100,7 +100,7 @@ def _language() -> str:
 
 def _print(line: object, file: TextIO | None = None) -> None:
     """Print a name, or a line with a name in it, of which control characters are written ``\\x1b``."""
-    text = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", batch.printable(str(line)))
+    text = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", printable(str(line)))
     print(text, file=file)
 
 
@@ -120,7 +120,7 @@ def _description(model: Model) -> str:
 
 def _row(photo: str, prediction: Prediction, k: int) -> dict[str, object]:
     return {
-        "photo": batch.printable(photo),
+        "photo": printable(photo),
         **{name: getattr(prediction, name) for name in PREDICTION_FIELDS},
         "top": [{"label": label, "probability": probability} for label, probability in prediction.top(k)],
     }

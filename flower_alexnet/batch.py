@@ -20,6 +20,7 @@ from flower_alexnet import images
 from flower_alexnet.classifier import FlowerClassifier, Prediction
 from flower_alexnet.files import is_hidden, walk
 from flower_alexnet.images import InvalidImage, UnreadableImage
+from flower_alexnet.words import printable
 from flower_alexnet.zips import DirectoryTooLarge, Locked, PhotoZip, UnknownMethod, read_member
 
 MAX_MEMBER = 50_000_000
@@ -233,14 +234,6 @@ def is_picture(file: Path) -> bool:
             return images.has_image_header(opened)
     except OSError:
         return True
-
-
-def printable(text: str) -> str:
-    """Return a name, or a text with a name in it, as Unicode: bytes of it that are no UTF-8 are written ``\\xe9``."""
-    try:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # half of a UTF-16 pair, as names may have on Windows
-        return text.encode("utf-8", "backslashreplace").decode()
 
 
 def is_zip(name: str) -> bool:

@@ -30,6 +30,7 @@ from flower_alexnet import batch, images, model_folder, registry
 from flower_alexnet.classifier import FlowerClassifier
 from flower_alexnet.files import is_hidden, replace_atomically, walk
 from flower_alexnet.images import UnreadableImage
+from flower_alexnet.words import printable
 
 PART_SIZE = 256
 """Photos whose rows are written together: a stopped run repeats at most so many."""
@@ -161,7 +162,7 @@ def label_collection(source: str, output: Path, model: str | None = None, ray: s
     _check_unchanged(folder, known)
     if ray and ray != "local":
         _check_cluster(ray)
-    metadata = {"model": known, "source": batch.printable(source)}
+    metadata = {"model": known, "source": printable(source)}
     parts = output.with_name(output.name + ".parts")
     with _writing(output, parts):
         _check_absent(output)  # another run may have ended meanwhile
@@ -353,9 +354,9 @@ def schema(labels: Sequence[str]) -> pa.Schema:
 
 
 def _columns(row: batch.Row) -> dict[str, Any]:
-    photo = batch.printable(row.name)
+    photo = printable(row.name)
     if row.prediction is None:
-        return {"photo": photo, "problem": batch.printable(row.problem or "")}
+        return {"photo": photo, "problem": printable(row.problem or "")}
     return {"photo": photo, **row.prediction.fields()}
 
 
@@ -477,7 +478,7 @@ def _finished_parts(parts: Path, photos: Sequence[str], metadata: dict[str, str]
     finished = sorted(parts.glob("*.parquet"))
     for number, part in enumerate(finished):
         table = _read(part)
-        expected = [batch.printable(name) for name in photos[number * PART_SIZE : (number + 1) * PART_SIZE]]
+        expected = [printable(name) for name in photos[number * PART_SIZE : (number + 1) * PART_SIZE]]
         kept = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
         if kept != metadata or "photo" not in table.column_names or table["photo"].to_pylist() != expected:
             raise InvalidCollection(

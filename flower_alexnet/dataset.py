@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from flower_alexnet.batch import printable
 from flower_alexnet.config import LABELS
 from flower_alexnet.files import is_hidden, normalized, walk
-from flower_alexnet.words import english_name
+from flower_alexnet.words import english_name, printable
 
 SPLITS = ("train", "validation", "test")
 TEST_SHARE = VALIDATION_SHARE = 0.1

@@ -24,3 +24,11 @@ def capitalized(text: str) -> str:
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun: "1 photo", "2 photos"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def printable(text: str) -> str:
+    """Return a name, or a text with a name in it, as Unicode: bytes of it that are no UTF-8 are written ``\\xe9``."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half of a UTF-16 pair, as names may have on Windows
+        return text.encode("utf-8", "backslashreplace").decode()

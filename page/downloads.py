@@ -12,6 +12,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from flower_alexnet import InvalidImage, batch
 from flower_alexnet.classifier import PREDICTION_FIELDS
+from flower_alexnet.words import printable
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a text begins with that a spreadsheet takes for a formula (OWASP, CSV injection)."""
@@ -57,7 +58,7 @@ def write_sorted(photos: Sequence[batch.PhotoFile], rows: Sequence[batch.Row], f
         for photo, row in zip(photos, rows, strict=True):
             if row.prediction is None:  # its row says why
                 continue
-            path = PurePosixPath(batch.printable(photo.name).replace("\\", "/"))
+            path = PurePosixPath(printable(photo.name).replace("\\", "/"))
             folder = folders[row.prediction.label if row.prediction.in_distribution else None]
             name, number = f"{folder}/{_safe(path.name)}", 1
             while name.lower() in names:

@@ -20,11 +20,10 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
 from flower_alexnet import Config, FlowerClassifier, InvalidModel
-from flower_alexnet.batch import printable
 from flower_alexnet.config import MAX_LABELS
 from flower_alexnet.dataset import InvalidDataset, find_classes, split
 from flower_alexnet.model_folder import WEIGHTS
-from flower_alexnet.words import counted
+from flower_alexnet.words import counted, printable
 from train import checkpoint, data, engine, evaluate, export, others, recipes
 from train.cache import CACHE
 from train.checkpoint import InvalidCheckpoint

@@ -14,10 +14,10 @@ from PIL import Image
 from torch import Tensor
 
 from flower_alexnet import images
-from flower_alexnet.batch import printable
 from flower_alexnet.config import Preprocessing
 from flower_alexnet.dataset import SPLIT_FOLDERS, SPLITS, InvalidDataset, LabeledPhoto
 from flower_alexnet.files import normalized
+from flower_alexnet.words import printable
 from train.cache import content_hashes
 from train.flower_photos import FINGERPRINTS
 

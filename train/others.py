@@ -15,11 +15,10 @@ from PIL import Image, ImageOps
 from torchvision.datasets import Caltech101, Flowers102
 from tqdm import tqdm
 
-from flower_alexnet.batch import printable
 from flower_alexnet.dataset import SPLIT_FOLDERS, InvalidDataset, LabeledPhoto, by_hash
 from flower_alexnet.files import Walked, walk
 from flower_alexnet.images import has_image_suffix
-from flower_alexnet.words import counted
+from flower_alexnet.words import counted, printable
 from train.cache import CACHE, make_folder
 from train.data import fingerprint
 
