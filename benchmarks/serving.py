@@ -76,7 +76,7 @@ def _by_http(
 ) -> Iterator[tuple[int, Load]]:
     with serve(*COMMANDS[page]) as server:
         for count in users:
-            visitors = [Visitor(server, endpoint, file.read_bytes(), more) for file in files[:count]]
+            visitors = [Visitor(server.url, endpoint, file.read_bytes(), more) for file in files[:count]]
             load(server, visitors, WARM_UP)
             yield count, load(server, visitors, seconds)
 

@@ -50,10 +50,12 @@ class Budget:
 
     Args:
         size: bytes that may be taken at the same time. Who needs more takes all of them.
+        reserve: bytes more, for those alone who need at most an eighth of it: they do not wait for the others.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, reserve: int = 0) -> None:
         self.size = size
+        self._reserve = Budget(reserve) if reserve else None
         self._start()
         if hasattr(os, "register_at_fork"):  # not on Windows; a thread that holds some is not in the new process
             os.register_at_fork(after_in_child=self._start)
@@ -66,6 +68,10 @@ class Budget:
     @contextmanager
     def taking(self, size: float) -> Iterator[None]:
         """Hold so many bytes while the body runs."""
+        if self._reserve is not None and size <= self._reserve.size / 8:
+            with self._reserve.taking(size):
+                yield
+            return
         taken = min(int(size), self.size)
         with self._turn, self._changed:  # in the order of asking, so that large images are not overtaken for ever
             self._changed.wait_for(lambda: self._left >= taken)
@@ -78,11 +84,12 @@ class Budget:
                 self._changed.notify()
 
 
-FILES = Budget(100_000_000)
+FILES = Budget(100_000_000, reserve=20_000_000)
 """Memory for the contents of files that are being decoded."""
 
-DECODING = Budget(400_000_000)
-"""Memory for decoding: 50 megapixels of four bytes, and as much again while their colors are converted."""
+DECODING = Budget(400_000_000, reserve=64_000_000)
+"""Memory for decoding: 50 megapixels of four bytes, and as much again while their colors are converted. A photo of a
+megapixel does not wait for larger ones."""
 
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -343,6 +344,19 @@ def test_budget_is_given_back_and_keeps_the_order() -> None:
     assert order == ["large", "small"]
     with budget.taking(10):  # all of it is there again
         pass
+
+
+def test_small_photo_does_not_wait_for_large_ones(tmp_path: Path) -> None:
+    photo = tmp_path / "photo.jpg"
+    Image.new("RGB", (1000, 1000), "red").save(photo)
+    with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
+        for budget in (images.FILES, images.DECODING):
+            stack.enter_context(budget.taking(budget.size))
+        large = pool.submit(images.load, Image.new("RGB", (3000, 3000)))
+        assert pool.submit(images.load, photo).result(10).size == (1000, 1000)
+        assert not large.done()
+        stack.close()
+        assert large.result(10).size == (3000, 3000)
 
 
 def test_budget_of_a_forked_process_is_whole() -> None:

@@ -41,7 +41,7 @@ def begin(server: Server, path: str) -> socket.socket:
 
 @pytest.mark.parametrize("path", ["run/classify", "run/predict"])
 def test_senders_of_one_byte_take_nobody_elses_turn(server: Server, path: str) -> None:
-    ask = Visitor(server, "run/classify", EXAMPLE.read_bytes(), ["alexnet-bn"])
+    ask = Visitor(server.url, "run/classify", EXAMPLE.read_bytes(), ["alexnet-bn"])
     with ExitStack() as stack:
         for _ in range(guard.MAX_DIRECT // 4 + 10):
             stack.enter_context(begin(server, path))
@@ -49,7 +49,7 @@ def test_senders_of_one_byte_take_nobody_elses_turn(server: Server, path: str) -
 
 
 def test_idle_connections_change_nothing_for_others(server: Server) -> None:
-    ask = Visitor(server, "run/classify", EXAMPLE.read_bytes(), ["alexnet-bn"])
+    ask = Visitor(server.url, "run/classify", EXAMPLE.read_bytes(), ["alexnet-bn"])
     with ExitStack() as stack:
         for _ in range(1000):
             stack.enter_context(connect(server))

@@ -201,21 +201,21 @@ class Visitor:
     """Ask a page over plain HTTP as a browser does, on one connection that is kept: upload a photo, ask, and read.
 
     Args:
-        server: the page.
+        url: of the page.
         endpoint: ``run/NAME``, which answers in one response, or ``call/NAME``, through Gradio's queue; None for what
             the page itself asks when a photo is chosen.
         photo: the contents of a JPEG file.
         arguments: those after the photo.
     """
 
-    def __init__(self, server: Server, endpoint: str | None, photo: bytes, arguments: Sequence[object] = ()) -> None:
-        self.connection = http.client.HTTPConnection(server.url.removeprefix("http://"))
+    def __init__(self, url: str, endpoint: str | None, photo: bytes, arguments: Sequence[object] = ()) -> None:
+        self.connection = http.client.HTTPConnection(url.removeprefix("http://"))
         head = (
             b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
         )
         self.form = head + photo + b"\r\n--x--\r\n"
         self.endpoint, self.arguments = endpoint, list(arguments)
-        self.function = None if endpoint else answer_function(server)
+        self.function = None if endpoint else answer_function(url)
 
     def __call__(self) -> str:
         """Return the text of the answer."""
@@ -242,8 +242,8 @@ class Visitor:
         return text
 
 
-def answer_function(server: Server) -> int:
+def answer_function(url: str) -> int:
     """Return the number of the function that the page calls when a photo is chosen."""
-    config = httpx2.get(f"{server.url}/config").json()
+    config = httpx2.get(f"{url}/config").json()
     photo = next(it["id"] for it in config["components"] if it["props"].get("elem_id") == "photo")
     return next(int(it["id"]) for it in config["dependencies"] if [photo, "input"] in it["targets"])
