@@ -21,7 +21,7 @@ from matplotlib import pyplot
 from torch import Tensor
 from tqdm import tqdm
 
-from benchmarks.measure import machine, medians, photos, table
+from benchmarks.measure import machine, medians, photos, purpose, table
 from benchmarks.reference import Reference
 from flower_alexnet import AlexNet, dataset, images, registry
 from flower_alexnet.classifier import BATCH_SIZE, load_classifier
@@ -33,7 +33,7 @@ MODELS = ("alexnet-bn", "alexnet-baseline")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.inference", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.inference", description=purpose(__doc__))
     parser.add_argument("--seconds", type=float, default=5, help="measuring time per figure (default: 5)")
     parser.add_argument("--photos", type=Path, help="folder of flower photos on which to compare predictions")
     parser.add_argument("--plot", type=Path, help="image file for a plot of the time per image over the batch size")

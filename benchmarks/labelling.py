@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.measure import machine, photos, table
+from benchmarks.measure import machine, photos, purpose, table
 from tests.support import PROJECT
 
 DRAWN = 100
@@ -28,7 +28,7 @@ DRAWN = 100
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.labelling", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.labelling", description=purpose(__doc__))
     parser.add_argument(
         "--photos", type=int, nargs="+", default=[1000, 20000], help="numbers of photos (default: 1000 20000)"
     )

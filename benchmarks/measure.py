@@ -32,6 +32,11 @@ NOISE = 6
 """Standard deviation (of 255) of the noise that makes a drawn image as large as a photo: about 2 bits per pixel."""
 
 
+def purpose(documentation: str | None) -> str:
+    """Return what ``--help`` says of a benchmark: its module's documentation without the first line, which names it."""
+    return " ".join((documentation or "").partition("\n\n")[2].split())
+
+
 def medians(candidates: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
     """Return the median seconds per call of each candidate.
 

@@ -15,7 +15,7 @@ from statistics import median, quantiles
 import gradio
 from gradio_client import handle_file
 
-from benchmarks.measure import SIZES, machine, photos, table
+from benchmarks.measure import SIZES, machine, photos, purpose, table
 from tests.support.server import Load, Visitor, ask, load, serve
 
 COMMANDS = {"plain demo": ("-m", "benchmarks.plain_demo"), "app.py": ("app.py",)}
@@ -36,7 +36,7 @@ EMPTY_PAGE = "import torch, gradio\nwith gradio.Blocks() as page: pass\npage.lau
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=purpose(__doc__))
     parser.add_argument("--users", type=int, nargs="+", default=[1, 8, 32], help="concurrent users (default: 1 8 32)")
     parser.add_argument("--seconds", type=float, default=30, help="duration of each load (default: 30)")
     parser.add_argument("--requests", type=int, default=5000, help="requests to track memory over (default: 5000)")

@@ -19,7 +19,7 @@ from statistics import median, quantiles
 from gradio_client import handle_file
 from PIL import Image
 
-from benchmarks.measure import SIZES, machine, photo, table
+from benchmarks.measure import SIZES, machine, photo, purpose, table
 from flower_alexnet import InvalidImage
 from flower_alexnet.classifier import load_classifier
 from tests.support.server import Load, Server, ask, serve
@@ -38,7 +38,7 @@ TOLERANCE = 1e-4
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, or 1 on a wrong response or an upload that is left."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=purpose(__doc__))
     parser.add_argument("--clients", type=int, default=200, help="concurrent users (default: 200)")
     parser.add_argument("--seconds", type=float, default=60, help="duration (default: 60)")
     options = parser.parse_args(arguments)

@@ -18,7 +18,7 @@ from pathlib import Path
 import matplotlib
 
 from benchmarks import tutorial
-from benchmarks.measure import machine, table
+from benchmarks.measure import machine, purpose, table
 from flower_alexnet import LABELS
 from flower_alexnet.dataset import LabeledPhoto, split
 from train import engine
@@ -67,7 +67,7 @@ QUICK = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=purpose(__doc__))
     parser.add_argument("--data", type=Path, help="folder of flower photos (default: $FLOWER_PHOTOS, or a download)")
     parser.add_argument("--epochs", type=int, default=15, help="most epochs of the tutorial's loop (default: 15)")
     options = parser.parse_args(arguments)

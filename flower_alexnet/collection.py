@@ -150,10 +150,15 @@ def label_collection(source: str, output: Path, model: str | None = None, ray: s
         ray: address of a Ray cluster, or ``local`` for one on this machine; None runs in this process.
 
     Raises:
-        InvalidCollection: the source has no photo, the output cannot be written or belongs to another collection or
-            model, or there is no Ray cluster at the address.
+        InvalidCollection: the source has no photo, the output has the name of another format, cannot be written or
+            belongs to another collection or model, or there is no Ray cluster at the address.
         InvalidModel: the model cannot be loaded.
     """
+    if output.suffix.lower() not in ("", ".parquet", ".pq"):
+        raise InvalidCollection(
+            f"{output} would be a Parquet file, whatever its name says: let it end in .parquet. pandas.read_parquet "
+            "reads it, and its to_csv or to_json write it anew."
+        )
     _check_absent(output)
     photos, skipped = list_photos(source, output)
     folder = registry.find(model)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import httpx2
-from huggingface_hub import hf_hub_download
-from huggingface_hub.constants import HF_HUB_CACHE
+from huggingface_hub import get_session, hf_hub_download
+from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE, HF_HUB_OFFLINE
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -39,12 +41,13 @@ def download(repo_id: str, revision: str | None = None) -> Path:
     if HF_HUB_CACHE.startswith("~"):  # neither $HOME nor an entry in the list of users
         raise ModelNotFound(f"There is no home folder to keep {repo_id} in. Set HF_HOME to a folder for downloads.")
     at = f"{repo_id} at {revision}" if revision else repo_id
+    get = partial(hf_hub_download, repo_id, local_files_only=not _is_reachable())
     try:
-        config = hf_hub_download(repo_id, CONFIG, revision=revision)
+        config = get(CONFIG, revision=revision)
         folder = Path(config).parent
-        hf_hub_download(repo_id, WEIGHTS, revision=folder.name)
+        get(WEIGHTS, revision=folder.name)
         if read_config(folder).threshold is not None:
-            hf_hub_download(repo_id, HEAD, revision=folder.name)
+            get(HEAD, revision=folder.name)
         return folder
     except HFValidationError as error:
         raise ModelNotFound(
@@ -79,3 +82,12 @@ def download(repo_id: str, revision: str | None = None) -> Path:
         raise ModelNotFound(
             f"{at} could not be downloaded ({error}). Run the same command again: the download is resumed."
         ) from error
+
+
+def _is_reachable() -> bool:
+    """Return whether the Hub answers at all: without one, its client tries for half a minute before it says so."""
+    if not HF_HUB_OFFLINE:
+        with suppress(httpx2.HTTPError, OSError):
+            get_session().head(ENDPOINT, timeout=10)
+            return True
+    return False

@@ -179,6 +179,19 @@ def has_image_header(file: BinaryIO) -> bool:
     return find_format(file.read(64)) is not None
 
 
+def identify(path: Path) -> tuple[str, tuple[int, int]]:
+    """Return the format of an image file, such as "JPEG", and its width and height in pixels, without decoding it.
+
+    Raises:
+        EmptyImage, UnreadableImage, TruncatedImage, ImageTooLarge: all of them ``InvalidImage``.
+    """
+    if not (content := read_file(path)):
+        raise EmptyImage(f"{path.name} is empty. Try another copy of it.")
+    container = _container(content, path.name)
+    with _problems_in_words(path.name):
+        return container.format, _open(path.name, container).size
+
+
 def to_tensor(image: Image.Image, preprocessing: Preprocessing) -> Tensor:
     """Return the normalized center crop of an RGB image, float32 (3, crop, crop)."""
     return normalize(center_crop(image, preprocessing)[None], preprocessing)[0]
@@ -279,12 +292,7 @@ def _from_content(content: bytes, name: str, shorter_side: int | None, frame: in
     if not content:
         raise EmptyImage(f"{name} is empty. Try another copy of it.")
     with _problems_in_words(name):
-        try:
-            container = picture_of(content)
-        except Unsupported as error:
-            raise UnreadableImage(f"{name} {error}") from error
-        if container is None:
-            raise UnreadableImage(f"{name} is not a picture of a known format. Use a JPEG, PNG or WebP.")
+        container = _container(content, name)
         if not frame:
             del content  # the container's is smaller, and one of them suffices
         else:  # of an image that the caller opened
@@ -306,6 +314,17 @@ def _from_content(content: bytes, name: str, shorter_side: int | None, frame: in
                 del image
                 _return_memory()
             return decoded
+
+
+def _container(content: bytes, name: str) -> Container:
+    """Return what a decoder is given of a file."""
+    try:
+        container = picture_of(content)
+    except Unsupported as error:
+        raise UnreadableImage(f"{name} {error}") from error
+    if container is None:
+        raise UnreadableImage(f"{name} is not a picture of a known format. Use a JPEG, PNG or WebP.")
+    return container
 
 
 def _return_memory() -> None:

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from zipfile import ZipFile
 
+import pytest
 from packaging.requirements import Requirement
 
 from flower_alexnet import __version__, registry
@@ -58,3 +59,25 @@ def test_wheel_holds_the_library_and_the_default_model(wheel: Path, tmp_path: Pa
     )
     default = tmp_path / "installed" / "flower_alexnet" / "weights" / registry.SHIPPED[0]
     assert done.stdout.split() == [str(default), f"['{registry.SHIPPED[0]}']"]
+
+
+@pytest.mark.parametrize(
+    ("module", "missing", "requirements"),
+    [
+        ("train", "tyro", "requirements-train.txt"),
+        ("train.publish", "accelerate", "requirements-train.txt"),
+        ("benchmarks.inference", "tabulate", "requirements-benchmarks.txt"),
+    ],
+)
+def test_missing_requirements_are_told_in_one_line(module: str, missing: str, requirements: str) -> None:
+    code = f"""
+import importlib.util, runpy
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == {missing!r} else find(name, *rest)
+runpy.run_module({module!r}, run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [done.stderr.strip()]
+    assert f"{missing} is not installed" in done.stderr
+    assert f"pip install -r {requirements}" in done.stderr

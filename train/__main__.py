@@ -23,17 +23,15 @@ from flower_alexnet import Config, FlowerClassifier, InvalidModel
 from flower_alexnet.config import MAX_LABELS
 from flower_alexnet.dataset import InvalidDataset, find_classes, split
 from flower_alexnet.model_folder import WEIGHTS
-from flower_alexnet.words import counted, printable
-from train import checkpoint, data, engine, evaluate, export, others, recipes
+from flower_alexnet.words import printable
+from train import check, checkpoint, data, engine, evaluate, export, others, recipes
 from train.cache import CACHE
 from train.checkpoint import InvalidCheckpoint
 from train.data import load_tensors
 from train.decoded import DecodedPhotos
 from train.engine import TrainingData
-from train.flower_photos import find_or_download
+from train.flower_photos import FINGERPRINTS, find_or_download
 from train.recipes import ALIASES, RECIPES, InvalidRecipe, Recipe
-
-log = logging.getLogger(__name__)
 
 
 def train(
@@ -82,14 +80,9 @@ def train(
         data.check_readable(splits, labels)
         if other_photos:
             data.check_readable({f"other {part}": others.listed(groups) for part, groups in other_photos.items()}, ())
-        if copies := data.copies_between_parts(splits):
-            one, other = copies[0]
-            log.warning(
-                "%s in two parts of the split, such as %s and %s, and flatter what is measured. Delete one of each.",
-                f"{counted(len(copies), 'photo')} {'is' if len(copies) == 1 else 'are'}",
-                one,
-                other,
-            )
+        if processes.is_main_process:
+            found = [] if dataset["photos"] in FINGERPRINTS else check.problems(splits, labels)
+            print(*check.overview(splits, labels), *found, sep="\n", file=sys.stderr)
         _make_folder(output)
         photos = DecodedPhotos(splits["train"], recipe.resize, recompress=recipe.recompress)
         outliers = None

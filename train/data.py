@@ -53,22 +53,6 @@ def fingerprint(splits: Mapping[str, Sequence[LabeledPhoto]], labels: Sequence[s
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def copies_between_parts(splits: Mapping[str, Sequence[LabeledPhoto]]) -> list[tuple[Path, Path]]:
-    """Return pairs of files that are the same photo, byte for byte, in two parts of a split: they flatter what is
-    measured on the later part."""
-    hashes = content_hashes(photo.path for photos in splits.values() for photo in photos)
-    first: dict[str, tuple[str, Path]] = {}
-    pairs = []
-    for part, photos in splits.items():
-        for photo in photos:
-            if not (content := hashes[photo.path]):
-                continue
-            earlier, path = first.setdefault(content, (part, photo.path))
-            if earlier != part:
-                pairs.append((path, photo.path))
-    return pairs
-
-
 def check_readable(splits: Mapping[str, Sequence[LabeledPhoto]], labels: Sequence[str]) -> None:
     """Check that a photo can be read of each part, and of each class to train on, before a run is spent on them.
 
@@ -111,12 +95,22 @@ def load_tensors(photos: Sequence[LabeledPhoto], preprocessing: Preprocessing) -
 
 
 def load(photo: LabeledPhoto) -> Image.Image | None:
-    """Return a photo as RGB; log and return None if it cannot be read."""
+    """Return a photo as RGB; None if it cannot be read, which is logged once."""
     try:
         return images.load(photo.path)
     except images.InvalidImage as error:
-        log.warning("left out %s: %s", photo.path, error)
+        tell_left_out(photo.path, error)
         return None
+
+
+def tell_left_out(path: Path, reason: object) -> None:
+    """Log why a photo is left out, unless this process did so before: a run reads its photos several times."""
+    if path not in _told:
+        _told.add(path)
+        log.warning("left out %s: %s", path, reason)
+
+
+_told: set[Path] = set()
 
 
 def file_size(path: Path) -> int:

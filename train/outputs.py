@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from train.corruptions import CORRUPTIONS, corrupt
 
 DRAWN = "drawn pictures"
 """Name of the sub-set of photos of other things that is drawn by code."""
-
-log = logging.getLogger(__name__)
 
 
 def ood_outputs(classifier: FlowerClassifier, others: Mapping[str, Sequence[Path]] | None = None) -> dict[str, Output]:
@@ -49,7 +46,7 @@ def _readable(files: Iterable[Path], results: Iterable[Output | images.InvalidIm
     """Yield the outputs of the photos that can be read; log the others."""
     for file, result in zip(files, results, strict=True):
         if isinstance(result, images.InvalidImage):
-            log.warning("left out %s: %s", file, result)
+            data.tell_left_out(file, result)
         else:
             yield result
 
@@ -94,7 +91,7 @@ def outputs_and_targets(
     progress = tqdm(photos, desc="classifying", leave=False)
     for photo, result in zip(photos, classifier.results(photo.path for photo in progress), strict=True):
         if isinstance(result, images.InvalidImage):
-            log.warning("left out %s: %s", photo.path, result)
+            data.tell_left_out(photo.path, result)
         else:
             targets.append(photo.target)
             outputs.append(result)

@@ -252,6 +252,13 @@ def test_own_model_reaches_the_workers_of_a_cluster(flowers: Path, random_model:
         shutil.rmtree(f"/tmp/ray-{os.getpid()}", ignore_errors=True)
 
 
+@pytest.mark.parametrize("name", ["labels.csv", "labels.json"])
+def test_name_of_another_format_is_refused(name: str, flowers: Path, random_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(collection.InvalidCollection, match=f"{name} would be a Parquet file.*to_csv"):
+        collection.label_collection(str(flowers), tmp_path / name, str(random_model))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_output_that_cannot_be_written_is_told_in_one_line(
     flowers: Path, random_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

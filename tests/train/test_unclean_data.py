@@ -130,11 +130,10 @@ def test_names_that_are_no_unicode(shapes: Path, photos_cache: Path, tmp_path: P
 def test_copies_in_two_parts_are_told(shapes: Path, photos_cache: Path, tmp_path: Path) -> None:
     parts = dataset.split(shapes)
     shutil.copy(parts["train"][0].path, parts["test"][0].path)
-    found = data.copies_between_parts(dataset.split(shapes))
-    assert found == [(parts["train"][0].path, parts["test"][0].path)]
+    one, other = sorted(str(parts[name][0].path) for name in ("train", "test"))
     result = train(photos_cache, shapes, tmp_path / "run")
     assert result.returncode == 0, result.stderr
-    assert f"1 photo is in two parts of the split, such as {found[0][0]} and {found[0][1]}" in result.stderr
+    assert f"1 photo is in two parts of the split, such as {one} and {other}" in result.stderr
 
 
 def test_fingerprint_is_of_bytes_that_are_read_once(
