@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
@@ -16,6 +16,7 @@ from typing import Annotated
 import matplotlib
 import tyro
 from accelerate import PartialState
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
@@ -35,7 +36,13 @@ from train.recipes import ALIASES, RECIPES, InvalidRecipe, Recipe
 
 
 def train(
-    name: str, recipe: Recipe, output: Path, folder: Path | None, resume: bool, others_folder: Path | None = None
+    name: str,
+    recipe: Recipe,
+    output: Path,
+    folder: Path | None,
+    resume: bool,
+    others_folder: Path | None = None,
+    trackers: Sequence[str] = (),
 ) -> None:
     """Train by a recipe, evaluate the network, and write the model folder.
 
@@ -47,6 +54,7 @@ def train(
         resume: continue from the checkpoint in output.
         others_folder: photos of other things, if the recipe has outliers; None finds them or makes them of public
             datasets.
+        trackers: as for ``engine.fit``.
 
     Raises:
         InvalidRecipe, InvalidModel, InvalidDataset, InvalidCheckpoint: the message says what to do.
@@ -58,6 +66,7 @@ def train(
             "out --others, or leave out --no-others; with the recipe alexnet-baseline, add --outliers 16."
         )
     _check_output(output, resume)
+    _check_trackers(trackers)
     processes = PartialState(cpu=engine.NO_ACCELERATOR)
     with processes.local_main_process_first():  # the other processes reuse its decoded photos
         folder = folder or find_or_download()
@@ -91,10 +100,10 @@ def train(
     validation = load_tensors(splits["validation"], recipe.preprocessing)
     training_data = TrainingData(labels, photos, validation, outliers, fingerprint)
     if not processes.is_main_process:
-        engine.fit(recipe, training_data, output, resume)
+        engine.fit(recipe, training_data, output, resume, trackers)
         return
     with _locked(output):
-        network, head, history = engine.fit(recipe, training_data, output, resume)
+        network, head, history = engine.fit(recipe, training_data, output, resume, trackers)
         summary = export.summarize(name, recipe, history, len(photos), processes.num_processes) | {"dataset": dataset}
         config = Config(labels, len(labels), recipe.batch_norm, recipe.dropout, recipe.preprocessing)
         classifier = FlowerClassifier(network, config, head)
@@ -143,10 +152,11 @@ def _command(name: str, default: Recipe) -> Callable[..., None]:
         others: Path | None = None,
         no_others: tyro.conf.FlagCreatePairsOff[bool] = False,
         resume: tyro.conf.FlagCreatePairsOff[bool] = False,
+        log: tuple[str, ...] = (),
     ) -> None:
         if no_others:
             recipe = replace(recipe, outliers=0)
-        train(name, recipe, output, data, resume, others)
+        train(name, recipe, output, data, resume, others, log)
 
     train_recipe.__doc__ = f"""{(default.__doc__ or "").splitlines()[0]}
 
@@ -157,6 +167,8 @@ def _command(name: str, default: Recipe) -> Callable[..., None]:
             $OTHER_PHOTOS, or photos of other flowers and of things, downloaded and kept in {CACHE}.
         no_others: train without such photos, as with outliers 0; the model takes every photo for one of the classes.
         resume: continue the stopped run in output.
+        log: also tell the figures of each epoch to these of accelerate's trackers, each installed by you: tensorboard,
+            wandb, comet_ml, aim, mlflow, clearml, dvclive, swanlab or trackio.
     """
     return train_recipe
 
@@ -191,6 +203,20 @@ def _make_folder(output: Path) -> None:
         raise InvalidCheckpoint(
             f"Nothing can be written into {output}: {error.strerror}. Choose another folder."
         ) from error
+
+
+def _check_trackers(names: Sequence[str]) -> None:
+    """Check that accelerate knows these trackers and that they are installed: it would leave out others silently.
+
+    Raises:
+        InvalidRecipe: names the first that is not.
+    """
+    installed = set(map(str, get_available_trackers()))
+    for name in names:
+        if name not in LOGGER_TYPE_TO_CLASS:
+            raise InvalidRecipe(f"log: there is no tracker {name}. There are {', '.join(LOGGER_TYPE_TO_CLASS)}.")
+        if name not in installed:
+            raise InvalidRecipe(f"log: {name} is not installed. Install it first: pip install {name}")
 
 
 def _check_output(output: Path, resume: bool) -> None:

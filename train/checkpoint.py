@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +22,9 @@ from train.recipes import Recipe
 
 NAME = "checkpoint.safetensors"
 """File name of the checkpoint in a run's output folder."""
+
+TABLE = "history.csv"
+"""File name of the history as a table, beside the checkpoint."""
 
 History = list[dict[str, float]]
 """One row of measurements per epoch."""
@@ -95,9 +99,23 @@ def save(
     try:
         save_file(tensors, temporary, metadata={name: json.dumps(value) for name, value in metadata.items()})
         replace_atomically(temporary, folder / NAME)
+        _write_table(history, folder / TABLE)
     except BaseException:
         temporary.unlink(missing_ok=True)  # an incomplete file, on a disk that may be full
         raise
+
+
+def _write_table(history: History, file: Path) -> None:
+    """Write a line for each epoch."""
+    temporary = file.with_name(f"{file.name}.part")
+    try:
+        with temporary.open("w", newline="", encoding="utf-8") as output:
+            writer = csv.DictWriter(output, history[-1].keys())
+            writer.writeheader()
+            writer.writerows(history)
+        replace_atomically(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def restore(

@@ -11,7 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ from flower_alexnet import FlowerClassifier
 from flower_alexnet.images import normalize
 from flower_alexnet.model import HIDDEN, AlexNet, NetworkWithHead
 from train import checkpoint
-from train.augment import AugmentedPhotos, collate, mix
+from train.augment import AugmentedPhotos, collate, mix, size_in
 from train.checkpoint import History
 from train.muon import MuonAdamW
 from train.recipes import InvalidRecipe, Recipe
@@ -75,7 +76,9 @@ class Trained(NamedTuple):
     history: History
 
 
-def fit(recipe: Recipe, data: TrainingData, output: Path, resume: bool = False) -> Trained:
+def fit(
+    recipe: Recipe, data: TrainingData, output: Path, resume: bool = False, trackers: Sequence[str] = ()
+) -> Trained:
     """Train a network from scratch, or resume the run whose checkpoint is in output.
 
     Under ``accelerate launch`` or ``torchrun`` each process takes an equal part of every batch; the main process
@@ -87,6 +90,8 @@ def fit(recipe: Recipe, data: TrainingData, output: Path, resume: bool = False) 
         data: photos and labels.
         output: folder in which a checkpoint is written after each epoch.
         resume: continue from the checkpoint.
+        trackers: names of accelerate's trackers, such as tensorboard or wandb, that are told the row of each epoch;
+            what they write themselves goes into a folder beside output, with ``.log`` behind its name.
 
     Raises:
         InvalidModel, InvalidRecipe: the recipe's teacher cannot be used, the batch size or the number of outliers is
@@ -102,7 +107,11 @@ def fit(recipe: Recipe, data: TrainingData, output: Path, resume: bool = False) 
         cpu=NO_ACCELERATOR,
         mixed_precision=os.environ.get("ACCELERATE_MIXED_PRECISION") or fastest_precision(),
         dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=True),
+        log_with=list(trackers) or None,
+        project_dir=output.with_name(f"{output.name}.log"),
     )
+    if trackers:
+        accelerator.init_trackers("flower_alexnet", {key: str(value) for key, value in asdict(recipe).items()})
     keep_freed_memory()
     set_seed(recipe.seed)
 
@@ -149,6 +158,7 @@ def fit(recipe: Recipe, data: TrainingData, output: Path, resume: bool = False) 
             loader,
             desc=f"epoch {epoch + 1}/{recipe.epochs}",
             unit="batch",
+            leave=False,
             disable=not accelerator.is_main_process,
         )
         with interrupt_between_steps() as check_interrupt, bar:
@@ -184,11 +194,6 @@ def fit(recipe: Recipe, data: TrainingData, output: Path, resume: bool = False) 
             train_loss, train_accuracy = loss_sum / seen, correct_sum / seen
             with accelerator.autocast():
                 validation_loss, validation_accuracy = measure(final.network, data.validation, accelerator.device)
-            bar.set_postfix(
-                loss=f"{train_loss:.3f}",
-                accuracy=f"{train_accuracy:.1%}",
-                validation_accuracy=f"{validation_accuracy:.1%}",
-            )
             history.append(
                 {
                     "epoch": epoch + 1,
@@ -201,13 +206,36 @@ def fit(recipe: Recipe, data: TrainingData, output: Path, resume: bool = False) 
                 }
             )
             if accelerator.is_main_process:
+                tqdm.write(progress(recipe, history), file=sys.stderr)
+            accelerator.log({name: value for name, value in history[-1].items() if name != "epoch"}, step=epoch + 1)
+            if accelerator.is_main_process:
                 checkpoint.save(output, modules, optimizer, recipe, history, data.labels, data.fingerprint)
             accelerator.wait_for_everyone()
             check_interrupt()
 
+    for tracker in accelerator.trackers:
+        tracker.finish()
     # Without the autocast wrapper that prepare() put around forward.
     trained: NetworkWithHead = accelerator.unwrap_model(final, keep_fp32_wrapper=False).cpu().eval()
     return Trained(trained.network, trained.head, history)
+
+
+def progress(recipe: Recipe, history: History) -> str:
+    """Return what the last epoch came to, the best one so far, and the time left, in words."""
+    last, best = history[-1], max(history, key=lambda row: row["validation_accuracy"])
+    return (
+        f"epoch {len(history)}/{recipe.epochs}: loss {last['train_loss']:.3f}, validation loss {last['validation_loss']:.3f}, accuracy "
+        f"{last['validation_accuracy']:.1%} (best {best['validation_accuracy']:.1%} in epoch {best['epoch']:.0f}), "
+        f"{timedelta(seconds=round(seconds_left(recipe, history)))} left"
+    )
+
+
+def seconds_left(recipe: Recipe, history: History) -> float:
+    """Return about how many seconds the rest of a run takes: an epoch takes longer in the square of the image size."""
+    areas = [size_in(recipe, epoch) ** 2 for epoch in range(recipe.epochs)]
+    recent = range(max(0, len(history) - 5), len(history))
+    seconds_a_pixel = sum(history[epoch]["seconds"] for epoch in recent) / sum(areas[epoch] for epoch in recent)
+    return seconds_a_pixel * sum(areas[len(history) :])
 
 
 def outlier_loss(outlier_logits: Tensor, in_distribution_logits: Tensor, recipe: Recipe) -> Tensor:
@@ -251,19 +279,21 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
 
 
 def start_from(name: str, network: NetworkWithHead, labels: Sequence[str]) -> None:
-    """Copy a trained model's weights, and those of its head if both have one.
+    """Copy a trained model's weights, and those of its head if both have one; of a model with other labels all but its
+    last layer, which stays random.
 
     Raises:
         InvalidModel: there is no such model, or it cannot be used.
-        InvalidRecipe: it has other labels, or is a network of another kind.
+        InvalidRecipe: it is a network of another kind.
     """
     classifier = FlowerClassifier.from_pretrained(name)
-    if (known := classifier.config.labels) != tuple(labels):
-        raise InvalidRecipe(f"start: {name} knows {', '.join(known)}, but the photos show {', '.join(labels)}.")
-    try:
-        network.network.load_state_dict(classifier.network.state_dict())
-    except RuntimeError as error:
-        raise InvalidRecipe(f"start: {name} is with batch normalization or without it, the recipe not.") from error
+    own, weights = network.network.state_dict(), classifier.network.state_dict()
+    if weights.keys() != own.keys():
+        raise InvalidRecipe(f"start: {name} is with batch normalization or without it, the recipe not.")
+    if classifier.config.labels != tuple(labels):
+        *_, weight, bias = own
+        weights |= {weight: own[weight], bias: own[bias]}
+    network.network.load_state_dict(weights)
     if network.head is not None and classifier.in_distribution_head is not None:
         network.head.load_state_dict(classifier.in_distribution_head.state_dict())
 

@@ -196,8 +196,12 @@ def test_run_starts_from_the_weights_of_a_model(tmp_path: Path) -> None:
     assert torch.equal(started.network.get_parameter("classifier.6.weight"), expected)
     assert started.head is not None
     assert torch.equal(started.head.weight, head.weight)
-    with pytest.raises(InvalidRecipe, match=r"knows daisy, .*, but the photos show cat, dog"):
-        engine.start_from(str(tmp_path), started, ("cat", "dog"))
+    other = NetworkWithHead(AlexNet(2), None)
+    last = other.network.get_parameter("classifier.6.weight").clone()
+    engine.start_from(str(tmp_path), other, ("cat", "dog"))  # all layers but the last
+    assert torch.equal(other.network.get_parameter("classifier.6.weight"), last)
+    hidden = trained.network.get_parameter("classifier.4.weight").half().float()
+    assert torch.equal(other.network.get_parameter("classifier.4.weight"), hidden)
     with pytest.raises(InvalidRecipe, match="batch normalization"):
         engine.start_from(str(tmp_path), NetworkWithHead(AlexNet(batch_norm=True), None), LABELS)
 

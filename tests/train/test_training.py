@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from flower_alexnet import FlowerClassifier, dataset
 from flower_alexnet.classifier import load_classifier
@@ -401,6 +403,31 @@ def test_folder_that_cannot_be_written_to_is_reported_at_once(
     assert "Nothing can be written into" in result.stderr
     assert "Choose another folder" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_each_epoch_is_told_kept_and_given_to_trackers(
+    flowers: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    result = run(command(flowers, tmp_path / "run", "--epochs", "2", "--log", "tensorboard"), environment)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"tulips +16 +2 +2\n", result.stderr)
+    assert re.search(r"epoch 2/2.*validation loss \d.*\(best \d+\.\d% in epoch [12]\), 0:00:00 left", result.stderr)
+    history = json.loads((tmp_path / "run" / "metrics.json").read_text())["history"]
+    with (tmp_path / "run" / checkpoint.TABLE).open(newline="") as table:
+        assert [{name: float(value) for name, value in row.items()} for row in csv.DictReader(table)] == history
+    events = EventAccumulator(str(tmp_path / "run.log" / "flower_alexnet")).Reload()
+    told = [(event.step, event.value) for event in events.Scalars("validation_loss")]
+    assert told == [(row["epoch"], pytest.approx(row["validation_loss"])) for row in history]
+
+
+@pytest.mark.parametrize(("name", "words"), [("wandb", "pip install wandb"), ("nonsense", "There are aim, comet_ml")])
+def test_tracker_that_is_not_there_is_refused(
+    name: str, words: str, flowers: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    result = run(command(flowers, tmp_path / "run", "--log", name), environment)
+    assert result.returncode == 2
+    assert words in result.stderr
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("photos", [True, False], ids=["decoded", "downloaded"])
