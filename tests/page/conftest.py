@@ -18,7 +18,7 @@ expect.set_options(timeout=30_000)
 def server() -> Iterator[Server]:
     """Serve the page with the shipped models and the drawn examples."""
     environment = {key: value for key, value in os.environ.items() if key != "FLOWER_PHOTOS"}
-    with serve("app.py", environment=environment, forked=True) as served:
+    with serve("app.py", environment=environment) as served:  # not forked: its tools keep the folder for uploads
         yield served
 
 
