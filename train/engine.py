@@ -224,8 +224,9 @@ def progress(recipe: Recipe, history: History) -> str:
     """Return what the last epoch came to, the best one so far, and the time left, in words."""
     last, best = history[-1], max(history, key=lambda row: row["validation_accuracy"])
     return (
-        f"epoch {len(history)}/{recipe.epochs}: loss {last['train_loss']:.3f}, validation loss {last['validation_loss']:.3f}, accuracy "
-        f"{last['validation_accuracy']:.1%} (best {best['validation_accuracy']:.1%} in epoch {best['epoch']:.0f}), "
+        f"epoch {len(history)}/{recipe.epochs}: loss {last['train_loss']:.3f}, "
+        f"validation loss {last['validation_loss']:.3f}, accuracy {last['validation_accuracy']:.1%} "
+        f"(best {best['validation_accuracy']:.1%} in epoch {best['epoch']:.0f}), "
         f"{timedelta(seconds=round(seconds_left(recipe, history)))} left"
     )
 
