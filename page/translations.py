@@ -392,12 +392,15 @@ _TEXTS = {
         "{model}は幅が半分のAlexNetで、重みは{parameters}百万個。写真中央の正方形を{size}×{size}ピクセルで一度だけ見ます。",
     ),
     "about_accuracy": (
-        "Of 100 photos that it never saw in training it names about {right} right.",
-        "在训练中从未见过的 100 张照片里，它大约认对 {right} 张。",
-        "De 100 fotos que no vio al entrenar acierta unas {right}.",
-        "Von 100 Fotos, die es im Training nie sah, benennt es etwa {right} richtig.",
-        "Sur 100 photos jamais vues à l’entraînement, il en nomme environ {right} juste.",
-        "学習で見ていない写真100枚のうち、約{right}枚を正しく答えます。",
+        "Of 100 photos that it never saw in training it names about {right} right: {number} test photos say between {low} "
+        "and {high}.",
+        "在训练中从未见过的 100 张照片里，它大约认对 {right} 张：{number} 张测试照片表明在 {low} 到 {high} 张之间。",
+        "De 100 fotos que no vio al entrenar acierta unas {right}: según {number} fotos de prueba, entre {low} y {high}.",
+        "Von 100 Fotos, die es im Training nie sah, benennt es etwa {right} richtig: nach {number} Testfotos zwischen "
+        "{low} und {high}.",
+        "Sur 100 photos jamais vues à l’entraînement, il en nomme environ {right} juste : d’après {number} photos de test, "
+        "entre {low} et {high}.",
+        "学習で見ていない写真100枚のうち、約{right}枚を正しく答えます（テスト写真{number}枚から見て{low}〜{high}枚）。",
     ),
     "about_others": (
         "Of 100 photos of other things it takes about {taken} for one of its flowers.",

@@ -164,7 +164,9 @@ def _command(name: str, default: Recipe) -> Callable[..., None]:
         output: folder for the checkpoint and, at the end of the run, the model.
         data: folder of class folders; if not given, $FLOWER_PHOTOS, or flower_photos, downloaded and kept in {CACHE}.
         others: folder of photos that show none of the classes, from which the model learns to say so; if not given,
-            $OTHER_PHOTOS, or photos of other flowers and of things, downloaded and kept in {CACHE}.
+            $OTHER_PHOTOS, or photos of other flowers and of things, downloaded and kept in {CACHE}. Give each kind of
+            thing a folder in it: of five and more, whole ones are held out to measure on. Or give it two folders, train
+            and validation.
         no_others: train without such photos, as with outliers 0; the model takes every photo for one of the classes.
         resume: continue the stopped run in output.
         log: also tell the figures of each epoch to these of accelerate's trackers, each installed by you: tensorboard,

@@ -13,8 +13,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from flower_alexnet import LABELS, FlowerClassifier
 from flower_alexnet.config import InvalidModel, Preprocessing
+from flower_alexnet.interval import wilson_interval
 from flower_alexnet.model_folder import ONNX
 from flower_alexnet.words import counted, english_name
+from train.check import FEW_TO_TEST
 from train.flower_photos import FINGERPRINTS
 from train.others import OTHER_PHOTOS
 from train.recipes import ALIASES, RECIPES, Recipe
@@ -80,6 +82,7 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         changes=_changes(recipe_name, recipe),
         command=_command(recipe_name, recipe, dataset["name"] if own_photos else None, dataset.get("others")),
         counted=counted,
+        accuracy=_accuracy,
         cell=_cell,
         percent=lambda fraction: f"{fraction:.1%}".replace("%", " %"),
         crop=_described(classifier.config.preprocessing),
@@ -96,7 +99,7 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         test=test,
         seeds=summary.get("seeds"),
         parameters=sum(parameter.numel() for parameter in classifier.network.parameters()),
-        others=dataset.get("others"),
+        others={"held_out": None, **dataset["others"]} if "others" in dataset else None,
         told_apart=test["others"],
         threshold=classifier.config.threshold,
         use=use_section(classifier, address_of(folder), onnx=(folder / ONNX).is_file()),
@@ -192,6 +195,16 @@ def _changes(name: str, recipe: dict[str, Any]) -> list[str]:
 
 def _option(name: str, value: Any) -> list[str]:
     return [f"{name}={value}"] if str(value).startswith("-") else [name, str(value)]
+
+
+def _accuracy(test: dict[str, Any]) -> str:
+    """Return the accuracy on held-out photos and its 95 % interval; of few photos the interval alone."""
+    number = test["photos"]
+    right = round(test["accuracy"] * number)
+    low, high = (f"{100 * end:.1f}" for end in wilson_interval(right, number))
+    if number < FEW_TO_TEST:
+        return f"**{low} to {high} %**: {right} of {counted(number, 'held-out photo')} right says little yet"
+    return f"**{100 * test['accuracy']:.1f} %** on {counted(number, 'held-out photo')}; 95 % interval {low} to {high} %"
 
 
 def _cell(text: str) -> str:

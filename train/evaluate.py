@@ -26,6 +26,7 @@ from torchmetrics.classification import (
 from flower_alexnet import LABELS, FlowerClassifier, InvalidModel, dataset
 from flower_alexnet.classifier import Output, load_classifier
 from flower_alexnet.dataset import InvalidDataset, LabeledPhoto
+from flower_alexnet.interval import wilson_interval
 from flower_alexnet.words import counted
 from train import others as other_photos
 from train.calibrate import fit_threshold
@@ -182,7 +183,8 @@ def report(metrics: Metrics) -> str:
     rows += [f"{name:<{width}}{accuracy:>10.1%}" for name, accuracy in corrupted.items()]
     return "\n".join(
         [
-            f"accuracy           {metrics['accuracy']:.1%} of {counted(metrics['photos'], 'photo')}",
+            f"accuracy           {metrics['accuracy']:.1%} of {counted(metrics['photos'], 'photo')} "
+            f"(95 % interval: {_interval(metrics)})",
             f"calibration error  {metrics['calibration_error']:.3f} "
             f"({metrics['calibration_error_by_chance']:.3f} by chance alone)",
             f"taken as known     {metrics['in_distribution']:.1%} of the photos",
@@ -191,6 +193,11 @@ def report(metrics: Metrics) -> str:
             *_report_of_others(metrics["others"]),
         ]
     )
+
+
+def _interval(metrics: Metrics) -> str:
+    low, high = wilson_interval(round(metrics["accuracy"] * metrics["photos"]), metrics["photos"])
+    return f"{low:.1%} to {high:.1%}"
 
 
 def _report_of_others(others: Mapping[str, Mapping[str, float | None]]) -> list[str]:

@@ -152,6 +152,9 @@ def _shrunk(file: Path) -> Image.Image:
     return ImageOps.fit(rgb, size, Image.Resampling.LANCZOS)
 
 
+MIN_KINDS = 5
+"""Sub-folders of other photos from which on whole ones are held out to validate on."""
+
 OtherPhotos = dict[str, dict[str, list[Path]]]
 """Files of ``train`` and of ``validation``, each by the sub-folder that they are in."""
 
@@ -159,8 +162,9 @@ OtherPhotos = dict[str, dict[str, list[Path]]]
 def split(folder: Path) -> OtherPhotos:
     """List the photos of ``train`` and ``validation``.
 
-    These are the folders of those names if there are no others; otherwise the fifth of all photos whose names come
-    first by SHA-256 is to validate on.
+    These are the folders of those names if there are no others. Otherwise sub-folders are kinds of things: of
+    ``MIN_KINDS`` and more, the fifth whose names come first by SHA-256 is to validate on, so that the model is measured
+    on kinds that it did not see. Of fewer, it is the fifth of all photos, which flatters.
 
     Raises:
         InvalidDataset: there is no such folder, or one of the two has no photos.
@@ -168,6 +172,13 @@ def split(folder: Path) -> OtherPhotos:
     groups = subfolders(folder)
     if sorted(SPLIT_FOLDERS.get(name.lower(), "") for name in groups) == ["train", "validation"]:
         return {SPLIT_FOLDERS[name.lower()]: subfolders(folder / name) for name in groups}
+    kinds = [path.name for path in by_hash(Path(name) for name in groups if name != ".")]
+    if len(kinds) >= MIN_KINDS:
+        held_out = kinds[: round(VALIDATION_SHARE * len(kinds))]
+        return {
+            "train": {name: files for name, files in groups.items() if name not in held_out},
+            "validation": {name: groups[name] for name in held_out},
+        }
     every = by_hash(file for files in groups.values() for file in files)
     to_validate = set(every[: round(VALIDATION_SHARE * len(every))])
     if not to_validate:
@@ -203,10 +214,19 @@ def listed(groups: Mapping[str, Sequence[Path]]) -> list[LabeledPhoto]:
 
 
 def describe(folder: Path, photos: OtherPhotos) -> dict[str, Any]:
-    """Return what metrics.json says of other photos: the folder's name, a fingerprint, and numbers of photos."""
+    """Return what metrics.json says of other photos.
+
+    Returns:
+        name: the folder's.
+        held_out: ``kinds`` if no folder has photos in both parts, ``photos`` otherwise.
+        photos: a fingerprint.
+        train, validation: numbers of photos.
+    """
     parts = {part: listed(groups) for part, groups in photos.items()}
+    kinds = {part: {photo.path.parent.name for photo in files} for part, files in parts.items()}
     return {
         "name": printable(folder.resolve().name),
+        "held_out": "kinds" if kinds["train"].isdisjoint(kinds["validation"]) else "photos",
         "photos": fingerprint(parts, ["others"]),
         **{part: len(files) for part, files in parts.items()},
     }

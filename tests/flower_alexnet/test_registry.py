@@ -157,7 +157,7 @@ def test_weights_are_of_the_commit_of_the_configuration(tmp_path: Path, monkeypa
     shutil.copytree(registry.WEIGHTS / registry.SHIPPED[0], commit)
     asked: list[tuple[str, str | None]] = []
 
-    def download(_: str, name: str, revision: str | None = None) -> str:
+    def download(_: str, name: str, revision: str | None = None, **_options: object) -> str:
         asked.append((name, revision))
         return str(commit / name)
 

@@ -67,7 +67,8 @@ def parsed(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Recipe, Pat
         patch.setattr(sys, "argv", shlex.split(line)[2:])
         __main__.main()
     (call,) = calls
-    return call
+    assert call[6:] == ((),)  # trackers change nothing of a run
+    return call[:6]
 
 
 CHANGED: list[tuple[str, dict[str, Any]]] = [
@@ -152,7 +153,7 @@ def test_numbers_are_written_as_people_do(tmp_path: Path) -> None:
     training = {"epochs": 1, "photos": 1, "minutes": 0.3}
     text = written(tmp_path, recipe=Recipe(epochs=1), training=training, test={"photos": 1}, temperature=2415524.0)
     assert "1 epoch on 1 photo of the folder shapes, from\nscratch, in less than a minute on" in text
-    assert "%** on 1 held-out photo |" in text
+    assert "| Test accuracy | **20.7 to 100.0 %**: 1 of 1 held-out photo right says little yet |" in text
     assert "On 1 photo even" in text
     assert "temperature (2.42e+06, fitted" in text
     assert "1 minute on" in written(tmp_path, training={"minutes": 1.4})
@@ -220,7 +221,7 @@ def test_figures_are_those_of_the_measurements(tmp_path: Path) -> None:
         threshold=0.4567,
     )
     for row in (
-        "| Test accuracy | **87.6 %** on 321 held-out photos |",
+        "| Test accuracy | **87.6 %** on 321 held-out photos; 95 % interval 83.5 to 90.7 % |",
         "| Test accuracy over 3 seeds | 81.2 ± 4.6 % (mean ± standard deviation) |",
         "| Calibration error on test (15 bins) | 0.057; 0.034 by chance alone |",
         "| Photos of other things taken for one of the classes | **12.3 %** of 330; AUROC 0.932; "
@@ -240,6 +241,27 @@ def test_figures_are_those_of_the_measurements(tmp_path: Path) -> None:
     (result,) = ModelCard(text).data.to_dict()["model-index"][0]["results"]
     assert result["dataset"] == {"name": "shapes", "type": "imagefolder", "split": "test"}
     assert [metric["value"] for metric in result["metrics"]] == [0.8765]
+
+
+@pytest.mark.parametrize(
+    ("held_out", "words"),
+    [
+        ("kinds", "things, of kinds that the model was not trained on;"),
+        ("photos", "**the figures flatter**"),
+        (None, "things, which the model was not trained on;"),
+    ],
+)
+def test_strangers_of_the_same_kinds_flatter(held_out: str | None, words: str, tmp_path: Path) -> None:
+    row = {"photos": 9, "taken": 0.0, "sure": None, "auroc": 0.9, "fpr95": 0.1}
+    others = {"name": "things", "photos": "89ab", "train": 90, "validation": 9}
+    text = written(
+        tmp_path,
+        test={"others": {"all photos": row, "drawn pictures": row}},
+        dataset={"others": others | ({"held_out": held_out} if held_out else {})},
+        threshold=0.5,
+    )
+    assert words in text
+    assert ("flatter" in text) == (held_out == "photos")
 
 
 def test_unknown_recipe_is_refused(tmp_path: Path) -> None:

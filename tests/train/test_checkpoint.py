@@ -84,11 +84,12 @@ def test_save_that_fails_keeps_the_earlier_checkpoint_and_leaves_nothing(
         file.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    before = (folder / NAME).read_bytes()
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert before.keys() == {NAME, checkpoint.TABLE}
     monkeypatch.setattr(checkpoint, "save_file", full)
     with pytest.raises(OSError, match="No space left"):
         checkpoint.save(folder, *network(), RECIPE, [{**ROW, "epoch": 1}], LABELS, PHOTOS)
-    assert {file.name: file.read_bytes() for file in folder.iterdir()} == {NAME: before}
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
 def set_json(name: str, value: object) -> Callable[[Tensors, Metadata], object]:

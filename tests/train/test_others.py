@@ -146,10 +146,32 @@ def test_any_folder_is_split_by_names(tmp_path: Path) -> None:
     assert others.split(tmp_path) == split
     assert others.describe(tmp_path, split) | {"photos": ""} == {
         "name": tmp_path.name,
+        "held_out": "photos",
         "photos": "",
         "train": 16,
         "validation": 4,
     }
+
+
+def test_of_five_kinds_one_is_held_out_whole(tmp_path: Path) -> None:
+    kinds = ("cars", "cats", "cups", "dogs", "hats")
+    for number, kind in enumerate(kinds):
+        photos(tmp_path / kind / "more", [f"{number}{name}.jpg" for name in range(4)])
+    photos(tmp_path, ["a.jpg"])
+    split = others.split(tmp_path)
+    (held_out,) = split["validation"]
+    assert held_out in kinds
+    assert set(split["train"]) == {".", *kinds} - {held_out}
+    assert len(split["validation"][held_out]) == 4
+    described = others.describe(tmp_path, split)
+    assert (described["train"], described["validation"]) == (17, 4)
+
+
+@pytest.mark.parametrize(("kinds", "held_out"), [(4, "photos"), (5, "kinds")])
+def test_what_is_held_out_is_told(kinds: int, held_out: str, tmp_path: Path) -> None:
+    for number in range(kinds):
+        photos(tmp_path / f"kind {number}", [f"{number}{name}.jpg" for name in range(4)])
+    assert others.describe(tmp_path, others.split(tmp_path))["held_out"] == held_out
 
 
 def test_folder_without_photos_is_refused(tmp_path: Path) -> None:
