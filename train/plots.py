@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unicodedata import bidirectional, category
 
 import torch
-from matplotlib import pyplot
+from matplotlib import font_manager, pyplot
 from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
 
 from flower_alexnet.words import counted
 from train.checkpoint import History
@@ -21,7 +23,10 @@ MOST_ZEROS = 15
 def plot_confusion_matrix(metrics: Mapping[str, Any], file: Path) -> None:
     """Plot the confusion matrix: counts, shaded by the fraction of the true label's photos."""
     counts = torch.tensor(metrics["confusion_matrix"])
-    labels = [plot_label(label) for label in metrics["per_class"]]
+    labels, families = plot_labels([*metrics["per_class"]])
+    pairs = zip(labels, metrics["per_class"], strict=True)
+    given_by_number = any(text.isdecimal() and text != label for text, label in pairs)
+    numbered = " (number: row of the card's table)" if given_by_number else ""
     fractions = counts / counts.sum(1, keepdim=True).clamp(min=1)
     classes, longest = len(labels), max(map(len, labels))
     steep = classes > 8 or longest > 12  # slanted labels would run into each other
@@ -29,13 +34,13 @@ def plot_confusion_matrix(metrics: Mapping[str, Any], file: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(side + 0.6, side), layout="constrained")
     axes.imshow(fractions, cmap="Greens", vmin=0, vmax=1)
     axes.set(
-        xlabel="predicted",
+        xlabel=f"predicted{numbered}",
         ylabel="true",
         title=f"accuracy {metrics['accuracy']:.1%} on {counted(metrics['photos'], 'photo')}",
     )
     points = min(10.0, 50 * side / classes)
-    axes.set_xticks(range(classes), labels, rotation=90 if steep else 30, fontsize=points)
-    axes.set_yticks(range(classes), labels, fontsize=points)
+    axes.set_xticks(range(classes), labels, rotation=90 if steep else 30, fontsize=points, family=families)
+    axes.set_yticks(range(classes), labels, fontsize=points, family=families)
     shown = torch.ones_like(counts) if classes <= MOST_ZEROS else counts
     for row, column in shown.nonzero().tolist():
         color, count = "white" if fractions[row, column] > 0.5 else "black", str(counts[row, column].item())
@@ -77,16 +82,47 @@ def plot_training_curves(history: History, file: Path) -> None:
     _save(figure, file)
 
 
-def plot_label(label: str, longest: int = 30) -> str:
-    """Return a label as text of a plot: cut if it is long, and a dollar sign starts no formula."""
-    text = label if len(label) <= longest else label[: longest - 1] + "…"
-    return text.replace("$", r"\$")
+def plot_labels(labels: Sequence[str], longest: int = 30) -> tuple[list[str], list[str]]:
+    """Return labels as texts of a plot, and the names of the fonts that draw them.
+
+    A label is cut if it is long, and a dollar sign in it starts no formula. One in a script that no installed font has,
+    or whose letters change with their neighbors or run from right to left, which matplotlib does not draw, is given by
+    its number, counted from 1.
+    """
+    families, texts = [*pyplot.rcParams["font.sans-serif"][:1]], []
+    for number, label in enumerate(labels, start=1):
+        text = label if len(label) <= longest else label[: longest - 1] + "…"
+        fonts = [_font_with(letter, families) for letter in text]
+        if None in fonts or any(map(_is_shaped, text)):
+            texts.append(str(number))
+        else:
+            families += dict.fromkeys(font for font in fonts if font is not None and font not in families)
+            texts.append(text.replace("$", r"\$"))
+    return texts, families
+
+
+def _is_shaped(letter: str) -> bool:
+    return bidirectional(letter) in ("R", "AL") or category(letter) in ("Mc", "Mn")
+
+
+@cache
+def _font(path: str) -> FT2Font:
+    return FT2Font(path)
+
+
+def _font_with(letter: str, families: Sequence[str]) -> str | None:
+    """Return the name of a font that has a letter, one of the families if possible; None if no font has it."""
+    for name, path in [
+        *((name, font_manager.findfont(name)) for name in families),
+        *((entry.name, entry.fname) for entry in font_manager.fontManager.ttflist),
+    ]:
+        if _font(path).get_char_index(ord(letter)):
+            return name
+    return None
 
 
 def _save(figure: Figure, file: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # a label in a script that the font lacks
-        figure.savefig(file, dpi=110)
+    figure.savefig(file, dpi=110)
     pyplot.close(figure)
 
 

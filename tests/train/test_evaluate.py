@@ -219,7 +219,7 @@ def test_labels_without_a_photo_have_finite_numbers(tmp_path: Path, unprepared: 
     )
     assert metrics["per_class"]["daisy"] == {"precision": 0, "recall": 0, "count": 0}
     json.dumps(metrics, allow_nan=False)
-    assert "of 1 photo\n" in evaluate.report(metrics)
+    assert "100.0% of 1 photo (95 % interval: 20.7% to 100.0%)\n" in evaluate.report(metrics)
 
 
 def test_labels_are_those_of_the_photos(tmp_path: Path, unprepared: None) -> None:
