@@ -17,6 +17,7 @@ from flower_alexnet.interval import wilson_interval
 from flower_alexnet.model_folder import ONNX
 from flower_alexnet.words import counted, english_name
 from train.check import FEW_TO_TEST
+from train.evaluate import most_confused
 from train.flower_photos import FINGERPRINTS
 from train.others import OTHER_PHOTOS
 from train.recipes import ALIASES, RECIPES, Recipe
@@ -83,6 +84,7 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         command=_command(recipe_name, recipe, dataset["name"] if own_photos else None, dataset.get("others")),
         counted=counted,
         accuracy=_accuracy,
+        most_confused=_cell(most_confused(test) or ""),
         cell=_cell,
         percent=lambda fraction: f"{fraction:.1%}".replace("%", " %"),
         crop=_described(classifier.config.preprocessing),

@@ -189,10 +189,27 @@ def report(metrics: Metrics) -> str:
             f"({metrics['calibration_error_by_chance']:.3f} by chance alone)",
             f"taken as known     {metrics['in_distribution']:.1%} of the photos",
             *rows,
+            *filter(None, [most_confused(metrics)]),
             "",
             *_report_of_others(metrics["others"]),
         ]
     )
+
+
+def most_confused(metrics: Metrics) -> str | None:
+    """Return which class was most often taken for which, in a sentence; None if there was no error."""
+    labels, matrix = [*metrics["per_class"]], metrics["confusion_matrix"]
+    errors = {
+        (true, predicted): count
+        for true, row in enumerate(matrix)
+        for predicted, count in enumerate(row)
+        if count and true != predicted
+    }
+    if not errors:
+        return None
+    true, predicted = max(errors, key=lambda pair: errors[pair])
+    times = f"{errors[true, predicted]} of {counted(sum(matrix[true]), 'photo')}"
+    return f"It errs most by taking {labels[true]} for {labels[predicted]}: {times}."
 
 
 def _interval(metrics: Metrics) -> str:

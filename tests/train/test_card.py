@@ -211,6 +211,7 @@ def test_figures_are_those_of_the_measurements(tmp_path: Path) -> None:
         "calibration_error_by_chance": 0.0342,
         "in_distribution": 0.9321,
         "per_class": per_class,
+        "confusion_matrix": [[5, 1, 0], [0, 6, 2], [0, 0, 7]],
         "others": others,
     }
     text = written(
@@ -235,6 +236,7 @@ def test_figures_are_those_of_the_measurements(tmp_path: Path) -> None:
         "| squares | 52.0 % | 62.0 % | 1 |",
         "| stripes | 53.0 % | 63.0 % | 2 |",
         "93.2 % of the test photos",
+        "It errs most by taking squares for stripes: 2 of 8 photos.",
         "| Parameters | 14.6 million, stored as float16 safetensors |",
     ):
         assert row in text
@@ -278,7 +280,9 @@ def test_model_that_a_killed_run_left_unfinished_is_no_model(tmp_path: Path) -> 
 def test_names_of_classes_do_not_break_the_tables(tmp_path: Path) -> None:
     labels = ("a | b", "two\nlines", "back\\slash")
     measured = {label: {"precision": 1.0, "recall": 1.0, "count": 2} for label in labels}
-    text = written(tmp_path, labels=labels, test={"per_class": measured})
+    matrix = [[2, 0, 0], [1, 1, 0], [0, 0, 2]]
+    text = written(tmp_path, labels=labels, test={"per_class": measured, "confusion_matrix": matrix})
+    assert "by taking two lines for a \\| b: 1 of 2 photos." in text
     rows = [line for line in text.splitlines() if line.startswith(("| a ", "| two", "| back"))]
     assert rows[0].startswith("| a \\| b | ")
     assert rows[1].startswith("| two lines | ")

@@ -60,6 +60,7 @@ def test_metrics_by_hand(tmp_path: Path, unprepared: None) -> None:
     (row,) = [line for line in evaluate.report(metrics).splitlines() if line.startswith("tulips")]
     assert row.split() == ["tulips", "50.0%", "100.0%", "1"]
     assert evaluate.CALIBRATION_BINS == 15
+    assert "It errs most by taking daisy for roses: 1 of 1 photo.\n" in evaluate.report(metrics)
     assert metrics["confusion_matrix"] == [
         [0, 0, 1, 0, 0],
         [0, 0, 0, 0, 0],
@@ -220,6 +221,12 @@ def test_labels_without_a_photo_have_finite_numbers(tmp_path: Path, unprepared: 
     assert metrics["per_class"]["daisy"] == {"precision": 0, "recall": 0, "count": 0}
     json.dumps(metrics, allow_nan=False)
     assert "100.0% of 1 photo (95 % interval: 20.7% to 100.0%)\n" in evaluate.report(metrics)
+
+
+def test_the_most_confused_pair_is_told() -> None:
+    metrics = {"per_class": dict.fromkeys("abc"), "confusion_matrix": [[4, 1, 0], [0, 5, 0], [3, 0, 7]]}
+    assert evaluate.most_confused(metrics) == "It errs most by taking c for a: 3 of 10 photos."
+    assert evaluate.most_confused(metrics | {"confusion_matrix": [[4, 0, 0], [0, 5, 0], [0, 0, 7]]}) is None
 
 
 def test_labels_are_those_of_the_photos(tmp_path: Path, unprepared: None) -> None:
