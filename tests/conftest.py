@@ -15,6 +15,23 @@ from flower_alexnet import LABELS, AlexNet, Config
 from tests.support import PROJECT
 from tests.support.photos import drawn_flower
 
+LONGEST = [
+    "test_training.py",
+    "test_own_classes.py",
+    "test_collection.py",
+    "test_page.py",
+    "test_model_card.py",
+    "test_formats.py",
+    "test_start.py",
+    "test_unclean_data.py",
+    "test_evaluate.py",
+    "test_command_line.py",
+    "test_onnx.py",
+    "test_models.py",
+    "test_uploads.py",
+]
+"""Files whose tests take longest: processes that share the files between them begin with these."""
+
 REAL_PHOTOS = Path(os.environ.get("FLOWER_PHOTOS", PROJECT.parent / "shared" / "flower_photos"))
 
 
@@ -24,6 +41,12 @@ torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 # A shell that runs the tests in the background has them and all they start ignore Ctrl-C, which some send.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first, or one process would still run them when the others are done."""
+    order = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.fixture(scope="session")
