@@ -325,6 +325,14 @@ def test_file_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(opened) <= 1, kind
 
 
+def test_no_other_decoder_tries_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should what a file is be mistaken, Pillow is told the one format that it may have."""
+    content = encoded(drawn_flower("roses"), "PPM")
+    monkeypatch.setattr(images, "picture_of", lambda _: containers.Container("JPEG", content))
+    with pytest.raises(InvalidImage):
+        images.load(content)
+
+
 def test_budget_is_given_back_and_keeps_the_order() -> None:
     budget = images.Budget(10)
     order = []

@@ -13,6 +13,7 @@ import pytest
 
 from page import guard
 from tests.page.test_security import EXAMPLE, connect, picture, upload
+from tests.support import PROJECT
 from tests.support.server import Server, Visitor, serve
 
 SLOW = (
@@ -43,7 +44,7 @@ def begin(server: Server, path: str) -> socket.socket:
 def test_senders_of_one_byte_take_nobody_elses_turn(server: Server, path: str) -> None:
     ask = Visitor(server.url, "run/classify", EXAMPLE.read_bytes(), ["alexnet-bn"])
     with ExitStack() as stack:
-        for _ in range(guard.MAX_DIRECT // 4 + 10):
+        for _ in range(guard.MAX_DIRECT + 10):
             stack.enter_context(begin(server, path))
         assert "sunflowers" in ask()
 
@@ -66,6 +67,13 @@ def test_who_sends_nothing_more_is_dropped(impatient: Server, path: str) -> None
         while connection.recv(10_000):  # the server closes it
             pass
     assert "Traceback" not in impatient.log.read_text()
+
+
+def test_readme_says_after_how_long() -> None:
+    readme = " ".join((PROJECT / "README.md").read_text().split())
+    assert f"who sends nothing for {guard.SILENCE:.0f} seconds is dropped" in readme
+    assert guard.QUESTION_LIMIT <= 60
+    assert guard.UPLOAD_LIMIT <= 900
 
 
 def test_who_sends_a_byte_now_and_then_is_dropped_as_well(impatient: Server) -> None:
