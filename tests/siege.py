@@ -8,11 +8,13 @@ is left of the files.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from benchmarks.measure import machine, table
 from tests.flower_alexnet import test_formats as formats
@@ -31,6 +33,11 @@ def files() -> list[bytes]:
     made = [make() for group in (formats.HOSTILE, formats.SIXTEEN, hostile.FILES) for make in group.values()]
     made = [content for content in made if len(content) < 25_000_000]
     return [made[number % len(made)] + b"%d" % number for number in range(FILES)]
+
+
+def present(folder: Path) -> set[str]:
+    """Return the files in a folder, from which the page may be deleting some."""
+    return {f"{parent}/{name}" for parent, _, names in os.walk(folder) for name in names}
 
 
 def besiege(url: str, contents: list[bytes], end: float) -> Counter[str]:
@@ -57,7 +64,7 @@ def main() -> int:
     with serve("-c", PAGE) as server:
         end = time.monotonic() + SECONDS
         (folder,) = server.folder.glob("flower_alexnet-*")
-        before = {path for path in folder.rglob("*") if path.is_file()}
+        before = present(folder)
 
         # In a process of their own, so that the other visitor waits for the page alone.
         pool = multiprocessing.get_context("fork").Pool(1)
@@ -72,7 +79,7 @@ def main() -> int:
         outcomes = siege.get()
         pool.terminate()
         deadline = time.monotonic() + 3 * KEPT
-        while (left := {path for path in folder.rglob("*") if path.is_file()} - before) and time.monotonic() < deadline:
+        while (left := present(folder) - before) and time.monotonic() < deadline:
             time.sleep(1)
         log = server.log.read_text()
     rows = [
