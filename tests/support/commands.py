@@ -18,8 +18,9 @@ from pathlib import Path
 
 from tests.support import PROJECT
 
-IMPORTED = ["train", "tests.support.preloaded"]
-"""Modules that are imported once: ``train`` sets up torch first."""
+IMPORTED = ["train", "torchvision.transforms.v2", "torchmetrics.classification", "matplotlib.pyplot"]
+IMPORTED += ["tests.support.preloaded"]
+"""Modules that are imported once: ``train`` sets up torch, and the others take longest."""
 
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(IMPORTED)

@@ -1,6 +1,4 @@
-"""What most commands need, imported or made once in the process that they are forked from; see ``commands``."""
-
-import torchvision.transforms.v2  # noqa: F401
+"""What most commands need, made once in the process that they are forked from; see ``commands``."""
 
 import train.drawn
 
