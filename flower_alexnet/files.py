@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import unicodedata
 from collections.abc import Callable
@@ -22,6 +23,17 @@ class Walked(NamedTuple):
 
     files: list[str]
     unreadable: list[str]
+
+
+def make_writable(folder: Path) -> None:
+    """Create a folder if it is not there, and check that files can be written into it.
+
+    Raises:
+        OSError: it cannot be created, or not be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EROFS, "it is read-only")
 
 
 def is_hidden(name: str) -> bool:

@@ -185,9 +185,7 @@ def identify(path: Path) -> tuple[str, tuple[int, int]]:
     Raises:
         EmptyImage, UnreadableImage, TruncatedImage, ImageTooLarge: all of them ``InvalidImage``.
     """
-    if not (content := read_file(path)):
-        raise EmptyImage(f"{path.name} is empty. Try another copy of it.")
-    container = _container(content, path.name)
+    container = _container(read_file(path), path.name)
     with _problems_in_words(path.name):
         return container.format, _open(path.name, container).size
 
@@ -289,8 +287,6 @@ def _unread_content(image: Image.Image, name: str) -> bytes | None:
 
 def _from_content(content: bytes, name: str, shorter_side: int | None, frame: int = 0) -> Image.Image:
     """Decode a file. Its metadata never decide over intact pixels: the decoder does not get them."""
-    if not content:
-        raise EmptyImage(f"{name} is empty. Try another copy of it.")
     with _problems_in_words(name):
         container = _container(content, name)
         if not frame:
@@ -318,6 +314,8 @@ def _from_content(content: bytes, name: str, shorter_side: int | None, frame: in
 
 def _container(content: bytes, name: str) -> Container:
     """Return what a decoder is given of a file."""
+    if not content:
+        raise EmptyImage(f"{name} is empty. Try another copy of it.")
     try:
         container = picture_of(content)
     except Unsupported as error:

@@ -19,3 +19,8 @@ def wilson_interval(right: int, number: int, confidence: float = 0.95) -> tuple[
     center = (share + weight / 2) / (1 + weight)
     half = z * sqrt(share * (1 - share) / number + weight / (4 * number)) / (1 + weight)
     return max(0.0, center - half), min(1.0, center + half)
+
+
+def accuracy_interval(accuracy: float, photos: int) -> tuple[float, float]:
+    """Return the 95 % interval, both ends 0-1, of an accuracy, 0-1, that was measured on a number of photos."""
+    return wilson_interval(round(accuracy * photos), photos)

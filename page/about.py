@@ -11,7 +11,7 @@ import gradio as gr
 import pandas as pd
 
 from flower_alexnet import FlowerClassifier, InvalidModel
-from flower_alexnet.interval import wilson_interval
+from flower_alexnet.interval import accuracy_interval
 from flower_alexnet.model_folder import ALL_PHOTOS, CARD
 from flower_alexnet.registry import Model
 from page import render
@@ -100,7 +100,7 @@ def _network(model: Model, classifier: FlowerClassifier, language: str) -> str:
 
 def _accuracy(metrics: Any, language: str) -> str:
     accuracy, number = metrics["test"]["accuracy"], metrics["test"]["photos"]
-    low, high = (f"{100 * end:.0f}" for end in wilson_interval(round(accuracy * number), number))
+    low, high = (f"{100 * end:.0f}" for end in accuracy_interval(accuracy, number))
     return translate("about_accuracy", language, right=f"{100 * accuracy:.0f}", number=number, low=low, high=high)
 
 

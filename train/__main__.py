@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +21,7 @@ from safetensors import SafetensorError
 from flower_alexnet import Config, FlowerClassifier, InvalidModel
 from flower_alexnet.config import MAX_LABELS
 from flower_alexnet.dataset import InvalidDataset, find_classes, split
+from flower_alexnet.files import make_writable
 from flower_alexnet.model_folder import WEIGHTS
 from flower_alexnet.words import printable
 from train import check, checkpoint, data, engine, evaluate, export, others, recipes
@@ -169,8 +168,8 @@ def _command(name: str, default: Recipe) -> Callable[..., None]:
             and validation.
         no_others: train without such photos, as with outliers 0; the model takes every photo for one of the classes.
         resume: continue the stopped run in output.
-        log: also tell the figures of each epoch to these of accelerate's trackers, each installed by you: tensorboard,
-            wandb, comet_ml, aim, mlflow, clearml, dvclive, swanlab or trackio.
+        log: also tell the figures of each epoch to these of accelerate's trackers, each installed by you:
+            {", ".join(LOGGER_TYPE_TO_CLASS)}.
     """
     return train_recipe
 
@@ -198,9 +197,7 @@ def _make_folder(output: Path) -> None:
         InvalidCheckpoint: it cannot be created or written to.
     """
     try:
-        output.mkdir(parents=True, exist_ok=True)
-        if not os.access(output, os.W_OK):
-            raise PermissionError(errno.EROFS, "it is read-only")
+        make_writable(output)
     except OSError as error:
         raise InvalidCheckpoint(
             f"Nothing can be written into {output}: {error.strerror}. Choose another folder."

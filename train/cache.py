@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -13,6 +11,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from flower_alexnet.dataset import InvalidDataset
+from flower_alexnet.files import make_writable
 
 CACHE = user_cache_path("flower_alexnet")
 """Folder of the downloaded dataset and of decoded photos."""
@@ -28,9 +27,7 @@ def make_folder(folder: Path = CACHE) -> None:
         InvalidDataset: it cannot be created or written to, as where the user has no home.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
-            raise PermissionError(errno.EACCES, "Permission denied")
+        make_writable(folder)
     except OSError as error:
         raise InvalidDataset(
             f"Photos cannot be kept in {folder}: {error.strerror}. Set the environment variable XDG_CACHE_HOME to a "

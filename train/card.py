@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from flower_alexnet import LABELS, FlowerClassifier
 from flower_alexnet.config import InvalidModel, Preprocessing
-from flower_alexnet.interval import wilson_interval
+from flower_alexnet.interval import accuracy_interval
 from flower_alexnet.model_folder import ONNX
 from flower_alexnet.words import counted, english_name
 from train.check import FEW_TO_TEST
@@ -202,9 +202,9 @@ def _option(name: str, value: Any) -> list[str]:
 def _accuracy(test: dict[str, Any]) -> str:
     """Return the accuracy on held-out photos and its 95 % interval; of few photos the interval alone."""
     number = test["photos"]
-    right = round(test["accuracy"] * number)
-    low, high = (f"{100 * end:.1f}" for end in wilson_interval(right, number))
+    low, high = (f"{100 * end:.1f}" for end in accuracy_interval(test["accuracy"], number))
     if number < FEW_TO_TEST:
+        right = round(test["accuracy"] * number)
         return f"**{low} to {high} %**: {right} of {counted(number, 'held-out photo')} right says little yet"
     return f"**{100 * test['accuracy']:.1f} %** on {counted(number, 'held-out photo')}; 95 % interval {low} to {high} %"
 

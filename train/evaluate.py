@@ -26,7 +26,7 @@ from torchmetrics.classification import (
 from flower_alexnet import LABELS, FlowerClassifier, InvalidModel, dataset
 from flower_alexnet.classifier import Output, load_classifier
 from flower_alexnet.dataset import InvalidDataset, LabeledPhoto
-from flower_alexnet.interval import wilson_interval
+from flower_alexnet.interval import accuracy_interval
 from flower_alexnet.words import counted
 from train import others as other_photos
 from train.calibrate import fit_threshold
@@ -213,7 +213,7 @@ def most_confused(metrics: Metrics) -> str | None:
 
 
 def _interval(metrics: Metrics) -> str:
-    low, high = wilson_interval(round(metrics["accuracy"] * metrics["photos"]), metrics["photos"])
+    low, high = accuracy_interval(metrics["accuracy"], metrics["photos"])
     return f"{low:.1%} to {high:.1%}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from unicodedata import bidirectional, category
@@ -112,13 +113,9 @@ def _font(path: str) -> FT2Font:
 
 def _font_with(letter: str, families: Sequence[str]) -> str | None:
     """Return the name of a font that has a letter, one of the families if possible; None if no font has it."""
-    for name, path in [
-        *((name, font_manager.findfont(name)) for name in families),
-        *((entry.name, entry.fname) for entry in font_manager.fontManager.ttflist),
-    ]:
-        if _font(path).get_char_index(ord(letter)):
-            return name
-    return None
+    preferred = ((name, font_manager.findfont(name)) for name in families)
+    others = ((entry.name, entry.fname) for entry in font_manager.fontManager.ttflist)
+    return next((name for name, path in chain(preferred, others) if _font(path).get_char_index(ord(letter))), None)
 
 
 def _save(figure: Figure, file: Path) -> None:
