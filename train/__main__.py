@@ -27,11 +27,12 @@ from flower_alexnet.words import printable
 from train import check, checkpoint, data, engine, evaluate, export, others, recipes
 from train.cache import CACHE
 from train.checkpoint import InvalidCheckpoint
-from train.data import load_tensors
+from train.data import TrainingData, load_tensors
 from train.decoded import DecodedPhotos
-from train.engine import TrainingData
 from train.flower_photos import FINGERPRINTS, find_or_download
+from train.pretrained import TIMM, PretrainedTeacher
 from train.recipes import ALIASES, RECIPES, InvalidRecipe, Recipe
+from train.teacher import Teacher
 
 
 def train(
@@ -83,8 +84,10 @@ def train(
             fingerprint += f" {dataset['others']['photos']}"
         if resume:
             checkpoint.read_metadata(output, recipe, labels, fingerprint)
-        if recipe.teacher:
-            engine.Teacher(recipe.teacher, labels)
+        if recipe.teacher and recipe.teacher.startswith(TIMM):
+            PretrainedTeacher(recipe.teacher.removeprefix(TIMM), len(labels))
+        elif recipe.teacher:
+            Teacher(recipe.teacher, labels)
         data.check_readable(splits, labels)
         if other_photos:
             data.check_readable({f"other {part}": others.listed(groups) for part, groups in other_photos.items()}, ())
@@ -92,12 +95,13 @@ def train(
             found = [] if dataset["photos"] in FINGERPRINTS else check.problems(splits, labels)
             print(*check.overview(splits, labels), *found, sep="\n", file=sys.stderr)
         _make_folder(output)
-        photos = DecodedPhotos(splits["train"], recipe.resize, recompress=recipe.recompress)
-        outliers = None
+        photos = DecodedPhotos(splits["train"], recipe.resize)
+        outliers, weights = None, None
         if other_photos:
-            outliers = DecodedPhotos(others.listed(other_photos["train"]), recipe.resize, recompress=recipe.recompress)
+            outliers = DecodedPhotos(others.listed(other_photos["train"]), recipe.resize)
+            weights = (others.shares(other_photos["train"]) / outliers.labels.bincount())[outliers.labels]
     validation = load_tensors(splits["validation"], recipe.preprocessing)
-    training_data = TrainingData(labels, photos, validation, outliers, fingerprint)
+    training_data = TrainingData(labels, photos, validation, outliers, weights, fingerprint)
     if not processes.is_main_process:
         engine.fit(recipe, training_data, output, resume, trackers)
         return

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
@@ -15,6 +17,15 @@ from train.recipes import Recipe
 
 RESIZE_STEP = 32
 """Pixels by which the image size grows during a run with an initial size (progressive resizing)."""
+
+QUALITIES = 30, 100
+"""Least and best quality of the JPEG and WebP files that ``compressed`` makes."""
+
+SCALES = 0.8, 1.8
+"""Least and largest size of a picture that is saved smaller or larger, as a multiple of the image's: what a network
+looks at is most often a larger photo, scaled down after it was compressed."""
+
+FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 
 
 def transform(recipe: Recipe, size: int) -> v2.Transform:
@@ -68,14 +79,47 @@ class AugmentedPhotos(Dataset[tuple[Tensor, int]]):
     def __len__(self) -> int:
         return len(self.photos)
 
+    def source(self, index: int) -> int:
+        """Return which of the photos an index shows."""
+        return index
+
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        pixels, target = self.photos[index]
+        pixels, target = self.photos[self.source(index)]
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(hash((self.recipe.seed, self.epoch, index)))
             image = self.transform(pixels)
             if self.recipe.zoom_out_prob and torch.rand(()) < self.recipe.zoom_out_prob:
-                image = paste(image, self.background(self.photos[torch.randint(len(self), ()).item()][0]))
+                image = paste(image, self.background(self.photos[torch.randint(len(self.photos), ()).item()][0]))
+            if self.recipe.compress_prob and torch.rand(()) < self.recipe.compress_prob:
+                image = compressed(image)  # last, as a photo is
         return image, target
+
+
+class DrawnPhotos(AugmentedPhotos):
+    """Augmented photos of which an epoch shows a random choice, drawn again and again, some more often than others.
+
+    Args:
+        photos, recipe: as for ``AugmentedPhotos``.
+        weights: how often each photo is drawn in comparison with the others, (N,).
+        length: photos in an epoch.
+    """
+
+    def __init__(self, photos: Dataset[tuple[Tensor, int]], recipe: Recipe, weights: Tensor, length: int) -> None:
+        self.weights, self.length = weights, length
+        super().__init__(photos, recipe)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch, its image size and its photos, which are the same in every process of a run."""
+        super().set_epoch(epoch)
+        generator = torch.Generator().manual_seed(hash((self.recipe.seed, epoch)) % 2**63)
+        self.drawn = torch.multinomial(self.weights, self.length, replacement=True, generator=generator)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def source(self, index: int) -> int:
+        """Return which of the photos an index of the epoch shows."""
+        return int(self.drawn[index])
 
 
 def collate(samples: Sequence[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
@@ -170,6 +214,34 @@ def low_resolution(image: Tensor) -> Tensor:
 def noise(image: Tensor) -> Tensor:
     """Add Gaussian noise of a random standard deviation of 0-64 (of 255) to an image, uint8 (3, S, S)."""
     return (image + torch.randn(image.shape) * _uniform(0, 64)).clamp_(0, 255).to(torch.uint8)
+
+
+def compressed(image: Tensor) -> Tensor:
+    """Save an image, uint8 (3, S, S), as a file as people send them, and read it again.
+
+    Half of the pictures are saved at another size, of ``SCALES``, and brought back to S. 70 % become JPEG files, most
+    of them with halved color resolution as most programs write them, 15 % WebP files; the others are only resized.
+    """
+    picture = v2.functional.to_pil_image(image)
+    size = picture.size
+    kind = torch.rand(()).item()
+    if torch.rand(()) < 0.5:
+        picture = picture.resize([round(size[0] * _uniform(*SCALES))] * 2, _filter())
+    content = io.BytesIO()
+    if kind < 0.7:
+        subsampling = "4:2:0" if torch.rand(()) < 0.6 else "4:4:4"
+        picture.save(content, "JPEG", quality=round(_uniform(*QUALITIES)), subsampling=subsampling)
+    elif kind < 0.85:
+        picture.save(content, "WEBP", quality=round(_uniform(*QUALITIES)), method=0)  # the fastest
+    if content.tell():
+        picture = Image.open(content).convert("RGB")
+    if picture.size != size:
+        picture = picture.resize(size, _filter())
+    return v2.functional.pil_to_tensor(picture)
+
+
+def _filter() -> Image.Resampling:
+    return FILTERS[torch.randint(len(FILTERS), ()).item()]  # type: ignore[index]
 
 
 def _uniform(low: float, high: float) -> float:

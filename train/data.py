@@ -6,12 +6,14 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.utils.data import Dataset
 
 from flower_alexnet import images
 from flower_alexnet.config import Preprocessing
@@ -22,6 +24,32 @@ from train.cache import content_hashes
 from train.flower_photos import FINGERPRINTS
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run learns from.
+
+    Args:
+        labels: names of the classes, in the order of the logits.
+        photos: decoded training photos, uint8 (3, H, W), and class indices.
+        validation: normalized images, float32 (N, 3, H, W), and targets, int64 (N,).
+        outliers: decoded photos of other things, uint8 (3, H, W), and any number; needed if the recipe has outliers.
+        outlier_weights: how often each of these M is drawn in comparison with the others, (M,); None draws all alike.
+        fingerprint: of the photos, as ``fingerprint`` returns it; a run is resumed only on the same photos.
+    """
+
+    labels: tuple[str, ...]
+    photos: Dataset[tuple[Tensor, int]]
+    validation: tuple[Tensor, Tensor]
+    outliers: Dataset[tuple[Tensor, int]] | None = None
+    outlier_weights: Tensor | None = None
+    fingerprint: str = ""
+
+    @property
+    def weights(self) -> Tensor:
+        """Return how often each outlier is drawn in comparison with the others, (M,)."""
+        return torch.ones(len(self.outliers)) if self.outlier_weights is None else self.outlier_weights  # type: ignore[arg-type]
 
 
 def describe(folder: Path, labels: Sequence[str], splits: Mapping[str, Sequence[LabeledPhoto]]) -> dict[str, Any]:

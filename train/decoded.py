@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import logging
 import os
@@ -12,11 +11,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from random import Random
 
 import torch
 from filelock import FileLock
-from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -35,14 +32,6 @@ if sys.platform != "win32":
 CACHE_LIMIT = 2_000_000_000
 """Bytes of decoded photos that are kept in the cache: three times those of flower_photos."""
 
-SHORTER = 0.75
-"""Smallest length of a shorter side that is recompressed, as a fraction of the largest."""
-
-QUALITIES = 50, 95
-"""Least and best JPEG quality that photos are recompressed with."""
-
-FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
-
 log = logging.getLogger(__name__)
 
 
@@ -55,26 +44,22 @@ class DecodedPhotos(Dataset[tuple[Tensor, int]]):
     Args:
         photos: photos to decode; an unreadable one is logged and skipped.
         short_side: length in pixels that a photo's shorter side is resized down to; smaller photos stay as they are.
-        recompress: resize to a random length of ``SHORTER`` to 1 times that instead, by a random filter, and compress
-            as a JPEG of random quality; the same each time.
         cache: folder of the file.
 
     Raises:
         InvalidDataset: no photo can be read, or nothing can be kept in the cache.
     """
 
-    def __init__(
-        self, photos: Sequence[LabeledPhoto], short_side: int, cache: Path = CACHE, *, recompress: bool = False
-    ) -> None:
+    def __init__(self, photos: Sequence[LabeledPhoto], short_side: int, cache: Path = CACHE) -> None:
         described = json.dumps([(str(photo.path.resolve()), _modified(photo.path), photo.target) for photo in photos])
-        key = hashlib.sha256(f"{short_side}{' recompressed' * recompress} {described}".encode()).hexdigest()[:16]
+        key = hashlib.sha256(f"{short_side} {described}".encode()).hexdigest()[:16]
         self.file = cache / f"decoded-{key}.safetensors"
         while not self._open():
             make_folder(cache)
             with FileLock(cache / ".decode.lock"):
                 _delete_unfinished(cache)
                 if not self.file.is_file():
-                    _decode(photos, short_side, self.file, recompress)
+                    _decode(photos, short_side, self.file)
                     _delete_unused(cache, keep=self.file)
 
     def __len__(self) -> int:
@@ -157,25 +142,7 @@ def _modified(path: Path) -> int:
         return 0
 
 
-def recompressed(image: Image.Image, short_side: int, random: Random) -> Image.Image:
-    """Return an image resized down to a random size by a random filter, and compressed as a JPEG of random quality.
-
-    Args:
-        image: RGB.
-        short_side: pixels that the shorter side has at most.
-        random: decides; of equal ones, equal images become equal ones.
-    """
-    side = short_side * random.uniform(SHORTER, 1)
-    scale = side / min(image.size)
-    if scale < 1:
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        image = image.resize(size, random.choice(FILTERS))
-    content = io.BytesIO()
-    image.save(content, "JPEG", quality=random.randint(*QUALITIES))
-    return Image.open(content).convert("RGB")
-
-
-def _decode(photos: Sequence[LabeledPhoto], short_side: int, file: Path, recompress: bool = False) -> None:
+def _decode(photos: Sequence[LabeledPhoto], short_side: int, file: Path) -> None:
     """Write the pixels of all photos, uint8 (H, W, 3) each, one after the other into one file as they are decoded; and
     into another ``places`` (N, 3: start, height, width) and ``labels`` (N,)."""
 
@@ -183,9 +150,7 @@ def _decode(photos: Sequence[LabeledPhoto], short_side: int, file: Path, recompr
         image = load(photo)
         if image is None:
             return None
-        if recompress:
-            image = recompressed(image, short_side, Random(photo.path.name))
-        elif min(image.size) > short_side:
+        if min(image.size) > short_side:
             image = F.resize(image, [short_side])
         return F.pil_to_tensor(image).permute(1, 2, 0).contiguous()
 

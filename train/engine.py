@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -23,43 +23,26 @@ from accelerate.utils import DataLoaderConfiguration, set_seed
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader, Dataset, RandomSampler
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from flower_alexnet import FlowerClassifier
 from flower_alexnet.images import normalize
 from flower_alexnet.model import HIDDEN, AlexNet, NetworkWithHead
 from train import checkpoint
-from train.augment import AugmentedPhotos, collate, mix, size_in
+from train.augment import AugmentedPhotos, DrawnPhotos, collate, mix, size_in
 from train.checkpoint import History
+from train.data import TrainingData
 from train.muon import MuonAdamW
+from train.pretrained import TIMM, PretrainedTeacher, pretrained_teacher
 from train.recipes import InvalidRecipe, Recipe
-from train.teacher import Teacher
+from train.teacher import Targets, Teacher
 
 NO_ACCELERATOR = not torch.accelerator.is_available()
 """Whether there is no accelerator; accelerate needs this argument, or several CPU processes do not connect."""
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Parameters of glibc's ``mallopt``, from malloc.h."""
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What a run learns from.
-
-    Args:
-        labels: names of the classes, in the order of the logits.
-        photos: decoded training photos, uint8 (3, H, W), and class indices.
-        validation: normalized images, float32 (N, 3, H, W), and targets, int64 (N,).
-        outliers: decoded photos of other things, uint8 (3, H, W), and any number; needed if the recipe has outliers.
-        fingerprint: of the photos, as ``data.fingerprint`` returns it; a run is resumed only on the same photos.
-    """
-
-    labels: tuple[str, ...]
-    photos: Dataset[tuple[Tensor, int]]
-    validation: tuple[Tensor, Tensor]
-    outliers: Dataset[tuple[Tensor, int]] | None = None
-    fingerprint: str = ""
 
 
 class Trained(NamedTuple):
@@ -125,7 +108,9 @@ def fit(
     final: NetworkWithHead = average.module if recipe.ema_decay else network  # type: ignore[assignment]
     optimizer = build_optimizer(network, recipe)
     model, optimizer = accelerator.prepare(network, optimizer)
-    teacher = Teacher(recipe.teacher, data.labels).to(accelerator.device) if recipe.teacher else None
+    teacher = None
+    if recipe.teacher:
+        teacher = build_teacher(recipe.teacher, recipe.teacher_epochs, data).to(accelerator.device)
 
     # The batches. Outliers are transformed as photos are, or the network would learn to tell them by that.
     photos = AugmentedPhotos(data.photos, recipe)
@@ -135,10 +120,9 @@ def fit(
     per_epoch: list[Any] = [loader, photos]
     outlier_loader: Any = ()
     if data.outliers is not None and recipe.outliers:
-        outliers = AugmentedPhotos(data.outliers, recipe)
-        sampler = RandomSampler(outliers, num_samples=len(loader) * recipe.outliers)
+        outliers = DrawnPhotos(data.outliers, recipe, data.weights, len(loader) * recipe.outliers)
         outlier_loader = accelerator.prepare(
-            DataLoader(outliers, recipe.outliers, sampler=sampler, collate_fn=collate, num_workers=loader_workers())
+            DataLoader(outliers, recipe.outliers, collate_fn=collate, num_workers=loader_workers())
         )
         per_epoch += [outlier_loader, outliers]
 
@@ -167,9 +151,13 @@ def fit(
                 images, soft_targets = mix(
                     normalize(pixels, recipe.preprocessing), targets, recipe.mix_prob, len(data.labels)
                 )
+                known = torch.ones(len(targets), device=accelerator.device)
                 with accelerator.autocast():
                     if teacher is not None:
-                        soft_targets = soft_targets.lerp(teacher(images), recipe.distillation_weight)
+                        said: Targets = teacher(images)
+                        soft_targets = soft_targets.lerp(said.probabilities, recipe.distillation_weight)
+                        if said.in_distribution is not None:
+                            known = known.lerp(said.in_distribution, recipe.distillation_weight)
                     for outlier_pixels, unused in islice(outlier_batches, 1):
                         outlier_images = normalize(outlier_pixels, recipe.preprocessing)
                         outlier_images, _ = mix(outlier_images, torch.zeros_like(unused), recipe.mix_prob, 1)
@@ -178,7 +166,7 @@ def fit(
                 logits, outlier_logits = all_logits.float().tensor_split([len(targets)])
                 loss = F.cross_entropy(logits, soft_targets, label_smoothing=recipe.label_smoothing)
                 if len(outlier_logits):
-                    loss = loss + outlier_loss(outlier_logits, in_distribution_logits.float(), recipe)
+                    loss = loss + outlier_loss(outlier_logits, in_distribution_logits.float(), known, recipe)
                 optimizer.zero_grad()
                 accelerator.backward(loss)
                 optimizer.step()
@@ -239,7 +227,7 @@ def seconds_left(recipe: Recipe, history: History) -> float:
     return seconds_a_pixel * sum(areas[len(history) :])
 
 
-def outlier_loss(outlier_logits: Tensor, in_distribution_logits: Tensor, recipe: Recipe) -> Tensor:
+def outlier_loss(outlier_logits: Tensor, in_distribution_logits: Tensor, known: Tensor, recipe: Recipe) -> Tensor:
     """Return what the outliers of a batch add to the loss.
 
     It is the cross-entropy of their logits to the uniform distribution (Hendrycks et al., 2019), and the binary
@@ -248,11 +236,12 @@ def outlier_loss(outlier_logits: Tensor, in_distribution_logits: Tensor, recipe:
     Args:
         outlier_logits: of M outliers, float32 (M, num_classes).
         in_distribution_logits: of N photos of the classes, then of the M outliers, float32 (N + M,).
+        known: probability that each of the N photos, as it was augmented, still shows a class, (N,); that of the
+            outliers is 0.
         recipe: the weights.
     """
     to_uniform = -outlier_logits.log_softmax(1).mean()
-    in_distribution = torch.ones_like(in_distribution_logits)
-    in_distribution[-len(outlier_logits) :] = 0
+    in_distribution = torch.cat([known, torch.zeros_like(outlier_logits[:, 0])])
     head = F.binary_cross_entropy_with_logits(in_distribution_logits, in_distribution)
     return recipe.uniform_weight * to_uniform + recipe.in_distribution_weight * head
 
@@ -271,6 +260,17 @@ def build_network(recipe: Recipe, labels: Sequence[str]) -> NetworkWithHead:
     if recipe.start:
         start_from(recipe.start, network, labels)
     return network
+
+
+def build_teacher(name: str, epochs: int, data: TrainingData) -> Teacher | PretrainedTeacher:
+    """Return a trained model, or a pretrained classifier of timm that is trained on the photos first.
+
+    Raises:
+        InvalidModel, InvalidRecipe: it cannot be used.
+    """
+    if name.startswith(TIMM):
+        return pretrained_teacher(name.removeprefix(TIMM), data, epochs)
+    return Teacher(name, data.labels)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:

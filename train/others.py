@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from filelock import FileLock
 from PIL import Image, ImageOps
+from torch import Tensor
 from torchvision.datasets import Caltech101, Flowers102
 from tqdm import tqdm
 
@@ -209,8 +211,21 @@ def check_apart(others: Iterable[LabeledPhoto], photos: Iterable[LabeledPhoto]) 
 
 
 def listed(groups: Mapping[str, Sequence[Path]]) -> list[LabeledPhoto]:
-    """Return the photos of all sub-folders; their targets mean nothing."""
-    return [LabeledPhoto(file, 0) for files in groups.values() for file in files]
+    """Return the photos of all sub-folders; their targets are the numbers of their kinds, which are the folders that
+    the files are in."""
+    kinds: dict[Path, int] = {}
+    files = [file for group in groups.values() for file in group]
+    return [LabeledPhoto(file, kinds.setdefault(file.parent, len(kinds))) for file in files]
+
+
+def shares(groups: Mapping[str, Sequence[Path]]) -> Tensor:
+    """Return the share of each kind in what is trained on, (kinds,), by their numbers in ``listed``.
+
+    Each sub-folder is drawn as often as another, and in it each kind, whatever the number of its photos: kinds teach,
+    numbers hardly do.
+    """
+    kinds = [len({file.parent for file in files}) for files in groups.values()]
+    return torch.tensor([1 / len(kinds) / number for number in kinds for _ in range(number)])
 
 
 def describe(folder: Path, photos: OtherPhotos) -> dict[str, Any]:
@@ -227,7 +242,9 @@ def describe(folder: Path, photos: OtherPhotos) -> dict[str, Any]:
     return {
         "name": printable(folder.resolve().name),
         "held_out": "kinds" if kinds["train"].isdisjoint(kinds["validation"]) else "photos",
-        "photos": fingerprint(parts, ["others"]),
+        "photos": fingerprint(
+            {part: [LabeledPhoto(photo.path, 0) for photo in parts[part]] for part in parts}, ["others"]
+        ),
         **{part: len(files) for part, files in parts.items()},
     }
 

@@ -59,17 +59,21 @@ class Recipe:
         noise_prob: probability of adding Gaussian noise.
         zoom_out_prob: probability of pasting the image, shrunk, onto a crop of another photo, for small flowers.
         erase_prob: probability of erasing a random rectangle (Zhong et al., 2017).
+        compress_prob: probability of saving an image, perhaps larger or smaller, as a JPEG or WebP of random quality,
+            so that the network cannot tell photos of the classes from others by their compression, which says where a
+            photo is from.
         mix_prob: probability of mixing the images of a batch in pairs, with their targets: by MixUp (Zhang et al.,
             2017), CutMix (Yun et al., 2019) or ResizeMix (Qin et al., 2020); outliers are mixed with outliers.
         start: shipped model, model folder or Hub repository whose weights the run starts from, those of its head too;
             None starts from random weights.
-        teacher: shipped model, model folder or Hub repository to distill from (Hinton et al., 2015), or a folder of
-            model folders, whose probabilities are averaged; None trains on the labels alone.
-        distillation_weight: weight of the teacher's probabilities in the target.
+        teacher: shipped model, model folder or Hub repository to distill from (Hinton et al., 2015); a folder of model
+            folders, whose probabilities are averaged; or timm/NAME, a pretrained classifier of timm, which is first
+            trained on the photos itself. None trains on the labels alone.
+        teacher_epochs: epochs in which a teacher of timm is fine-tuned after its new last layer was fitted; with 0 that
+            layer alone is fitted.
+        distillation_weight: weight of the teacher's probabilities in the targets.
         outliers: photos of other things in each step, beside batch_size photos of the classes (outlier exposure,
             Hendrycks et al., 2019); with 0 the model cannot tell what it does not know.
-        recompress: decode each training photo and outlier at a random size and through a JPEG of random quality, so
-            that the network cannot tell the two by resolution and compression, which say where a photo is from.
         uniform_weight: weight in the loss of the outliers' cross-entropy to the uniform distribution.
         in_distribution_weight: weight in the loss of the in-distribution head's binary cross-entropy.
         seed: random seed; equal seeds give equal runs on one machine.
@@ -100,12 +104,13 @@ class Recipe:
     noise_prob: Probability = 0.0
     zoom_out_prob: Probability = 0.0
     erase_prob: Probability = 0.0
+    compress_prob: Probability = 0.0
     mix_prob: Probability = 0.0
     start: str | None = None
     teacher: str | None = None
+    teacher_epochs: Annotated[int, Field(ge=0)] = 6
     distillation_weight: Probability = 0.5
     outliers: Annotated[int, Field(ge=0)] = 0
-    recompress: bool = False
     uniform_weight: Annotated[float, Field(ge=0)] = 0.5
     in_distribution_weight: Annotated[float, Field(ge=0)] = 1.0
     seed: Annotated[int, Field(ge=0)] = 0
@@ -163,10 +168,10 @@ class AlexNetBN(Recipe):
     blur_prob: float = 0.1
     noise_prob: float = 0.05
     zoom_out_prob: float = 0.1
+    compress_prob: float = 0.75
     mix_prob: float = 0.1
     crop_pct: float = 1.0
     outliers: int = 48
-    recompress: bool = True
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,17 @@ import pytest
 import torch
 
 from flower_alexnet import LABELS
-from train.augment import AugmentedPhotos, ResizeMix, low_resolution, mix, noise, size_in, transform
+from train.augment import (
+    AugmentedPhotos,
+    DrawnPhotos,
+    ResizeMix,
+    compressed,
+    low_resolution,
+    mix,
+    noise,
+    size_in,
+    transform,
+)
 from train.recipes import Recipe
 
 PHOTO = torch.arange(3 * 90 * 120).reshape(3, 90, 120).remainder(251).to(torch.uint8)
@@ -50,6 +60,49 @@ def test_low_resolution_and_noise() -> None:
     assert torch.equal(low_resolution(flat), flat)
     assert 0 < noise(flat).float().std() < 70
     assert noise(flat).float().mean() == pytest.approx(128, abs=1)
+
+
+def test_images_are_compressed_in_many_ways() -> None:
+    """Sharp colored edges become blocks, and with halved color resolution their colors run."""
+    torch.manual_seed(0)
+    edges = torch.zeros(3, 96, 96, dtype=torch.uint8)
+    edges[0, :, ::2] = 255
+    edges[2, :, 1::2] = 255
+    made = [compressed(edges) for _ in range(60)]
+    assert {(image.shape, image.dtype) for image in made} == {(edges.shape, torch.uint8)}
+    errors = [(image.float() - edges).abs().mean().item() for image in made]
+    assert min(errors) == 0  # neither resized nor compressed
+    assert max(errors) > 50
+    assert len({round(error, 3) for error in errors}) > 30
+    smooth = torch.arange(96, dtype=torch.uint8).expand(3, 96, 96)
+    assert all((compressed(smooth).float() - smooth).abs().mean() < 4 for _ in range(60))
+
+
+def test_images_are_compressed_as_often_as_the_recipe_says() -> None:
+    photo = PHOTO[:, :64, :64]
+    for probability in (0.0, 0.6):
+        photos = AugmentedPhotos([(photo, 0)], Recipe(size=64, resize=64, flip_prob=0, compress_prob=probability))  # type: ignore[arg-type]
+        count = 0
+        for epoch in range(300):
+            photos.set_epoch(epoch)
+            count += not torch.equal(photos[0][0], photo)
+        unchanged = 0.5 * 0.15  # of those that are compressed: the same size, and no file
+        assert count / 300 == pytest.approx(probability * (1 - unchanged), abs=0.08)
+
+
+def test_photos_are_drawn_by_their_weights_and_alike_in_every_process() -> None:
+    photos: Any = [(PHOTO, target) for target in range(3)]
+    one, other = (DrawnPhotos(photos, Recipe(size=64, resize=64), torch.tensor([1.0, 0.0, 3.0]), 400) for _ in range(2))
+    assert len(one) == 400
+    targets = [one[index][1] for index in range(400)]
+    assert targets.count(1) == 0
+    assert targets.count(2) / 400 == pytest.approx(0.75, abs=0.08)
+    torch.manual_seed(5)
+    assert targets == [other[index][1] for index in range(400)]
+    twice = [index for index in range(400) if targets[index] == 0][:2]
+    assert not torch.equal(one[twice[0]][0], one[twice[1]][0])  # augmented anew
+    one.set_epoch(1)
+    assert targets != [one[index][1] for index in range(400)]
 
 
 def test_zoomed_out_image_lies_on_another_photo() -> None:

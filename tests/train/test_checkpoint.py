@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from train import checkpoint, engine
 from train.checkpoint import NAME, InvalidCheckpoint
+from train.data import TrainingData
 from train.recipes import Recipe
 
 RECIPE = Recipe(epochs=3, optimizer="muon", size=64, resize=64, batch_size=8, dropout=0.0)
@@ -208,7 +209,7 @@ def test_stopped_run_resumes_to_the_weights_of_an_unbroken_one(tmp_path: Path, m
         validation = (torch.zeros(1, 3, 64, 64), torch.tensor([0]))
         folder = tmp_path / name
         folder.mkdir(exist_ok=True)
-        data = engine.TrainingData(tuple("abcde"), photos, validation, photos[:5])
+        data = TrainingData(tuple("abcde"), photos, validation, photos[:5])
         network, head, _ = engine.fit(recipe, data, folder, resume)
         assert head is not None
         return {**network.state_dict(), **{f"head.{name}": tensor for name, tensor in head.state_dict().items()}}

@@ -16,18 +16,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from random import Random
 
 import pytest
 import torch
-from PIL import Image
 
 from flower_alexnet import LABELS, dataset
 from flower_alexnet.dataset import InvalidDataset, LabeledPhoto
 from tests.support import PROJECT
 from tests.support.photos import drawn_flower
 from train import data, decoded, flower_photos
-from train.decoded import DecodedPhotos, recompressed
+from train.decoded import DecodedPhotos
 from train.flower_photos import FINGERPRINTS
 
 
@@ -333,29 +331,3 @@ def test_own_photos_of_the_same_flowers_are_called_by_their_folder(flowers: Path
 def test_folder_from_the_environment(flowers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWER_PHOTOS", str(flowers))
     assert flower_photos.find_or_download() == flowers
-
-
-def test_recompressed_photos_are_of_any_size_and_quality_and_the_same_each_time(tmp_path: Path) -> None:
-    """A sharp photo at its full size and a blocky one of 256 pixels become alike in size and blocks."""
-    image = Image.effect_noise((600, 400), 80).convert("RGB")
-    sizes, colors = set(), set()
-    for number in range(20):
-        made = recompressed(image, 256, Random(number))
-        assert 0.75 * 256 - 1 <= min(made.size) <= 256
-        assert made.width / made.height == pytest.approx(1.5, abs=0.01)
-        assert made.tobytes() == recompressed(image, 256, Random(number)).tobytes()
-        sizes.add(min(made.size))
-        colors.add(made.getpixel((5, 5)))
-    assert len(sizes) > 10
-    assert len(colors) > 10
-    small = recompressed(image.resize((90, 60)), 256, Random(0))
-    assert small.size == (90, 60)  # never enlarged
-
-    image.save(tmp_path / "a.png")
-    photos = [LabeledPhoto(tmp_path / "a.png", 0)]
-    as_it_is, changed = (DecodedPhotos(photos, 256, tmp_path / "cache", recompress=on) for on in (False, True))
-    assert as_it_is.file != changed.file
-    assert as_it_is[0][0].shape == (3, 256, 384)
-    assert changed[0][0].shape[1] <= 256
-    again = DecodedPhotos(photos, 256, tmp_path / "other", recompress=True)
-    assert torch.equal(again[0][0], changed[0][0])

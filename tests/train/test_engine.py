@@ -18,7 +18,9 @@ from flower_alexnet import LABELS, AlexNet, Config, FlowerClassifier
 from flower_alexnet.model import NetworkWithHead
 from train import engine
 from train.checkpoint import History
+from train.data import TrainingData
 from train.recipes import InvalidRecipe, Recipe
+from train.teacher import Targets
 
 
 class Small(nn.Module):
@@ -61,7 +63,7 @@ def fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     def fit(**changes: Any) -> tuple[dict[str, Tensor], History]:
         recipe = Recipe(**{**SETTINGS, "epochs": 1, **changes})
         outliers = photos[::2] if recipe.outliers else None
-        data = engine.TrainingData(("dark", "red"), photos, validation, outliers)  # type: ignore[arg-type]
+        data = TrainingData(("dark", "red"), photos, validation, outliers)  # type: ignore[arg-type]
         network, head, history = engine.fit(recipe, data, tmp_path)
         assert (head is None) is (recipe.outliers == 0)
         measured = engine.measure(network, validation, torch.device("cpu"))
@@ -155,17 +157,17 @@ def test_targets_are_smoothed_and_mixed_as_the_recipe_says(fit: Any, steps: Any)
 def test_outliers_have_their_weights_in_the_loss(fit: Any, steps: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each step sees as many outliers as the recipe says, of other photos in each, and the head learns to tell them."""
     monkeypatch.setattr(engine, "HIDDEN", 3)
-    seen: list[tuple[int, int]] = []
+    seen: list[tuple[int, int, list[float]]] = []
     outlier_loss = engine.outlier_loss
 
-    def loss_of(logits: Tensor, known: Tensor, recipe: Recipe) -> Tensor:
-        seen.append((len(logits), len(known)))
-        return outlier_loss(logits, known, recipe)
+    def loss_of(logits: Tensor, in_distribution: Tensor, known: Tensor, recipe: Recipe) -> Tensor:
+        seen.append((len(logits), len(in_distribution), known.tolist()))
+        return outlier_loss(logits, in_distribution, known, recipe)
 
     monkeypatch.setattr(engine, "outlier_loss", loss_of)
     plain, _ = fit(epochs=2)
     with_outliers, _ = fit(epochs=2, outliers=6)
-    assert seen == [(6, 14)] * 2 * STEPS
+    assert seen == [(6, 14, [1.0] * 8)] * 2 * STEPS
     assert not torch.allclose(with_outliers["linear.weight"], plain["linear.weight"], atol=1e-3)
 
 
@@ -208,24 +210,28 @@ def test_run_starts_from_the_weights_of_a_model(tmp_path: Path) -> None:
 
 def test_loss_of_outliers_by_hand() -> None:
     logits = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
-    known = torch.tensor([2.0, 0.0, -1.0])  # one photo of the classes, two outliers
+    in_distribution = torch.tensor([2.0, 0.0, -1.0])  # one photo of the classes, two outliers
     to_uniform = (-(math.log(math.e / (math.e + 1)) + math.log(1 / (math.e + 1))) / 2 + math.log(2)) / 2
-    head = (math.log(1 + math.exp(-2)) + math.log(2) + math.log(1 + math.exp(-1))) / 3
-    for uniform_weight, in_distribution_weight in ((0.0, 1.0), (1.0, 0.0), (0.3, 0.7)):
-        recipe = Recipe(uniform_weight=uniform_weight, in_distribution_weight=in_distribution_weight)
-        expected = uniform_weight * to_uniform + in_distribution_weight * head
-        assert engine.outlier_loss(logits, known, recipe).item() == pytest.approx(expected, abs=1e-6)
+    of_outliers = math.log(2) + math.log(1 + math.exp(-1))
+    for known in (1.0, 0.75):
+        of_photo = known * math.log(1 + math.exp(-2)) + (1 - known) * math.log(1 + math.exp(2))
+        head = (of_photo + of_outliers) / 3
+        for uniform_weight, in_distribution_weight in ((0.0, 1.0), (1.0, 0.0), (0.3, 0.7)):
+            recipe = Recipe(uniform_weight=uniform_weight, in_distribution_weight=in_distribution_weight)
+            expected = uniform_weight * to_uniform + in_distribution_weight * head
+            loss = engine.outlier_loss(logits, in_distribution, torch.tensor([known]), recipe)
+            assert loss.item() == pytest.approx(expected, abs=1e-6)
 
 
 class Sure(nn.Module):
-    """A teacher that is sure of the first class."""
+    """A teacher that is sure of the first class, and half sure that a photo shows one at all."""
 
     def __init__(self, name: str, labels: tuple[str, ...]) -> None:
         super().__init__()
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the same probabilities for each of the images (N, 3, H, W)."""
-        return torch.tensor([[1.0, 0.0]]).expand(len(images), 2)
+    def forward(self, images: Tensor) -> Targets:
+        """Say the same of each of the images (N, 3, H, W)."""
+        return Targets(torch.tensor([[1.0, 0.0]]).expand(len(images), 2), torch.full((len(images),), 0.5))
 
 
 def test_teacher_has_its_weight_in_the_targets(fit: Any, steps: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,6 +239,23 @@ def test_teacher_has_its_weight_in_the_targets(fit: Any, steps: Any, monkeypatch
     fit(teacher="a teacher", distillation_weight=0.2)
     targets = torch.cat([row["targets"] for row in steps])
     assert {tuple(row) for row in targets.mul(10).round().int().tolist()} == {(10, 0), (2, 8)}
+
+
+def test_teacher_has_its_weight_in_what_the_head_learns(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of photos: what a photo of a class still shows, once it was cropped, a teacher knows. Outliers show none."""
+    monkeypatch.setattr(engine, "HIDDEN", 3)
+    monkeypatch.setattr(engine, "Teacher", Sure)
+    seen: list[Tensor] = []
+    binary = F.binary_cross_entropy_with_logits
+
+    def recorded(logits: Tensor, targets: Tensor) -> Tensor:
+        seen.append(targets)
+        return binary(logits, targets)
+
+    monkeypatch.setattr(engine.F, "binary_cross_entropy_with_logits", recorded)
+    fit(teacher="a teacher", distillation_weight=0.2, outliers=6)
+    assert all(torch.allclose(targets, torch.tensor([0.9] * 8 + [0.0] * 6)) for targets in seen)
+    assert len(seen) == STEPS
 
 
 def test_learning_rate_is_the_recipes_or_the_optimizers_own() -> None:

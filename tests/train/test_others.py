@@ -174,6 +174,17 @@ def test_what_is_held_out_is_told(kinds: int, held_out: str, tmp_path: Path) -> 
     assert others.describe(tmp_path, others.split(tmp_path))["held_out"] == held_out
 
 
+def test_each_kind_is_drawn_as_often_as_another_of_its_sub_folder(tmp_path: Path) -> None:
+    for name in ("flowers/iris/1.jpg", "flowers/iris/2.jpg", "flowers/lily/1.jpg", "cats/1.jpg", "cats/2.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"a photo")
+    groups = others.subfolders(tmp_path)
+    kinds = {photo.path.parent.name: photo.target for photo in others.listed(groups)}
+    assert sorted(kinds.values()) == [0, 1, 2]
+    shares = others.shares(groups)
+    assert {name: shares[kind].item() for name, kind in kinds.items()} == {"cats": 0.5, "iris": 0.25, "lily": 0.25}
+
+
 def test_folder_without_photos_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidDataset, match="does not exist"):
         others.split(tmp_path / "nowhere")

@@ -26,6 +26,7 @@ from tests.support import PROJECT
 from tests.support.commands import run_module
 from train import checkpoint, engine, evaluate
 from train.recipes import RECIPES, InvalidRecipe, Recipe, validate
+from train.teacher import Teacher
 
 PYTHON = [sys.executable, "-m"]
 SMALL = ["--size", "64", "--resize", "64", "--batch-size", "8", "--optimizer", "adam", "--seed", "3"]
@@ -169,7 +170,9 @@ def test_teacher_gives_its_probabilities(random_model: Path) -> None:
     images = torch.rand(2, 3, 224, 224) * 2 - 1
     with torch.inference_mode():
         expected = torch.softmax(classifier.network(images), 1)
-    assert torch.allclose(engine.Teacher(str(random_model))(images), expected, atol=1e-5)
+    said = Teacher(str(random_model))(images)
+    assert torch.allclose(said.probabilities, expected, atol=1e-5)
+    assert said.in_distribution is None  # it has no head
 
 
 def test_probabilities_of_several_teachers_are_averaged(random_model: Path, tmp_path: Path) -> None:
@@ -177,8 +180,11 @@ def test_probabilities_of_several_teachers_are_averaged(random_model: Path, tmp_
     for index, folder in enumerate(folders):
         (tmp_path / str(index)).symlink_to(folder, target_is_directory=True)
     images = torch.randn(3, 3, 224, 224)
-    first, second = (engine.Teacher(str(folder))(images) for folder in folders)
-    assert torch.allclose(engine.Teacher(str(tmp_path))(images), (first + second) / 2, atol=1e-6)
+    first, second = (Teacher(str(folder))(images) for folder in folders)
+    both = Teacher(str(tmp_path))(images)
+    assert torch.allclose(both.probabilities, (first.probabilities + second.probabilities) / 2, atol=1e-6)
+    assert second.in_distribution is not None
+    assert both.in_distribution is None  # one of them cannot tell
 
 
 def test_export_deletes_what_a_killed_one_left(
