@@ -66,8 +66,9 @@ class Model:
 def shipped_models(weights: Path = WEIGHTS) -> list[Model]:
     """List the model folders of weights/.
 
-    First come those with the best mean of validation accuracy and of the share of other photos that they refuse, which
-    is 0 for a model that cannot tell; unusable ones come last.
+    First come those with the best mean of accuracy, on validation photos and on photos from elsewhere with the same
+    weight, and of the share of other photos that they refuse, which is 0 for a model that cannot tell; unusable ones
+    come last.
     """
     folders = [folder for folder in weights.glob("*") if folder.is_dir() and not folder.name.startswith(".")]
     measured = {folder.name: read_metrics(folder) for folder in folders}
@@ -76,7 +77,9 @@ def shipped_models(weights: Path = WEIGHTS) -> list[Model]:
     def rank(model: Model) -> tuple[bool, float, str]:
         taken = _share(measured[model.name], "validation", "others", ALL_PHOTOS, "taken")
         refused = 0 if taken is None else 1 - taken
-        return model.problem is not None, -(model.validation_accuracy or 0) - refused, model.name
+        accuracies = [_share(measured[model.name], part, "accuracy") for part in ("validation", "elsewhere")]
+        known = [accuracy for accuracy in accuracies if accuracy is not None]
+        return model.problem is not None, -sum(known) / max(1, len(known)) - refused, model.name
 
     return sorted(models, key=rank)
 

@@ -43,6 +43,7 @@ def train(
     resume: bool,
     others_folder: Path | None = None,
     trackers: Sequence[str] = (),
+    elsewhere: Path | None = None,
 ) -> None:
     """Train by a recipe, evaluate the network, and write the model folder.
 
@@ -55,6 +56,7 @@ def train(
         others_folder: photos of other things, if the recipe has outliers; None finds them or makes them of public
             datasets.
         trackers: as for ``engine.fit``.
+        elsewhere: folder of class folders with photos of the same classes from elsewhere; None for none.
 
     Raises:
         InvalidRecipe, InvalidModel, InvalidDataset, InvalidCheckpoint: the message says what to do.
@@ -73,7 +75,10 @@ def train(
         splits, labels = split(folder), find_classes(folder)
         if len(labels) > MAX_LABELS:
             raise InvalidDataset(f"{folder} has {len(labels)} classes; a model has at most {MAX_LABELS}.")
+        photos_elsewhere = data.find_elsewhere(elsewhere, labels)
         dataset = data.describe(folder, labels, splits)
+        if elsewhere:
+            dataset["elsewhere"] = printable(elsewhere.resolve().name)
         fingerprint = dataset["photos"]
         other_photos: others.OtherPhotos | None = None
         if recipe.outliers:
@@ -110,7 +115,9 @@ def train(
         summary = export.summarize(name, recipe, history, len(photos), processes.num_processes) | {"dataset": dataset}
         config = Config(labels, len(labels), recipe.batch_norm, recipe.dropout, recipe.preprocessing)
         classifier = FlowerClassifier(network, config, head)
-        summary = export.write_model_folder(classifier, summary, splits, output, other_photos)
+        summary = export.write_model_folder(
+            classifier, summary, splits, output, other_photos, elsewhere=photos_elsewhere
+        )
     (output / checkpoint.NAME).unlink()
     print(evaluate.report(summary["test"]))
     print(f"The model is in {output}. Try it: python -m flower_alexnet classify PHOTO --model {output}")
@@ -156,10 +163,11 @@ def _command(name: str, default: Recipe) -> Callable[..., None]:
         no_others: tyro.conf.FlagCreatePairsOff[bool] = False,
         resume: tyro.conf.FlagCreatePairsOff[bool] = False,
         log: tuple[str, ...] = (),
+        elsewhere: Path | None = None,
     ) -> None:
         if no_others:
             recipe = replace(recipe, outliers=0)
-        train(name, recipe, output, data, resume, others, log)
+        train(name, recipe, output, data, resume, others, log, elsewhere)
 
     train_recipe.__doc__ = f"""{(default.__doc__ or "").splitlines()[0]}
 
@@ -174,6 +182,8 @@ def _command(name: str, default: Recipe) -> Callable[..., None]:
         resume: continue the stopped run in output.
         log: also tell the figures of each epoch to these of accelerate's trackers, each installed by you:
             {", ".join(LOGGER_TYPE_TO_CLASS)}.
+        elsewhere: folder of class folders with photos of the same classes from elsewhere, other cameras or websites:
+            none is trained on; the model is calibrated on them as much as on the validation photos, and measured.
     """
     return train_recipe
 

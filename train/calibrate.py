@@ -34,23 +34,40 @@ def calibrated(
     validation: Sequence[LabeledPhoto],
     labels: Sequence[str],
     others: Mapping[str, Sequence[Path]],
+    elsewhere: Sequence[LabeledPhoto] = (),
 ) -> FlowerClassifier:
     """Return the model with temperature, in-distribution head and threshold fitted on validation photos.
 
     The threshold keeps 95 % of the photos.
+
+    Args:
+        classifier: the model.
+        validation: photos of the classes that it was not trained on, from where those that it was come from.
+        labels: of these photos.
+        others: photos of other things by the name of their sub-set; needed if the model has a head.
+        elsewhere: photos of the same classes from elsewhere. They count as much as those of validation: the set that
+            has fewer is repeated.
     """
-    outputs, _ = outputs_and_targets(classifier, validation, labels)
-    corrupted, targets = corrupted_logits(classifier, validation)
-    temperature = fit_robust_temperature(outputs.logits, torch.cat([*corrupted.values()]), targets)
+    sets = [photos for photos in (validation, elsewhere) if photos]
+    most = max(map(len, sets))
+    found = []
+    for photos in sets:
+        times = round(most / len(photos))
+        outputs, targets = outputs_and_targets(classifier, photos, labels)
+        corrupted, _ = corrupted_logits(classifier, photos)
+        tensors = (*outputs, targets, *corrupted.values())
+        found.append([torch.cat([tensor] * times) for tensor in tensors])
+    logits, in_distribution, targets, *corrupted_copies = map(torch.cat, zip(*found, strict=True))
+    temperature = fit_robust_temperature(logits, torch.cat(corrupted_copies), targets)
     config, head = replace(classifier.config, temperature=temperature, threshold=None), None
     if classifier.in_distribution_head is not None:
         of_others = ood_outputs(classifier, others)[ALL_PHOTOS]
-        scale, shift = fit_platt_scaling(outputs.in_distribution_logit, of_others.in_distribution_logit)
+        scale, shift = fit_platt_scaling(in_distribution, of_others.in_distribution_logit)
         head = deepcopy(classifier.in_distribution_head)
         with torch.no_grad():
             head.weight.mul_(scale)
             head.bias.mul_(scale).add_(shift)
-        known = torch.sigmoid(scale * outputs.in_distribution_logit.double() + shift)
+        known = torch.sigmoid(scale * in_distribution.double() + shift)
         config = replace(config, threshold=max(0.0, fit_threshold(known) - ROUNDING))
     return FlowerClassifier(classifier.network, config, head)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from flower_alexnet import LABELS, FlowerClassifier
 from flower_alexnet.config import InvalidModel, Preprocessing
 from flower_alexnet.interval import accuracy_interval
-from flower_alexnet.model_folder import ONNX
+from flower_alexnet.model_folder import ALL_PHOTOS, ONNX
 from flower_alexnet.words import counted, english_name
 from train.check import FEW_TO_TEST
 from train.evaluate import most_confused
@@ -69,6 +70,7 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         eval_results=[result],
     )
     recipe_name, recipe = _recipe(summary)
+    measured: dict[str, Any] = {part: summary[part] for part in ("test", "elsewhere") if part in summary}
     text = TEMPLATES.get_template("model_card.md").render(
         card_data=card_data.to_yaml(),
         name=name,
@@ -103,6 +105,10 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         parameters=sum(parameter.numel() for parameter in classifier.network.parameters()),
         others={"held_out": None, **dataset["others"]} if "others" in dataset else None,
         told_apart=test["others"],
+        elsewhere=summary.get("elsewhere"),
+        compressed=test.get("compressed"),
+        measured=measured,
+        compression_table=_compression_table(measured) if "compressed" in test else "",
         threshold=classifier.config.threshold,
         use=use_section(classifier, address_of(folder), onnx=(folder / ONNX).is_file()),
     )
@@ -197,6 +203,33 @@ def _changes(name: str, recipe: dict[str, Any]) -> list[str]:
 
 def _option(name: str, value: Any) -> list[str]:
     return [f"{name}={value}"] if str(value).startswith("-") else [name, str(value)]
+
+
+def _compression_table(measured: dict[str, Any]) -> str:
+    """Return a Markdown table: how many photos are right and kept, and others taken, as they are and saved anew.
+
+    Args:
+        measured: metrics of the test photos, and of those from elsewhere if there are.
+    """
+    test = measured["test"]
+    groups = [*next(iter(test["compressed"].values()))["others"]]
+    titles = [
+        "",
+        *(f"{part}: right, kept" for part in measured),
+        *(f"{_cell(group)}: taken, AUROC" for group in groups),
+    ]
+
+    def row(how: str, parts: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> list[str]:
+        of_parts = [f"{part['accuracy']:.1%}, {part['in_distribution']:.1%}" for part in parts]
+        of_others = [f"{group['taken']:.1%}, {group['auroc']:.3f}" for group in others]
+        return [how, *(text.replace("%", " %") for text in (*of_parts, *of_others))]
+
+    as_they_are = [test["others"].get(group, test["others"][ALL_PHOTOS]) for group in groups]
+    rows = [titles, ["---"] * len(titles), row("as they are", [*measured.values()], as_they_are)]
+    for how, anew in test["compressed"].items():
+        parts = [part["compressed"][how] for part in measured.values()]
+        rows.append(row(how, parts, [anew["others"][group] for group in groups]))
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
 def _accuracy(test: dict[str, Any]) -> str:

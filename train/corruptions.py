@@ -12,8 +12,27 @@ from PIL import Image, ImageChops, ImageEnhance, ImageFilter, ImageOps
 Corruption = Callable[[Image.Image, Image.Image, Random], Image.Image]
 """A function of a photo, another photo for use as background, and a random generator -> the corrupted photo."""
 
+COMPRESSIONS: dict[str, tuple[int | None, int]] = {
+    "256 pixels, JPEG 95": (256, 95),
+    "256 pixels, JPEG 80": (256, 80),
+    "224 pixels, JPEG 70": (224, 70),
+    "full size, JPEG 70": (None, 70),
+}
+"""Ways in which photos are saved anew before a model is asked: pixels of the shorter side, None for its own, and JPEG
+quality; with halved color resolution, as most programs save. A model that reads where a photo comes from, in place of
+what it shows, answers them in another way."""
+
 WORKING_SIDE = 256
 """Length in pixels that the shorter side is resized to first, so that a blur has the same strength on every photo."""
+
+
+def saved_anew(photo: Image.Image, side: int | None, quality: int) -> bytes:
+    """Return an RGB photo as a JPEG file, its shorter side resized down to that many pixels."""
+    scale = 1 if side is None else min(1, side / min(photo.size))
+    size = (max(1, round(scale * photo.width)), max(1, round(scale * photo.height)))
+    content = io.BytesIO()
+    photo.resize(size, Image.Resampling.LANCZOS).save(content, "JPEG", quality=quality, subsampling="4:2:0")
+    return content.getvalue()
 
 
 def corrupt(photos: Sequence[Image.Image], corruption: Corruption) -> list[Image.Image]:

@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from flower_alexnet import images
 from flower_alexnet.config import Preprocessing
-from flower_alexnet.dataset import SPLIT_FOLDERS, SPLITS, InvalidDataset, LabeledPhoto
+from flower_alexnet.dataset import SPLIT_FOLDERS, SPLITS, InvalidDataset, LabeledPhoto, all_photos, find_classes
 from flower_alexnet.files import normalized
 from flower_alexnet.words import printable
 from train.cache import content_hashes
@@ -79,6 +79,22 @@ def fingerprint(splits: Mapping[str, Sequence[LabeledPhoto]], labels: Sequence[s
         (part, labels[photo.target], normalized(photo.path.name), hashes[photo.path]) for part, photo in photos
     )
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def find_elsewhere(folder: Path | None, labels: Sequence[str]) -> list[LabeledPhoto]:
+    """Return the photos of a folder of class folders with photos from elsewhere; none if there is no folder.
+
+    Raises:
+        InvalidDataset: it has other classes than the labels.
+    """
+    if folder is None:
+        return []
+    if (found := find_classes(folder)) != tuple(labels):
+        raise InvalidDataset(
+            f"The photos from elsewhere in {folder} show {', '.join(found)}, the others {', '.join(labels)}. Give a "
+            "folder with one folder for each class, of the same names."
+        )
+    return all_photos(folder)
 
 
 def check_readable(splits: Mapping[str, Sequence[LabeledPhoto]], labels: Sequence[str]) -> None:

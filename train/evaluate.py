@@ -30,7 +30,7 @@ from flower_alexnet.interval import accuracy_interval
 from flower_alexnet.words import counted
 from train import others as other_photos
 from train.calibrate import fit_threshold
-from train.outputs import check_labels, corrupted_logits, ood_outputs, outputs_and_targets
+from train.outputs import check_labels, compressed_outputs, corrupted_logits, ood_outputs, outputs_and_targets
 
 CALIBRATION_BINS = 15
 """Bins of equal width over confidence 0-1."""
@@ -146,6 +146,42 @@ def evaluate_corrupted(classifier: FlowerClassifier, photos: Sequence[LabeledPho
     return {**accuracies, "mean": sum(accuracies.values()) / len(accuracies)}
 
 
+def evaluate_compressed(
+    classifier: FlowerClassifier, photos: Sequence[LabeledPhoto], others: Mapping[str, Sequence[Path]]
+) -> dict[str, dict[str, Any]]:
+    """Measure a model on photos of both kinds that were all saved anew in the same way.
+
+    A model that tells the two by how they were compressed, which says where they come from, does worse then.
+
+    Args:
+        classifier: a model with an in-distribution head.
+        photos: of its classes.
+        others: photos of other things by the name of their sub-set.
+
+    Returns:
+        For each of ``COMPRESSIONS`` the accuracy, and in_distribution, the fraction at or above the threshold, of the
+        photos, both 0-1; and of the others, by sub-set, ``taken`` and ``auroc`` as ``ood_metrics`` measures them.
+
+    Raises:
+        InvalidDataset: no photo, or none of a sub-set, can be read.
+    """
+    outputs, targets = compressed_outputs(classifier, photos)
+    found: dict[str, dict[str, Any]] = {
+        name: {
+            "accuracy": (anew.logits.argmax(1) == targets).double().mean().item(),
+            "in_distribution": _taken(classifier, anew).double().mean().item(),
+            "others": {},
+        }
+        for name, anew in outputs.items()
+    }
+    for group, files in others.items():
+        of_others, _ = compressed_outputs(classifier, [LabeledPhoto(file, 0) for file in files])
+        for name, anew in of_others.items():
+            measured = ood_metrics(classifier, outputs[name], anew)
+            found[name]["others"][group] = {key: measured[key] for key in ("taken", "auroc")}
+    return found
+
+
 def calibration_error(probabilities: Tensor, targets: Tensor) -> float:
     """Return the expected calibration error, 0-1, of probabilities (N, classes) over ``CALIBRATION_BINS`` bins."""
     return MulticlassCalibrationError(probabilities.shape[1], CALIBRATION_BINS)(probabilities, targets).item()
@@ -192,6 +228,7 @@ def report(metrics: Metrics) -> str:
             *filter(None, [most_confused(metrics)]),
             "",
             *_report_of_others(metrics["others"]),
+            *_report_of_compressed(metrics.get("compressed", {})),
         ]
     )
 
@@ -230,6 +267,22 @@ def _report_of_others(others: Mapping[str, Mapping[str, float | None]]) -> list[
     return lines
 
 
+def _report_of_compressed(compressed: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a table in plain text of photos that were saved anew; nothing if they were not measured."""
+    if not compressed:
+        return []
+    width = max(len(name) + 2 for name in compressed)
+    groups = [*next(iter(compressed.values()))["others"]]
+    titles = "".join(f"{group + ': taken, AUROC':>{len(group) + 18}}" for group in groups)
+    lines = ["", f"{'both saved anew':<{width}}{'accuracy':>10}{'kept':>8}{titles}"]
+    for name, row in compressed.items():
+        measured = [row["others"][group] for group in groups]
+        texts = [f"{of_group['taken']:.1%}, {of_group['auroc']:.3f}" for of_group in measured]
+        cells = "".join(f"{text:>{len(group) + 18}}" for group, text in zip(groups, texts, strict=True))
+        lines.append(f"{name:<{width}}{row['accuracy']:>10.1%}{row['in_distribution']:>8.1%}{cells}")
+    return lines
+
+
 def main(
     model: str,
     data_folder: Annotated[Path, tyro.conf.arg(name="data")],
@@ -245,7 +298,8 @@ def main(
         data_folder: folder that holds a folder of photos for each class.
         split: split of the dataset; all takes every photo.
         others: folder of photos that show none of the labels: also measure how many are taken for one of them, for each
-            folder in it as well. Photos that the model was trained on flatter it.
+            folder in it as well, and how it does on photos of both kinds that were saved anew. Photos that the model
+            was trained on flatter it.
         corrupted: also measure accuracy under 13 corruptions.
         json_output: print the metrics as JSON.
     """
@@ -258,6 +312,8 @@ def main(
         labels = dataset.find_classes(data_folder)
         check_labels(classifier, labels)
         metrics = evaluate(classifier, photos, labels, ood_outputs(classifier, subsets))
+        if subsets and classifier.in_distribution_head is not None:
+            metrics["compressed"] = evaluate_compressed(classifier, photos, subsets)
         if corrupted:
             metrics["corrupted"] = evaluate_corrupted(classifier, photos)
     except (InvalidModel, InvalidDataset) as error:

@@ -25,11 +25,12 @@ import tyro
 from flower_alexnet import FlowerClassifier, InvalidModel, model_folder, registry
 from flower_alexnet.dataset import InvalidDataset, LabeledPhoto, find_classes, split
 from flower_alexnet.model_folder import CARD, CONFUSION_MATRIX, HEAD, METRICS, ONNX, RELIABILITY, TRAINING_CURVES
+from flower_alexnet.words import printable
 from train import evaluate, plots
 from train.calibrate import calibrated
 from train.card import card
 from train.checkpoint import History
-from train.data import describe
+from train.data import describe, find_elsewhere
 from train.flower_photos import FINGERPRINTS, find_or_download
 from train.others import OtherPhotos, find_or_make
 from train.others import describe as describe_others
@@ -72,6 +73,7 @@ def write_model_folder(
     folder: Path,
     other_photos: OtherPhotos | None = None,
     seeds: Sequence[Summary] = (),
+    elsewhere: Sequence[LabeledPhoto] = (),
 ) -> Summary:
     """Calibrate the model on validation photos, evaluate it, and write every file of a model folder.
 
@@ -84,9 +86,11 @@ def write_model_folder(
         folder: folder to write; existing files are replaced atomically.
         other_photos: of other things, as ``others.split`` returns them; needed if the model has a head.
         seeds: summaries of runs of the same recipe with other random seeds.
+        elsewhere: photos of the same classes from elsewhere, to calibrate on beside those of validation, and to
+            measure on.
 
     Returns:
-        The summary with validation and test metrics.
+        The summary with the metrics of validation and test, and of elsewhere if there are such photos.
 
     Raises:
         InvalidModel: the dataset has other labels than the classifier; one of the seeds is of another recipe, or has a
@@ -95,10 +99,16 @@ def write_model_folder(
     classifier.network.half().float()  # evaluate the weights as stored, rounded to float16
     labels = summary["dataset"]["labels"]
     others = other_photos["validation"] if other_photos else {}
-    classifier = calibrated(classifier, splits["validation"], labels, others)
+    classifier = calibrated(classifier, splits["validation"], labels, others, elsewhere)
     outputs = ood_outputs(classifier, others)
-    metrics = {name: evaluate.evaluate(classifier, splits[name], labels, outputs) for name in ("validation", "test")}
-    summary = {**summary, **metrics}
+    parts = {"validation": splits["validation"], "test": splits["test"]}
+    if elsewhere:
+        parts["elsewhere"] = [*elsewhere]
+    metrics = {name: evaluate.evaluate(classifier, photos, labels, outputs) for name, photos in parts.items()}
+    if others and classifier.in_distribution_head is not None:
+        for name in parts.keys() - {"validation"}:
+            metrics[name]["compressed"] = evaluate.evaluate_compressed(classifier, parts[name], others)
+    summary = {name: value for name, value in summary.items() if name != "elsewhere"} | metrics
     if seeds:
         summary["seeds"] = _over_seeds([summary, *seeds])
 
@@ -123,13 +133,21 @@ def machine() -> str:
     return f"{cores} core{'s' if cores > 1 else ''} of {name}"
 
 
-def measure(name: Name, data: Path | None = None, others: Path | None = None, seeds: tuple[Path, ...] = ()) -> None:
+def measure(
+    name: Name,
+    data: Path | None = None,
+    others: Path | None = None,
+    elsewhere: Path | None = None,
+    seeds: tuple[Path, ...] = (),
+) -> None:
     """Evaluate a model folder again and rewrite its configuration, metrics, plots and model card.
 
     Args:
         name: a model folder, or the name of a shipped model.
         data: folder of class folders; if not given, found or downloaded as python -m train does.
         others: folder of photos of other things that the model was trained beside; found or made likewise.
+        elsewhere: folder of class folders with photos of the same classes from elsewhere, all to calibrate and measure
+            on.
         seeds: model folders of the same recipe, trained with other random seeds; the card gives the mean of all.
     """
     folder = registry.find_local(name)
@@ -151,7 +169,10 @@ def measure(name: Name, data: Path | None = None, others: Path | None = None, se
         other_photos = split_others(others)
         dataset["others"] = describe_others(others, other_photos)
     summary["dataset"] = dataset
-    summary = write_model_folder(classifier, summary, splits, folder, other_photos, runs)
+    photos_elsewhere = find_elsewhere(elsewhere, labels)
+    if elsewhere:
+        dataset["elsewhere"] = printable(elsewhere.resolve().name)
+    summary = write_model_folder(classifier, summary, splits, folder, other_photos, runs, photos_elsewhere)
     if (folder / ONNX).exists():
         onnx(str(folder))  # its temperature is another one now
     print(evaluate.report(summary["test"]))

@@ -14,7 +14,7 @@ from flower_alexnet.classifier import Output
 from flower_alexnet.dataset import InvalidDataset, LabeledPhoto
 from flower_alexnet.model_folder import ALL_PHOTOS
 from train import data, drawn
-from train.corruptions import CORRUPTIONS, corrupt
+from train.corruptions import COMPRESSIONS, CORRUPTIONS, corrupt, saved_anew
 
 DRAWN = "drawn pictures"
 """Name of the sub-set of photos of other things that is drawn by code."""
@@ -49,6 +49,26 @@ def _readable(files: Iterable[Path], results: Iterable[Output | images.InvalidIm
             data.tell_left_out(file, result)
         else:
             yield result
+
+
+def compressed_outputs(
+    classifier: FlowerClassifier, photos: Sequence[LabeledPhoto]
+) -> tuple[dict[str, Output], Tensor]:
+    """Return the outputs, stacked over N photos that were saved anew by each of ``COMPRESSIONS``, and the targets (N,).
+
+    Raises:
+        InvalidDataset: no photo can be read.
+    """
+    found: dict[str, list[Output]] = {name: [] for name in COMPRESSIONS}
+    targets = []
+    for photo, target in data.readable(tqdm(photos, desc="saving anew", leave=False)):
+        anew = [saved_anew(photo, side, quality) for side, quality in COMPRESSIONS.values()]
+        for name, output in zip(COMPRESSIONS, classifier.outputs(anew), strict=True):
+            found[name].append(output)
+        targets.append(target)
+    if not targets:
+        raise InvalidDataset("None of the photos can be read.")
+    return {name: stack(outputs) for name, outputs in found.items()}, torch.tensor(targets)
 
 
 def corrupted_logits(classifier: FlowerClassifier, photos: Sequence[LabeledPhoto]) -> tuple[dict[str, Tensor], Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import matplotlib
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 from torch import Tensor
 
 from flower_alexnet import LABELS, Config, FlowerClassifier, InvalidModel, dataset
@@ -17,6 +18,7 @@ from flower_alexnet.dataset import LabeledPhoto
 from tests.support import PROJECT
 from tests.support.commands import run_module
 from train import calibrate, evaluate, outputs, plots
+from train.corruptions import COMPRESSIONS, saved_anew
 
 
 @pytest.fixture
@@ -132,6 +134,43 @@ def test_others_are_told_apart_by_the_head(tmp_path: Path, unprepared: None) -> 
     assert metrics["others"]["drawn pictures"]["photos"] == 245
     lines = evaluate.report(metrics).splitlines()
     assert ["a", "4", "25.0%", "100.0%", "0.812", "25.0%"] in [line.split() for line in lines]
+
+
+def test_photos_of_both_kinds_are_saved_anew_in_the_same_way(tmp_path: Path, unprepared: None) -> None:
+    """A model that tells noise from plain pictures by its edges."""
+
+    class Sharpness(RedIsSure):
+        classifier = (lambda hidden: torch.zeros(len(hidden), 5),)
+
+        def forward_pre_logits(self, images: Tensor) -> Tensor:
+            return images.diff(dim=3).abs().mean((1, 2, 3))[:, None]
+
+    head = torch.nn.Linear(1, 1)
+    with torch.no_grad():
+        head.weight.fill_(1)
+        head.bias.fill_(-0.01)
+    Image.effect_noise((400, 400), 100).convert("RGB").save(tmp_path / "photo.png")
+    Image.new("RGB", (400, 400)).save(tmp_path / "other.png")
+    model = FlowerClassifier(Sharpness(), Config(threshold=0.5), head)  # type: ignore[arg-type]
+    photos = [LabeledPhoto(tmp_path / "photo.png", 0)]
+    measured = evaluate.evaluate_compressed(model, photos, {"plain": [tmp_path / "other.png"]})
+    assert list(measured) == list(COMPRESSIONS)
+    assert {row["others"]["plain"]["taken"] for row in measured.values()} == {0}
+    assert {row["others"]["plain"]["auroc"] for row in measured.values()} == {1}
+    metrics = evaluate.evaluate(model, photos, others=outputs.ood_outputs(model, {"plain": [tmp_path / "other.png"]}))
+    lines = evaluate.report({**metrics, "compressed": measured}).splitlines()
+    assert ["full", "size,", "JPEG", "70", "100.0%", "100.0%", "0.0%,", "1.000"] in [line.split() for line in lines]
+
+
+@pytest.mark.parametrize(("side", "size"), [(None, (600, 300)), (256, (512, 256)), (1000, (600, 300))])
+def test_saved_anew_is_a_jpeg_of_that_size_with_halved_color_resolution(
+    side: int | None, size: tuple[int, int]
+) -> None:
+    photo = Image.effect_noise((600, 300), 100).convert("RGB")
+    anew = Image.open(io.BytesIO(saved_anew(photo, side, 70)))
+    assert (anew.format, anew.size) == ("JPEG", size)
+    assert JpegImagePlugin.get_sampling(anew) == 2  # 4:2:0
+    assert len(saved_anew(photo, side, 40)) < len(saved_anew(photo, side, 90))
 
 
 def test_temperature_goes_towards_corrupted_photos_as_far_as_others_stay_calibrated() -> None:

@@ -116,6 +116,38 @@ def test_temperature_threshold_and_head_are_fitted_on_validation_photos(
     assert config.threshold < known.sort().values[len(known) // 20] + 1e-4
 
 
+def test_photos_from_elsewhere_calibrate_as_much_as_those_of_validation_and_are_measured(
+    exported: tuple[Path, dict[str, Any]], splits: dict[str, list[dataset.LabeledPhoto]], tmp_path: Path
+) -> None:
+    folder, summary = exported
+    model = FlowerClassifier.from_pretrained(folder)
+    few = splits["train"][:3]
+    others = {"things": [photo.path for photo in splits["test"]]}
+    repeated = [*few] * round(len(splits["validation"]) / len(few))
+    one = calibrate.calibrated(model, splits["validation"], LABELS, others, few)
+    other = calibrate.calibrated(model, [*splits["validation"], *repeated], LABELS, others)
+    without = calibrate.calibrated(model, splits["validation"], LABELS, others)
+    assert one.config.threshold == pytest.approx(other.config.threshold, abs=1e-6)
+    assert one.config.temperature == pytest.approx(other.config.temperature, rel=1e-6)
+    assert one.config.temperature != pytest.approx(without.config.temperature, rel=1e-3)
+
+    described = {**summary["dataset"], "elsewhere": "holidays"}
+    other_photos: Any = {"train": {}, "validation": others}
+    written = export.write_model_folder(
+        model, {**summary, "dataset": described}, splits, tmp_path / "model", other_photos, elsewhere=few
+    )
+    assert written["elsewhere"]["photos"] == 3
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert "from elsewhere (holidays)" in card
+    (title,) = [line for line in card.splitlines() if "test: right, kept" in line]
+    assert title == "|  | test: right, kept | elsewhere: right, kept | things: taken, AUROC |"
+    anew = written["elsewhere"]["compressed"]["224 pixels, JPEG 70"]
+    (row,) = [line for line in card.splitlines() if line.startswith("| 224 pixels, JPEG 70 |")]
+    assert f"| {anew['accuracy']:.1%}, {anew['in_distribution']:.1%} |".replace("%", " %") in row
+    again = export.write_model_folder(model, written, splits, tmp_path / "again", other_photos)
+    assert "elsewhere" not in again  # nothing of an earlier measurement stays
+
+
 def run_of(seed: int, test: float, **recipe: Any) -> dict[str, Any]:
     fields = {**asdict(Recipe(seed=seed)), **recipe}
     accuracies = {"test": {"accuracy": test}, "validation": {"accuracy": 0.1}}
