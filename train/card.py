@@ -83,7 +83,13 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         own_photos=own_photos,
         dataset=dataset,
         changes=_changes(recipe_name, recipe),
-        command=_command(recipe_name, recipe, dataset["name"] if own_photos else None, dataset.get("others")),
+        command=_command(
+            recipe_name,
+            recipe,
+            dataset["name"] if own_photos else None,
+            dataset.get("others"),
+            dataset.get("elsewhere"),
+        ),
         counted=counted,
         accuracy=_accuracy,
         most_confused=_cell(most_confused(test) or ""),
@@ -172,7 +178,13 @@ def _recipe(summary: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return name, recipe
 
 
-def _command(name: str, recipe: dict[str, Any], data: str | None, others: dict[str, Any] | None = None) -> str:
+def _command(
+    name: str,
+    recipe: dict[str, Any],
+    data: str | None,
+    others: dict[str, Any] | None = None,
+    elsewhere: str | None = None,
+) -> str:
     """Return the line that runs a recipe again.
 
     Args:
@@ -180,12 +192,15 @@ def _command(name: str, recipe: dict[str, Any], data: str | None, others: dict[s
         recipe: its fields; one that an earlier version of the recipe did not have has its default.
         data: folder of the photos; None for flower_photos.
         others: what ``others.describe`` returned; None without photos of other things.
+        elsewhere: folder of photos from elsewhere; None without.
     """
     options = ["python", "-m", "train", name]
     if data is not None:
         options += _option("--data", data)
     if others is not None and others["name"] != OTHER_PHOTOS:
         options += _option("--others", others["name"])
+    if elsewhere is not None:
+        options += _option("--elsewhere", elsewhere)
     return shlex.join([*options, "--output", f"runs/{name}", *_changes(name, recipe)])
 
 
