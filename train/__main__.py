@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -34,6 +35,9 @@ from train.pretrained import TIMM, PretrainedTeacher
 from train.recipes import ALIASES, RECIPES, InvalidRecipe, Recipe
 from train.teacher import Teacher
 
+TIME_TO_EVALUATE = 0.1
+"""Share of the time of a run that is kept for validation, checkpoints and the evaluation at its end."""
+
 
 def train(
     name: str,
@@ -44,6 +48,7 @@ def train(
     others_folder: Path | None = None,
     trackers: Sequence[str] = (),
     elsewhere: Path | None = None,
+    minutes: float | None = None,
 ) -> None:
     """Train by a recipe, evaluate the network, and write the model folder.
 
@@ -57,10 +62,12 @@ def train(
             datasets.
         trackers: as for ``engine.fit``.
         elsewhere: folder of class folders with photos of the same classes from elsewhere; None for none.
+        minutes: that the whole run may take: image size and epochs follow from them; None for the recipe's.
 
     Raises:
         InvalidRecipe, InvalidModel, InvalidDataset, InvalidCheckpoint: the message says what to do.
     """
+    started = time.monotonic()
     recipes.validate(recipe)
     if others_folder and not recipe.outliers:
         raise InvalidRecipe(
@@ -87,6 +94,9 @@ def train(
             others.check_apart(chain(*map(others.listed, other_photos.values())), chain(*splits.values()))
             dataset["others"] = others.describe(others_folder, other_photos)
             fingerprint += f" {dataset['others']['photos']}"
+        recipe = recipes.fitted(recipe, len(splits["train"]))
+        if resume and minutes:
+            recipe = checkpoint.recipe_of(output)  # whose size and epochs were chosen when it was started
         if resume:
             checkpoint.read_metadata(output, recipe, labels, fingerprint)
         if recipe.teacher and recipe.teacher.startswith(TIMM):
@@ -98,7 +108,7 @@ def train(
             data.check_readable({f"other {part}": others.listed(groups) for part, groups in other_photos.items()}, ())
         if processes.is_main_process:
             found = [] if dataset["photos"] in FINGERPRINTS else check.problems(splits, labels)
-            print(*check.overview(splits, labels), *found, sep="\n", file=sys.stderr)
+            print(*check.overview(splits, labels), *found, *_changed(recipe, name), sep="\n", file=sys.stderr)
         _make_folder(output)
         photos = DecodedPhotos(splits["train"], recipe.resize)
         outliers, weights = None, None
@@ -107,6 +117,16 @@ def train(
             weights = (others.shares(other_photos["train"]) / outliers.labels.bincount())[outliers.labels]
     validation = load_tensors(splits["validation"], recipe.preprocessing)
     training_data = TrainingData(labels, photos, validation, outliers, weights, fingerprint)
+    if minutes and not resume:
+        if processes.num_processes > 1:
+            raise InvalidRecipe("minutes: the time of a step is measured in one process. Give --epochs to several.")
+        steps = len(photos) // engine.batch_size_for(recipe, len(photos), 1)
+        seconds = engine.seconds_a_step(recipe, training_data)
+        left = 60 * minutes * (1 - TIME_TO_EVALUATE) - (time.monotonic() - started)
+        recipe = recipes.validate(recipes.for_seconds(recipe, left, seconds, steps))
+        print(f"A step takes {seconds:.2f} s.", *_changed(recipe, name), sep="\n", file=sys.stderr)
+        validation = load_tensors(splits["validation"], recipe.preprocessing)
+        training_data = replace(training_data, validation=validation)
     if not processes.is_main_process:
         engine.fit(recipe, training_data, output, resume, trackers)
         return
@@ -164,10 +184,11 @@ def _command(name: str, default: Recipe) -> Callable[..., None]:
         resume: tyro.conf.FlagCreatePairsOff[bool] = False,
         log: tuple[str, ...] = (),
         elsewhere: Path | None = None,
+        minutes: Annotated[float, tyro.conf.arg(metavar="N")] | None = None,
     ) -> None:
         if no_others:
             recipe = replace(recipe, outliers=0)
-        train(name, recipe, output, data, resume, others, log, elsewhere)
+        train(name, recipe, output, data, resume, others, log, elsewhere, minutes)
 
     train_recipe.__doc__ = f"""{(default.__doc__ or "").splitlines()[0]}
 
@@ -184,8 +205,19 @@ def _command(name: str, default: Recipe) -> Callable[..., None]:
             {", ".join(LOGGER_TYPE_TO_CLASS)}.
         elsewhere: folder of class folders with photos of the same classes from elsewhere, other cameras or websites:
             none is trained on; the model is calibrated on them as much as on the validation photos, and measured.
+        minutes: time for the whole run: a step is measured, and images are made smaller and epochs fewer to suit it.
     """
     return train_recipe
+
+
+def _changed(recipe: Recipe, name: str) -> list[str]:
+    """Return what of a recipe follows from the photos or the time, in a sentence; nothing if nothing does."""
+    default = RECIPES[name]
+    fields = ("epochs", "batch_size", "outliers", "size", "initial_size", "inference_size")
+    different = [field for field in fields if getattr(recipe, field) != getattr(default, field)]
+    if not different:
+        return []
+    return [f"The run has {', '.join(f'{field} {getattr(recipe, field)}' for field in different)}."]
 
 
 @contextmanager

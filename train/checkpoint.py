@@ -152,6 +152,20 @@ def restore(
     return metadata.history
 
 
+def recipe_of(folder: Path) -> Recipe:
+    """Return the recipe of the run whose checkpoint is in a folder.
+
+    Raises:
+        InvalidCheckpoint: the file is damaged.
+    """
+    file = folder / NAME
+    try:
+        with safe_open(file, framework="pt") as opened:
+            return Recipe(**json.loads((opened.metadata() or {})["recipe"]))
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidCheckpoint(f"{file} cannot be read ({error}). {AGAIN}") from error
+
+
 def read_metadata(folder: Path, recipe: Recipe, labels: Sequence[str] = LABELS, photos: str = "") -> Metadata:
     """Return the metadata of a checkpoint that a run of this recipe on these photos can resume from.
 

@@ -7,11 +7,12 @@ import math
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -23,7 +24,7 @@ from accelerate.utils import DataLoaderConfiguration, set_seed
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from flower_alexnet import FlowerClassifier
@@ -40,6 +41,9 @@ from train.teacher import Targets, Teacher
 
 NO_ACCELERATOR = not torch.accelerator.is_available()
 """Whether there is no accelerator; accelerate needs this argument, or several CPU processes do not connect."""
+
+MEASURED_STEPS = 3
+"""Steps that are taken to measure how long one takes."""
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Parameters of glibc's ``mallopt``, from malloc.h."""
@@ -206,6 +210,19 @@ def fit(
     # Without the autocast wrapper that prepare() put around forward.
     trained: NetworkWithHead = accelerator.unwrap_model(final, keep_fp32_wrapper=False).cpu().eval()
     return Trained(trained.network, trained.head, history)
+
+
+def seconds_a_step(recipe: Recipe, data: TrainingData) -> float:
+    """Return how long a step at the recipe's size takes here: that of a run of a few, of which nothing is kept."""
+    batch_size = batch_size_for(recipe, len(data.photos), 1)  # type: ignore[arg-type]
+    few = range(MEASURED_STEPS * batch_size)
+    photos = Subset(data.photos, [index % len(data.photos) for index in few])  # type: ignore[arg-type]
+    images, targets = data.validation
+    few_data = replace(data, photos=photos, validation=(images[:1], targets[:1]))
+    with tempfile.TemporaryDirectory() as folder:
+        # The second epoch: in the first, memory is taken.
+        *_, last = fit(replace(recipe, epochs=2, initial_size=None, warmup_epochs=0), few_data, Path(folder)).history
+    return last["seconds"] / MEASURED_STEPS
 
 
 def progress(recipe: Recipe, history: History) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -196,6 +197,76 @@ RECIPES: dict[str, Recipe] = {
 
 ALIASES = {"baseline": "alexnet-baseline", "seed": "alexnet-baseline", "alexnet_bn": "alexnet-bn"}
 """Other names that the command line accepts -> the recipe's name."""
+
+
+STEPS_AN_EPOCH = 8
+"""Steps that an epoch of few photos is cut into, as far as batches of ``LEAST_BATCH`` allow."""
+
+LEAST_STEPS = 1000
+"""Steps that a run of few photos has at least: of 64 photos, 170 epochs of one step each end before it has learned."""
+
+LEAST_BATCH = 16
+
+
+def fitted(recipe: Recipe, photos: int) -> Recipe:
+    """Return a recipe of many photos as it suits few: smaller batches, with fewer outliers each, and more epochs.
+
+    Recipes of 512 photos and more, and those whose epochs or batches somebody chose, stay as they are.
+
+    Args:
+        recipe: with ``epochs``, ``batch_size`` and ``outliers`` as its class has them, or as they were chosen.
+        photos: number of photos to train on.
+    """
+    default = type(recipe)()
+    if photos >= STEPS_AN_EPOCH * recipe.batch_size or (recipe.epochs, recipe.batch_size) != (
+        default.epochs,
+        default.batch_size,
+    ):
+        return recipe
+    batch_size = min(recipe.batch_size, max(LEAST_BATCH, 2 ** int(math.log2(max(1, photos // STEPS_AN_EPOCH)))))
+    steps = max(1, photos // batch_size)
+    outliers = math.ceil(recipe.outliers * batch_size / recipe.batch_size)
+    return replace(
+        recipe, batch_size=batch_size, outliers=outliers, epochs=max(recipe.epochs, math.ceil(LEAST_STEPS / steps))
+    )
+
+
+ENOUGH_EPOCHS = 40
+"""Epochs, below which smaller images and more epochs are better than larger ones."""
+
+SMALLEST, SIZE_STEP = 96, 16
+"""Pixels of the smallest images that a run in a given time takes, and between the sizes that it chooses from."""
+
+
+def for_seconds(recipe: Recipe, seconds: float, seconds_a_step: float, steps: int) -> Recipe:
+    """Return a recipe that takes a given time: at most its own epochs, of images of its own size or smaller ones.
+
+    A step takes longer in the square of the image size.
+
+    Args:
+        recipe: the whole recipe.
+        seconds: that there are.
+        seconds_a_step: measured at the recipe's size.
+        steps: in an epoch.
+    """
+    for size in [*range(recipe.size, SMALLEST - 1, -SIZE_STEP)] or [recipe.size]:
+        scale, initial, area = size / recipe.size, None, size**2
+        if recipe.initial_size is not None:
+            initial = min(size, max(SMALLEST, round(scale * recipe.initial_size)))
+            area = (initial**2 + size**2) // 2
+        epochs = int(seconds / (steps * seconds_a_step * area / recipe.size**2))
+        if epochs >= min(ENOUGH_EPOCHS, recipe.epochs):
+            break
+    epochs = min(recipe.epochs, max(1, epochs))
+    return replace(
+        recipe,
+        epochs=epochs,
+        warmup_epochs=min(recipe.warmup_epochs, epochs / 10),
+        size=size,
+        initial_size=initial,
+        inference_size=None if recipe.inference_size is None else round(scale * recipe.inference_size),
+        resize=recipe.resize if recipe.crop_scale is not None else round(scale * recipe.resize),
+    )
 
 
 def validate(recipe: Recipe) -> Recipe:

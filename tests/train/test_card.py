@@ -67,7 +67,7 @@ def parsed(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Recipe, Pat
         patch.setattr(sys, "argv", shlex.split(line)[2:])
         __main__.main()
     (call,) = calls
-    assert call[6:] == ((), None)  # trackers change nothing of a run, and there are no photos from elsewhere
+    assert call[6:] == ((), None, None)  # trackers change nothing of a run, and there are no photos from elsewhere
     return call[:6]
 
 

@@ -24,7 +24,8 @@ from flower_alexnet import FlowerClassifier, dataset
 from flower_alexnet.classifier import load_classifier
 from tests.support import PROJECT
 from tests.support.commands import run_module
-from train import checkpoint, engine, evaluate
+from train import checkpoint, engine, evaluate, recipes
+from train.augment import size_in
 from train.recipes import RECIPES, InvalidRecipe, Recipe, validate
 from train.teacher import Teacher
 
@@ -163,6 +164,50 @@ def test_network_learns_from_its_teacher(
     result = run(command(flowers, tmp_path / "none", "--teacher", "./nowhere"), environment)
     assert result.returncode == 2
     assert "There is no folder ./nowhere" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("photos", "expected"),
+    [(2936, (64, 48, 170)), (512, (64, 48, 170)), (256, (32, 24, 170)), (52, (16, 12, 334)), (9, (16, 12, 1000))],
+)
+def test_recipe_of_few_photos_has_smaller_batches_and_more_epochs(photos: int, expected: tuple[int, ...]) -> None:
+    recipe = recipes.fitted(RECIPES["alexnet-bn"], photos)
+    assert (recipe.batch_size, recipe.outliers, recipe.epochs) == expected
+    assert recipes.fitted(recipe, photos) == recipe  # which the card's command gives
+    chosen = replace(RECIPES["alexnet-bn"], epochs=3)
+    assert recipes.fitted(chosen, photos) == chosen
+
+
+def test_recipe_for_a_given_time_takes_no_longer() -> None:
+    whole = RECIPES["alexnet-bn"]
+    found = [recipes.for_seconds(whole, 60 * minutes, 1.5, 45) for minutes in (1, 20, 60, 120, 10_000)]
+    assert [recipe.size for recipe in found] == [96, 128, 176, 176, 176]
+    assert [recipe.epochs for recipe in found][1:] == sorted([recipe.epochs for recipe in found][1:])
+    for recipe, minutes in zip(found, (1, 20, 60, 120, 10_000), strict=True):
+        areas = [size_in(recipe, epoch) ** 2 for epoch in range(recipe.epochs)]
+        assert sum(areas) / 176**2 * 45 * 1.5 <= 60 * minutes * 1.1 or recipe.epochs == 1
+        validate(recipe)
+    assert replace(found[-1], resize=whole.resize) == whole  # never longer than the recipe
+    baseline = recipes.for_seconds(RECIPES["alexnet-baseline"], 60, 1, 90)
+    assert (baseline.size, baseline.resize, baseline.epochs) == (96, 110, 3)
+
+
+def test_run_of_some_seconds_says_what_it_does_and_is_resumed(
+    flowers: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    options = ["--minutes", "0.4", "--size", "128", "--resize", "128", "--batch-size", "16", "--no-others"]
+    arguments = ["train", "alexnet-bn", "--data", str(flowers), "--output", str(tmp_path / "run"), *options]
+    process = start(arguments, environment, tmp_path / "run" / checkpoint.NAME)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate()
+    assert "A step takes 0." in told
+    assert "The run has epochs " in told
+    result = run([*arguments, "--resume"], environment)
+    assert result.returncode == 0, result.stderr
+    recipe = json.loads((tmp_path / "run" / "metrics.json").read_text())["recipe"]
+    assert 1 < recipe["epochs"] < 170
+    command = (tmp_path / "run" / "README.md").read_text(encoding="utf-8")
+    assert f"--epochs {recipe['epochs']}" in command
 
 
 def test_teacher_gives_its_probabilities(random_model: Path) -> None:
