@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import threading
+from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +16,18 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")  # threads that wait for a layer to
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(
     [*filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY")]), "localhost", "127.0.0.1", "::1"]
 )
+from flower_alexnet import InvalidModel, registry
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python app.py", description="Serve the page.")
+    parser.add_argument("--model", help="model that the page is about, alone: a model folder or a Hub repository")
+    if (given := parser.parse_args().model) is not None:
+        os.environ[registry.ONLY] = given
+    try:
+        registry.first_models()
+    except InvalidModel as error:
+        parser.exit(2, f"{error}\n")
+
 from page import uploads
 
 UPLOADS = uploads.make_folder()
@@ -28,6 +42,7 @@ from page.arguments import Arguments
 from page.guard import MAX_FILE, Guard
 from page.language import Localize
 from page.models import MODELS
+from page.subject import ABOUT_FLOWERS, TITLE
 from page.theme import CSS, THEME
 from page.translations import TEXTS
 
@@ -36,13 +51,15 @@ UNLIMITED = {"concurrency_limit": None}
 
 I18N = gr.I18n(**TEXTS)
 
-HEADER = """<svg aria-hidden="true" width="40" height="40" viewBox="0 0 34 34"><g fill="#d6245f" fill-opacity="0.85">
+DRAWING = """<svg aria-hidden="true" width="40" height="40" viewBox="0 0 34 34"><g fill="#d6245f" fill-opacity="0.85">
 <ellipse cx="17" cy="8" rx="5" ry="8"/><ellipse cx="17" cy="8" rx="5" ry="8" transform="rotate(60 17 17)"/>
 <ellipse cx="17" cy="8" rx="5" ry="8" transform="rotate(120 17 17)"/>
 <ellipse cx="17" cy="8" rx="5" ry="8" transform="rotate(180 17 17)"/>
 <ellipse cx="17" cy="8" rx="5" ry="8" transform="rotate(240 17 17)"/>
 <ellipse cx="17" cy="8" rx="5" ry="8" transform="rotate(300 17 17)"/></g>
-<circle cx="17" cy="17" r="5.5" fill="#e0a800"/></svg><div><h1>Flower AlexNet</h1><p id="tagline"></p></div>"""
+<circle cx="17" cy="17" r="5.5" fill="#e0a800"/></svg>"""
+
+HEADER = f'{DRAWING if ABOUT_FLOWERS else ""}<div><h1>{escape(TITLE)}</h1><p id="tagline"></p></div>'
 
 PAGE_SCRIPT = (Path(events.__file__).parent / "page.js").read_text(encoding="utf-8")
 """What runs in the visitor's browser; the components below call its functions when they are there."""
@@ -82,7 +99,7 @@ class AboutTab(NamedTuple):
 
 def build() -> gr.Blocks:
     """Build the page: four tabs, then what happens on each event."""
-    with gr.Blocks(title="Flower AlexNet", delete_cache=uploads.DELETE_CACHE) as page:
+    with gr.Blocks(title=TITLE, delete_cache=uploads.DELETE_CACHE) as page:
         gr.HTML(
             HEADER, elem_id="header", js_on_load="document.getElementById('tagline').textContent = flowerTexts.tagline"
         )
@@ -159,8 +176,9 @@ def footer() -> None:
     """Lay out what becomes of photos, and who made those of the page."""
     with gr.Column(elem_id="footer"):
         gr.Markdown(I18N("privacy"))
-        with gr.Accordion(I18N("credits"), open=False):
-            gr.Markdown((examples.FOLDER / "CREDITS.md").read_text(encoding="utf-8").partition("\n")[2])
+        if examples.EXAMPLES and examples.CREDITS.is_file():
+            with gr.Accordion(I18N("credits"), open=False):
+                gr.Markdown(examples.CREDITS.read_text(encoding="utf-8").partition("\n")[2])
 
 
 def drawn(call: str, elem_id: str, **options: Any) -> gr.HTML:

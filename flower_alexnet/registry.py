@@ -26,6 +26,9 @@ SHIPPED = ("alexnet-bn", "alexnet", "alexnet-baseline")
 VARIABLE = "FLOWER_ALEXNET_MODELS"
 """Environment variable: model folders and Hub repositories to offer beside the shipped models, separated by commas."""
 
+ONLY = "FLOWER_ALEXNET_MODEL"
+"""Environment variable: the model that the page is about, alone, in place of the shipped ones."""
+
 ALIASES = {"alexnet-seed": "alexnet-baseline"}
 """Former names of shipped models."""
 
@@ -82,6 +85,19 @@ def shipped_models(weights: Path = WEIGHTS) -> list[Model]:
         return model.problem is not None, -sum(known) / max(1, len(known)) - refused, model.name
 
     return sorted(models, key=rank)
+
+
+def first_models() -> list[Model]:
+    """Return the model that ``$FLOWER_ALEXNET_MODEL`` names, alone; without that variable the shipped models.
+
+    Raises:
+        ModelNotFound: there is no such model.
+    """
+    name = os.environ.get(ONLY, "").strip()
+    if not name:
+        return shipped_models()
+    folder = find(name)  # downloaded, if it is of the Hub: the page is about its labels
+    return [Model(name, *_accuracies(read_metrics(folder)), shipped=False, problem=_problem(folder))]
 
 
 def added_models() -> list[Model]:

@@ -17,6 +17,7 @@ from page import about, answers, downloads, render
 from page.answers import Answer, Upload
 from page.language import preferred_language
 from page.models import MODELS
+from page.subject import NAME
 from page.translations import describe, flower_name, translate
 from page.wording import in_words, model_title
 
@@ -126,7 +127,7 @@ async def show_many(
         if row.thumbnail
     ]
     with tempfile.TemporaryDirectory() as folder:  # Gradio copies the files
-        table_file, sorted_photos = Path(folder) / "flowers.csv", Path(folder) / "flowers.zip"
+        table_file, sorted_photos = Path(folder) / f"{NAME}.csv", Path(folder) / f"{NAME}.zip"
         downloads.write_csv(rows, classifier.config.labels, table_file)
         downloads.write_sorted(photos, rows, sorted_photos)
         yield (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import Image, ImageOps
 from flower_alexnet import LABELS
 from flower_alexnet.words import capitalized
 from page.render import data_url
+from page.subject import ABOUT_FLOWERS
 from page.translations import flower_name, translate
 
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
@@ -18,8 +20,26 @@ FOLDER = Path(__file__).resolve().parent.parent / "examples"
 HARD, OTHER = "example_hard", "example_other"
 """Keys of the texts for a photo that is hard, and for one that shows none of the five."""
 
-EXAMPLES = {**{f"{label}_1.webp": label for label in LABELS}, "hard.webp": HARD, "other.webp": OTHER}
-"""File -> the label of its flower, or the key of what it is."""
+LIST = "examples.json"
+"""File of a page of other classes: file of ``FOLDER`` -> its label."""
+
+
+def _of_other_classes() -> dict[str, str]:
+    """Return the examples of a page that is not about the flowers; none if there are none."""
+    try:
+        listed = json.loads((FOLDER / LIST).read_text(encoding="utf-8"))
+        return {name: str(label) for name, label in listed.items() if (FOLDER / name).is_file()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+FLOWER_EXAMPLES = {**{f"{label}_1.webp": label for label in LABELS}, "hard.webp": HARD, "other.webp": OTHER}
+
+EXAMPLES = FLOWER_EXAMPLES if ABOUT_FLOWERS else _of_other_classes()
+"""File -> its label, or the key of what it is."""
+
+CREDITS = FOLDER / "CREDITS.md"
+"""Who made the photos of the page."""
 
 
 THUMBNAIL = 128
@@ -35,5 +55,5 @@ def thumbnail(file: str) -> str:
 
 def example_name(key: str, language: str) -> str:
     """Return what an example is called."""
-    name = flower_name(key, language) if key in LABELS else translate(key, language)
+    name = translate(key, language) if key in (HARD, OTHER) else flower_name(key, language)
     return capitalized(name)

@@ -159,5 +159,5 @@ def without_paths(problem: object) -> str:
     return words
 
 
-MODELS = Models([*registry.shipped_models(), *registry.added_models()])
+MODELS = Models([*registry.first_models(), *registry.added_models()])
 """The models of this page."""

@@ -49,6 +49,7 @@ window.flowerPage = (() => {
   function strips(element) {
     element.innerHTML = `<section class="strip examples"><h3>${texts.examples}</h3><div class="thumbs"></div></section>
       <section class="strip recent" hidden><h3>${texts.recent}</h3><div class="thumbs"></div></section>`;
+    element.querySelector(".examples").hidden = !window.flowerExamples.length;
     for (const {name, label, thumbnail} of window.flowerExamples) {
       const button = document.createElement("button");
       button.type = "button";
@@ -412,10 +413,10 @@ window.flowerPage = (() => {
     context.fillText(heading?.innerText.replace(/\s+/g, " ") ?? "", 40, height + 90, width - 80);
     context.fillStyle = style.getPropertyValue("--soft");
     context.font = "30px system-ui, sans-serif";
-    const below = over.hidden ? "Flower AlexNet" : stage.querySelector(".line p").textContent;
+    const below = over.hidden ? document.title : stage.querySelector(".line p").textContent;
     context.fillText(below, 40, height + 150, width - 80);
     const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
-    const file = new File([blob], `${panel?.dataset.known === "1" ? panel.dataset.label : "flower"}.jpg`, {type: "image/jpeg"});
+    const file = new File([blob], `${panel?.dataset.known === "1" ? panel.dataset.label : "photo"}.jpg`, {type: "image/jpeg"});
     if (matchMedia("(pointer: coarse)").matches && navigator.canShare?.({files: [file]})) {
       try { await navigator.share({files: [file]}); } catch (error) { /* the visitor closed the sheet */ }
       return;

@@ -1,6 +1,10 @@
 """The look of the page: Gradio's theme, and the CSS of what the page draws itself."""
 
+from json import dumps
+
 import gradio as gr
+
+from page.subject import TITLE
 
 GROUND, CARD, INK, SOFT, LINE, LEAF = "#f6f3ec", "#fffdf9", "#22301f", "#566151", "#e4dfd2", "#2f6b3a"
 GROUND_DARK, CARD_DARK, INK_DARK = "#141814", "#1d231d", "#eef2e9"
@@ -99,8 +103,10 @@ _FLOWERS = "\n".join(
     for label, (light, dark) in FLOWER_COLORS.items()
 )
 
+_WAITING_FOR = dumps(f"{TITLE} …".replace("<", ""))
+
 WAITING = f"""<style>
-body:not(:has(#header))::before {{ content: "Flower AlexNet …"; position: fixed; inset: 42vh 0 auto; text-align: center;
+body:not(:has(#header))::before {{ content: {_WAITING_FOR}; position: fixed; inset: 42vh 0 auto; text-align: center;
   font: 700 22px system-ui, sans-serif; color: {SOFT}; }}
 @media (prefers-color-scheme: dark) {{ body:not(:has(#header))::before {{ color: {SOFT_DARK}; }} }}
 </style>"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flower_alexnet import words
 from flower_alexnet.images import MAX_PIXELS
+from page.subject import ABOUT_FLOWERS, CAN_TELL, PAGE_LABELS
 
 LANGUAGES = ("en", "zh-CN", "es", "de", "fr", "ja")
 
@@ -675,16 +676,135 @@ _TEXTS = {
     ),
 }
 
+_OTHER_CLASSES = {
+    "tagline": (
+        "Names what is in a photo, and tells you when it does not know it.",
+        "认出照片里是什么；不认识时也会直说。",
+        "Dice qué hay en la foto, y avisa cuando no lo conoce.",
+        "Erkennt, was auf einem Foto ist, und sagt, wenn es das nicht kennt.",
+        "Dit ce que montre une photo, et vous prévient quand il ne le connaît pas.",
+        "写真に写っているものを答え、知らないものならそう言います。",
+    )
+    if CAN_TELL
+    else (
+        "Names what is in a photo.",
+        "认出照片里是什么。",
+        "Dice qué hay en la foto.",
+        "Erkennt, was auf einem Foto ist.",
+        "Dit ce que montre une photo.",
+        "写真に写っているものを答えます。",
+    ),
+    "drop_title": (
+        "Drop a photo",
+        "把照片拖到这里",
+        "Suelta una foto",
+        "Foto hierher ziehen",
+        "Déposez une photo",
+        "写真をここにドロップ",
+    ),
+    "intro": (
+        "A small neural network looks at your photo and tells you how sure it is. If it is none of these, it says so.",
+        "一个小型神经网络会看你的照片，告诉你它有多确定。如果都不是，它会直说。",
+        "Una pequeña red neuronal mira tu foto y dice cuán segura está. Si no es nada de eso, lo dice.",
+        "Ein kleines neuronales Netz sieht sich das Foto an und sagt, wie sicher es ist. Ist es nichts davon, sagt es "
+        "auch das.",
+        "Un petit réseau de neurones regarde votre photo et dit à quel point il est sûr. Si ce n’est rien de tout cela, "
+        "il le dit.",
+        "小さなニューラルネットワークが写真を見て、どれだけ確かかを答えます。どれでもなければそう言います。",
+    )
+    if CAN_TELL
+    else (
+        "A small neural network looks at your photo and tells you how sure it is. It says one of these of any photo.",
+        "一个小型神经网络会看你的照片，告诉你它有多确定。任何照片它都会说成其中之一。",
+        "Una pequeña red neuronal mira tu foto y dice cuán segura está. De cualquier foto dice una de estas cosas.",
+        "Ein kleines neuronales Netz sieht sich das Foto an und sagt, wie sicher es ist. Es nennt bei jedem Foto eines "
+        "davon.",
+        "Un petit réseau de neurones regarde votre photo et dit à quel point il est sûr. Sur toute photo, il en nomme un.",
+        "小さなニューラルネットワークが写真を見て、どれだけ確かかを答えます。どんな写真にもこのどれかを答えます。",
+    ),
+    "tip": (
+        "If it should be one of them: close up, in daylight works best.",
+        "如果本该是其中之一：在日光下近距离拍效果最好。",
+        "Si debería ser una de ellas: de cerca y con luz de día funciona mejor.",
+        "Falls es doch eines davon ist: nah und bei Tageslicht geht am besten.",
+        "S’il devait en être un : de près, en plein jour, donne le meilleur résultat.",
+        "もしどれかのはずなら：近くから、日の光で撮るとよくわかります。",
+    ),
+    "many_hint": (
+        "Each photo gets its answer. Then take away a table, or the photos sorted into folders.",
+        "每张照片都会得到答案；之后可以下载表格，或分好文件夹的照片。",
+        "Cada foto recibe su respuesta. Después puedes llevarte una tabla o las fotos ordenadas en carpetas.",
+        "Jedes Foto bekommt seine Antwort. Danach gibt es eine Tabelle oder die Fotos in Ordner sortiert.",
+        "Chaque photo reçoit sa réponse. Emportez ensuite un tableau, ou les photos rangées dans des dossiers.",
+        "写真ごとに答えが出ます。そのあと表や、フォルダーに分けた写真をダウンロードできます。",
+    ),
+    "download_zip": (
+        "↓ Sorted into folders (ZIP)",
+        "↓ 分文件夹 (ZIP)",
+        "↓ Ordenadas en carpetas (ZIP)",
+        "↓ In Ordner sortiert (ZIP)",
+        "↓ Triées en dossiers (ZIP)",
+        "↓ フォルダー分け (ZIP)",
+    ),
+    "about_others": (
+        "Of 100 photos of other things it takes about {taken} for something that it knows.",
+        "在 100 张其他事物的照片里，它大约把 {taken} 张当成自己认识的东西。",
+        "De 100 fotos de otras cosas toma unas {taken} por algo que conoce.",
+        "Von 100 Fotos anderer Dinge hält es etwa {taken} für etwas, das es kennt.",
+        "Sur 100 photos d’autres choses, il en prend environ {taken} pour une chose qu’il connaît.",
+        "ほかのものの写真100枚のうち、約{taken}枚を知っているものだと間違えます。",
+    ),
+    "about_cannot_tell": (
+        "It cannot tell what it does not know: it says something that it knows of every photo.",
+        "它分不出自己不认识的东西：每张照片都会说成自己认识的。",
+        "No distingue lo que no conoce: de cada foto dice algo que conoce.",
+        "Es erkennt nicht, was es nicht kennt: Es nennt bei jedem Foto etwas, das es kennt.",
+        "Il ne reconnaît pas ce qu’il ignore : sur chaque photo, il nomme une chose qu’il connaît.",
+        "知らないものを見分けられず、どの写真にも知っているものを答えます。",
+    ),
+    "recall": (
+        "What it confuses",
+        "它会混淆什么",
+        "Qué confunde",
+        "Was es verwechselt",
+        "Ce qu’il confond",
+        "何を間違えるか",
+    ),
+    "true_flower": ("in the photo", "照片里", "en la foto", "auf dem Foto", "sur la photo", "写真に写るもの"),
+    "no_script": (
+        "This page names what is in a photo. It needs JavaScript, which is switched off here.",
+        "本页能说出照片里是什么。它需要 JavaScript，而这里已停用。",
+        "Esta página dice qué hay en una foto. Necesita JavaScript, que aquí está desactivado.",
+        "Diese Seite nennt, was auf einem Foto ist. Sie braucht JavaScript, das hier ausgeschaltet ist.",
+        "Cette page dit ce que montre une photo. Elle a besoin de JavaScript, désactivé ici.",
+        "このページは写真に写っているものを答えます。JavaScriptが必要ですが、ここでは無効になっています。",
+    ),
+}
+"""What a page that is not about the five flowers says instead."""
+
+SEPARATORS = {"zh-CN": "、", "ja": "、"}
+"""What stands between the items of a list, where it is not a comma and a space."""
+
+_MOST_LABELS = 8
+"""Most labels that the page's question names."""
+
+
+def _question(language: str) -> str:
+    """Return what the page of other classes asks: which of them it is."""
+    labels = PAGE_LABELS if len(PAGE_LABELS) <= _MOST_LABELS else [*PAGE_LABELS[:_MOST_LABELS], "…"]
+    mark = {"zh-CN": "？", "ja": "？", "fr": "\u00a0?"}.get(language, "?")
+    return ("¿" if language == "es" else "") + words.capitalized(SEPARATORS.get(language, ", ").join(labels)) + mark
+
+
 TEXTS = {
     language: {key: texts[index] for key, texts in _TEXTS.items()}
+    | ({} if ABOUT_FLOWERS else {key: texts[index] for key, texts in _OTHER_CLASSES.items()})
+    | ({} if ABOUT_FLOWERS else {"question": _question(language)})
     | {f"flower_{label}": names[index] for label, names in FLOWERS.items()}
     | {f"marks_{label}": marks[index] for label, marks in MARKS.items()}
     for index, language in enumerate(LANGUAGES)
 }
 """Language -> text by its key."""
-
-SEPARATORS = {"zh-CN": "、", "ja": "、"}
-"""What stands between the items of a list, where it is not a comma and a space."""
 
 
 def flower_name(label: str, language: str) -> str:

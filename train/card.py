@@ -91,7 +91,7 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
             dataset.get("elsewhere"),
         ),
         counted=counted,
-        accuracy=_accuracy,
+        accuracy=accuracy_in_words,
         most_confused=_cell(most_confused(test) or ""),
         cell=_cell,
         percent=lambda fraction: f"{fraction:.1%}".replace("%", " %"),
@@ -247,7 +247,7 @@ def _compression_table(measured: dict[str, Any]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
-def _accuracy(test: dict[str, Any]) -> str:
+def accuracy_in_words(test: dict[str, Any]) -> str:
     """Return the accuracy on held-out photos and its 95 % interval; of few photos the interval alone."""
     number = test["photos"]
     low, high = (f"{100 * end:.1f}" for end in accuracy_interval(test["accuracy"], number))

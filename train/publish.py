@@ -8,11 +8,14 @@ The token is that of `hf auth login`, or of HF_TOKEN.
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -27,9 +30,11 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id
 
-from flower_alexnet import FlowerClassifier, InvalidModel, model_folder, registry
+from flower_alexnet import FlowerClassifier, InvalidModel, images, model_folder, registry
+from flower_alexnet.dataset import InvalidDataset, LabeledPhoto, find_classes, split
 from flower_alexnet.model_folder import CARD, ONNX, UNFINISHED
-from train.card import USE, use_section
+from flower_alexnet.words import capitalized
+from train.card import TEMPLATES, USE, accuracy_in_words, use_section
 from train.checkpoint import NAME as CHECKPOINT
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -60,6 +65,15 @@ install the library from it."""
 CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu\n"
 """First line of a Space's requirements. Of ``torch==2.13.0`` pip then prefers 2.13.0+cpu, a tenth of the size of PyPI's
 build for CUDA: a free Space has no GPU."""
+
+MOST_LABELS = 12
+"""Labels that the page of a Space of one's own lists."""
+
+MOST_CHARACTERS = 60
+"""Length of a Space's short description."""
+
+MOST_EXAMPLES, EXAMPLE_SIDE = 7, 512
+"""Photos to try in a Space of one's own, and pixels of their longer sides."""
 
 LOGIN = "Log in with `hf auth login` or set HF_TOKEN to a token that may write."
 
@@ -165,6 +179,73 @@ def space_files(project: Path = PROJECT) -> Files:
     return files
 
 
+def own_space_files(folder: Path, title: str, examples: Path | None = None, project: Path = PROJECT) -> Files:
+    """Return the files of a Space about the classes of a model folder: the page, the library, and this model alone.
+
+    Args:
+        folder: the model folder.
+        title: of the Space.
+        examples: folder of class folders, of whose test photos some are shown to be tried; None shows none.
+        project: this project.
+
+    Raises:
+        NotPublished: the model cannot be published, or there are no such examples.
+    """
+    name = " ".join(re.sub(r"[^\w .-]", " ", title).split()).strip(".") or folder.resolve().name
+    files: Files = {
+        file: (project / file) for file in ("LICENSE", "SECURITY.md", "app.py", "pyproject.toml", "requirements.txt")
+    }
+    for part in ("flower_alexnet", "page"):
+        files |= _files_under(project / part, project)
+    files["requirements.txt"] = CPU_INDEX.encode() + (project / "requirements.txt").read_bytes()
+    files |= {f"weights/{name}/{file}": content for file, content in model_files(folder).items()}
+    config, metrics = model_folder.read_config(folder), model_folder.read_metrics(folder) or {}
+    labels = [*config.labels[:MOST_LABELS], *(["…"] if len(config.labels) > MOST_LABELS else [])]
+    files["README.md"] = (
+        TEMPLATES.get_template("space_card.md")
+        .render(
+            title=title,
+            name=name,
+            front=ModelCard.load(project / "README.md", ignore_metadata_errors=True).data.to_dict(),
+            short_description=f"Tells {' from '.join(config.labels)}"[:MOST_CHARACTERS],
+            labels=", ".join(labels),
+            can_tell=config.threshold is not None,
+            accuracy=accuracy_in_words(metrics["test"]) if "test" in metrics else None,
+        )
+        .encode()
+    )
+    listed: dict[str, str] = {}
+    for number, photo in enumerate(_examples(examples, config.labels) if examples else []):
+        try:
+            image = images.load(photo.path)  # upright, and without what its file says of place and camera
+        except images.InvalidImage as error:
+            raise NotPublished(f"{photo.path} cannot be an example: {error}") from error
+        file, content = f"{number}.webp", io.BytesIO()
+        listed[file] = config.labels[photo.target]
+        image.thumbnail((EXAMPLE_SIDE, EXAMPLE_SIDE))
+        image.save(content, "WEBP", quality=80)
+        files[f"examples/{file}"] = content.getvalue()
+    files["examples/examples.json"] = json.dumps(listed).encode()
+    return files
+
+
+def _examples(folder: Path, labels: Sequence[str]) -> list[LabeledPhoto]:
+    """Return up to ``MOST_EXAMPLES`` test photos of a folder of class folders, of each class in turn.
+
+    Raises:
+        NotPublished: the folder has other classes, or no photos.
+    """
+    try:
+        if (found := find_classes(folder)) != tuple(labels):
+            raise NotPublished(f"The model knows {', '.join(labels)}, but {folder} shows {', '.join(found)}.")
+        photos = split(folder)["test"]
+    except InvalidDataset as error:
+        raise NotPublished(str(error)) from error
+    of_class = [[photo for photo in photos if photo.target == target] for target in range(len(labels))]
+    in_turn = [photo for turn in zip_longest(*of_class) for photo in turn if photo is not None]
+    return in_turn[:MOST_EXAMPLES]
+
+
 def publish(
     files: Files, repo_id: str, kind: str, private: bool = False, revision: str | None = None, tag: str | None = None
 ) -> str:
@@ -262,18 +343,38 @@ def model(
 
 def space(
     repo_id: RepoId,
+    model: str | None = None,
+    title: str | None = None,
+    examples: Path | None = None,
     private: tyro.conf.FlagCreatePairsOff[bool] = False,
     dry_run: tyro.conf.FlagCreatePairsOff[bool] = False,
 ) -> None:
-    """Publish this project as a Space.
+    """Publish this project as a Space, or a Space about the classes of a model of your own.
 
     Args:
         repo_id: the Space, created if it does not exist.
+        model: model folder that the Space is about: its page knows this model alone and nothing of flowers.
+        title: of that Space; if not given, the name of the model folder.
+        examples: folder of class folders, of whose test photos up to seven are published to be tried; if not given, no
+            photo is published.
         private: make a new Space private.
         dry_run: list the files without uploading them.
     """
     _check_repo_id(repo_id)
-    _run(space_files(), repo_id, "space", dry_run, private=private)
+    if model is None:
+        if title or examples:
+            raise NotPublished(
+                "--title and --examples are of a Space of your own classes. Give its model with --model."
+            )
+        files = space_files()
+    else:
+        try:
+            folder = registry.find_local(model)
+        except InvalidModel as error:
+            raise NotPublished(str(error)) from error
+        name = " ".join(re.split("[-_]", folder.resolve().name))
+        files = own_space_files(folder, title or capitalized(name), examples)
+    _run(files, repo_id, "space", dry_run, private=private)
 
 
 def _run(files: Files, repo_id: str, kind: str, dry_run: bool, **options: object) -> None:

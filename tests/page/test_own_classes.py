@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from gradio_client import Client, handle_file
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.support import PROJECT
 from tests.support.commands import run_module
 from tests.support.hub import Hub, serve_hub
 from tests.support.page import bars, open_tab, upload
@@ -115,3 +119,74 @@ def test_on_the_page(server: Server, browser_page: Page, tmp_path: Path) -> None
         *(f"probability_{label}" for label in SHAPES),
         "problem",
     ]
+
+
+FLOWERS = {
+    "en": "flower|rose|tulip", "zh-CN": "花|玫瑰", "es": "flor|rosa", "de": "Blume|Rose|Tulpe", "fr": "fleur|rose",
+    "ja": "花|バラ",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def space(hub: Hub, environment: dict[str, str], published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Publish a Space of these classes, and return a folder with its files."""
+    options = ["--model", published, "--title", "My shapes", "--examples", published.parent / "shapes"]
+    done = run_module("train.publish", "space", "ann/shapes", *options, environment=environment)
+    assert done.returncode == 0, done.stderr
+    repo = hub.repos["space", "ann/shapes"]
+    folder = tmp_path_factory.mktemp("space")
+    for name, file in repo.commits[repo.branches["main"]].items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(file.content)
+    return folder
+
+
+def test_space_of_own_classes_holds_no_flowers_and_says_what_it_is(space: Path) -> None:
+    assert [folder.name for folder in (space / "weights").iterdir()] == ["My shapes"]
+    assert {file.suffix for file in (space / "examples").iterdir()} == {".webp", ".json"}
+    card = (space / "README.md").read_text(encoding="utf-8")
+    assert 'title: "My shapes"' in card
+    assert "sdk: gradio" in card
+    assert not re.search(FLOWERS["en"], card)
+    assert (space / "weights/My shapes/README.md").is_file()  # which its card links to
+
+
+def test_page_of_own_classes_knows_nothing_of_flowers(
+    space: Path, environment: dict[str, str], browser_page: Page, browser: Browser
+) -> None:
+    variables = {name: value for name, value in environment.items() if name != "FLOWER_ALEXNET_MODELS"}
+    with serve("app.py", environment=variables, project=space) as server:
+        for language, flower in FLOWERS.items():
+            context = browser.new_context(locale=language)
+            visitor = context.new_page()
+            visitor.goto(server.url)
+            expect(visitor.locator("h1")).to_have_text("My shapes")
+            expect(visitor).to_have_title("My shapes")
+            expect(visitor.locator(".strip.examples button")).to_have_count(6)
+            for tab in range(4):
+                visitor.get_by_role("tab").nth(tab).click()
+                assert not re.search(flower, visitor.inner_text("body"), re.IGNORECASE), (language, tab)
+            context.close()
+        browser_page.goto(server.url)
+        browser_page.locator(".strip.examples button").first.click()
+        expect(browser_page.locator(".bars .bar")).to_have_count(len(SHAPES))
+        assert not re.search(FLOWERS["en"], browser_page.inner_text("body"), re.IGNORECASE)
+
+
+def test_page_of_one_model_is_about_its_classes(
+    environment: dict[str, str], published: Path, browser_page: Page
+) -> None:
+    with serve("app.py", "--model", str(published), environment=environment | {"FLOWER_ALEXNET_MODELS": ""}) as server:
+        browser_page.goto(server.url)
+        expect(browser_page.locator("h1")).to_have_text("Model")
+        expect(browser_page.locator("#words h2")).to_contain_text(SHAPES[0], ignore_case=True)
+        expect(browser_page.locator(".strip.examples")).to_be_hidden()
+
+
+def test_model_that_is_not_there_is_told_before_the_page_starts(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "app.py", "--model", str(tmp_path / "typo")], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "There is no folder" in done.stderr
+    assert "Traceback" not in done.stderr
