@@ -197,7 +197,9 @@ def _open(file: Path) -> Iterator[Any]:
     except (SafetensorError, OSError) as error:
         if file.stat().st_size < 1024 and file.read_bytes().startswith(LFS_POINTER):
             raise InvalidWeights(
-                f"{file} is a Git LFS pointer, not the weights themselves. Fetch them: git lfs install && git lfs pull"
+                f"{file} is a Git LFS pointer, not the weights themselves: they were fetched without git-lfs. Install "
+                "it from git-lfs.com, then: git lfs install && git lfs pull; or, where pip installed this, install it "
+                "again: pip install --force-reinstall --no-deps, and what was given to pip."
             ) from error
         raise InvalidWeights(f"{file} is damaged and cannot be read ({error}). {AGAIN}") from error
 

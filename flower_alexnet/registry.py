@@ -124,9 +124,11 @@ def find(name: str | Path | None = None, revision: str | None = None, weights: P
         InvalidConfig: its ``config.json`` is damaged.
     """
     if name is None:
-        usable = [model.name for model in shipped_models(weights) if model.problem is None]
+        models = shipped_models(weights)
+        usable = [model.name for model in models if model.problem is None]
         if not usable:
-            raise ModelNotFound(f"There is no usable model in {weights}. Train one: python -m train --help")
+            reason = models[0].problem if models else "Train one: python -m train --help"
+            raise ModelNotFound(f"There is no usable model in {weights}. {reason}")
         return weights / usable[0]
     name = str(name)
     if (folder := _folder(name, weights) or _folder(current_name(name), weights)) is not None:

@@ -73,7 +73,10 @@ def problems(splits: Mapping[str, Sequence[LabeledPhoto]], labels: Sequence[str]
             f"say {labels[most]}. Leave some out, or find more of the other."
         )
     if (tested := len(splits["test"])) < FEW_TO_TEST:
-        found.append(f"There are {counted(tested, 'photo')} to test on: the accuracy will say little.")
+        found.append(
+            f"There are {counted(tested, 'photo')} to test on: the accuracy will say little. Cross-validate: "
+            "python -m train.evaluate --model MODEL --data FOLDER --folds 5, once the model is trained."
+        )
     found += _copies(splits)
     return found + _told_by_files([photo for photos in splits.values() for photo in photos], labels)
 

@@ -23,7 +23,7 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from flower_alexnet import LABELS, FlowerClassifier, InvalidModel, dataset
+from flower_alexnet import LABELS, FlowerClassifier, InvalidModel, dataset, registry
 from flower_alexnet.classifier import Output, load_classifier
 from flower_alexnet.dataset import InvalidDataset, LabeledPhoto
 from flower_alexnet.interval import accuracy_interval
@@ -31,6 +31,7 @@ from flower_alexnet.words import counted
 from train import others as other_photos
 from train.calibrate import fit_threshold
 from train.outputs import check_labels, compressed_outputs, corrupted_logits, ood_outputs, outputs_and_targets
+from train.recipes import InvalidRecipe
 
 CALIBRATION_BINS = 15
 """Bins of equal width over confidence 0-1."""
@@ -290,6 +291,7 @@ def main(
     others: Path | None = None,
     corrupted: tyro.conf.FlagCreatePairsOff[bool] = False,
     json_output: Annotated[bool, tyro.conf.arg(name="json"), tyro.conf.FlagCreatePairsOff] = False,
+    folds: int | None = None,
 ) -> None:
     """Evaluate a model on photos sorted into class folders, one for each of its labels.
 
@@ -302,8 +304,15 @@ def main(
             was trained on flatter it.
         corrupted: also measure accuracy under 13 corruptions.
         json_output: print the metrics as JSON.
+        folds: instead, train by the model's recipe that many times, each time on other parts of the data, so that every
+            photo is tested by a network that was not trained on it. For fewer than some hundred photos.
     """
     try:
+        if folds is not None:
+            from train.folds import cross_validate  # only here: it imports what trains
+
+            print(cross_validate(registry.find_local(model), data_folder, folds, others))
+            return
         classifier = load_classifier(model)
         photos = dataset.all_photos(data_folder) if split == "all" else dataset.split(data_folder)[split]
         subsets = other_photos.subfolders(others) if others else None
@@ -316,7 +325,7 @@ def main(
             metrics["compressed"] = evaluate_compressed(classifier, photos, subsets)
         if corrupted:
             metrics["corrupted"] = evaluate_corrupted(classifier, photos)
-    except (InvalidModel, InvalidDataset) as error:
+    except (InvalidModel, InvalidDataset, InvalidRecipe) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     print(json.dumps(metrics, indent=2) if json_output else report(metrics))
