@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from itertools import chain, islice
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple, TypeVar, overload
+from typing import Any, Literal, NamedTuple, TypeVar, overload
 
 import numpy as np
 import torch
@@ -24,7 +24,15 @@ from flower_alexnet.images import InvalidImage
 from flower_alexnet.inference import CPU, FORWARD_THREAD, SharedPass, prepare
 from flower_alexnet.model import AlexNet, NetworkWithHead, load_in_distribution_head, load_network
 from flower_alexnet.model_folder import read_config
-from flower_alexnet.words import NONE_OF_THE_CLASSES, NONE_OF_THE_FIVE, SURE, UNSURE, capitalized, english_name
+from flower_alexnet.words import (
+    NONE_OF_THE_CLASSES,
+    NONE_OF_THE_FIVE,
+    PERHAPS,
+    SURE,
+    UNSURE,
+    capitalized,
+    english_name,
+)
 
 BATCH_SIZE = 32
 """Photos classified together."""
@@ -48,6 +56,8 @@ was the same from 1 to 2; 1.4 lets a photo of 3000 pixels be decoded at an eight
 CONFIDENT = 0.5
 """Probability from which on an answer names one label; below, two."""
 
+Verdict = Literal["certain", "conditional", "none"]
+
 PREDICTION_FIELDS = ("label", "probability", "in_distribution", "in_distribution_probability")
 """What programs and tables are given of a prediction, beside the probability of each label."""
 
@@ -62,11 +72,13 @@ class Prediction:
             at or above the model's threshold. If not, ``probabilities`` mean little.
         in_distribution_probability: calibrated probability, 0-1, that the photo shows one of the known classes; None
             if the model cannot tell, which then takes every photo for one of them.
+        certainty: ``Config.certainty`` of the model.
     """
 
     probabilities: dict[str, float]
     in_distribution: bool = True
     in_distribution_probability: float | None = None
+    certainty: float | None = None
 
     @property
     def label(self) -> str:
@@ -78,21 +90,33 @@ class Prediction:
         """Return the probability of the most probable label, 0-1."""
         return self.top(1)[0][1]
 
+    @property
+    def verdict(self) -> Verdict:
+        """Return ``none`` if the photo shows none of the known classes, ``certain`` if it shows one and the label is
+        it, both so probably as ``certainty`` says; ``conditional`` otherwise: the label holds if it shows one."""
+        if not self.in_distribution:
+            return "none"
+        if self.certainty is None or self.in_distribution_probability is None:
+            return "conditional"
+        return "certain" if self.in_distribution_probability * self.probability >= self.certainty else "conditional"
+
     def fields(self) -> dict[str, Any]:
-        """Return what programs are given: label, probability, in_distribution, in_distribution_probability, and the
-        probabilities of all labels under ``probabilities``."""
+        """Return what programs are given: label, probability, in_distribution, in_distribution_probability, the
+        verdict, and the probabilities of all labels under ``probabilities``."""
         answer = {name: getattr(self, name) for name in PREDICTION_FIELDS}
-        return {**answer, "probabilities": self.probabilities}
+        return {**answer, "verdict": self.verdict, "probabilities": self.probabilities}
 
     def in_words(self) -> str:
-        """Return the answer in a line of English: "Rose, 93%", "Rose or tulip?" or "None of the five, it seems"."""
-        if not self.in_distribution:
+        """Return the answer in a line of English: "Rose, 93%" where that is certain, "Rose? 93%" where it holds if the
+        photo shows one of the classes at all, "Rose or tulip?" or "None of the five, it seems"."""
+        if self.verdict == "none":
             return NONE_OF_THE_FIVE if set(self.probabilities) == set(LABELS) else NONE_OF_THE_CLASSES
         one, other = (english_name(label) for label, _ in self.top(2))
         if not self.is_confident:
             return capitalized(UNSURE.format(one=one, other=other))
         percent = ">99" if self.probability >= 0.995 else f"{100 * self.probability:.0f}"
-        return capitalized(SURE.format(flower=one, probability=f"{percent}%"))
+        said = SURE if self.verdict == "certain" else PERHAPS
+        return capitalized(said.format(flower=one, probability=f"{percent}%"))
 
     @property
     def is_confident(self) -> bool:
@@ -230,6 +254,7 @@ class FlowerClassifier:
             dict(zip(self.config.labels, probabilities.tolist(), strict=True)),
             in_distribution=threshold is None or bool(known >= threshold),
             in_distribution_probability=None if threshold is None else known,
+            certainty=self.config.certainty,
         )
 
     @property

@@ -65,6 +65,8 @@ class Config:
         temperature: the logits are divided by it before the softmax (Guo et al., 2017).
         threshold: lowest probability, 0-1, of showing one of the known classes at which a photo counts as one of them;
             None if the model cannot tell, accepts every photo and needs no ``in_distribution.safetensors``.
+        certainty: lowest product of the probability of showing one of the known classes and that of the most probable
+            one at which an answer is given without "if"; None if that was not fitted, or the model cannot tell.
         architecture: class of the network.
     """
 
@@ -75,4 +77,5 @@ class Config:
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    certainty: Annotated[float, Field(ge=0, le=1)] | None = None
     architecture: Literal["AlexNet"] = "AlexNet"

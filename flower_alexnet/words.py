@@ -7,6 +7,7 @@ ENGLISH_NAMES = {"roses": "rose", "sunflowers": "sunflower", "tulips": "tulip"}
 
 
 SURE, UNSURE = "{flower}, {probability}", "{one} or {other}?"
+PERHAPS = "{flower}? {probability}"
 NONE_OF_THE_FIVE, NONE_OF_THE_CLASSES = "None of the five, it seems", "None of those it knows, it seems"
 """Answers to a photo, as ``str.format`` fills them in."""
 

@@ -18,6 +18,7 @@ class Classification(LabelData):
 
     in_distribution: bool | None = None
     in_distribution_probability: float | None = None
+    verdict: str = "conditional"
 
 
 def answer_label(label: str) -> gr.Label:
@@ -37,6 +38,7 @@ def answer_label(label: str) -> gr.Label:
             confidences=made.confidences,
             in_distribution=value.in_distribution,
             in_distribution_probability=value.in_distribution_probability,
+            verdict=value.verdict,
         )
 
     component.data_model, component.postprocess = Classification, postprocess
@@ -53,7 +55,8 @@ async def classify(image: Upload, model: str = MODELS.default) -> Prediction:
 
     Returns:
         The most probable label; the probability, 0-1, of each of the model's labels, given that the photo shows one of
-        them; and whether it does (in_distribution), with the probability of that.
+        them; whether it does (in_distribution), with the probability of that; and the verdict: certain (it shows that),
+        conditional (it does if it shows one of the labels at all) or none (it shows none of them).
     """
     return await answers.predict(image, model, "en")
 

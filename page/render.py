@@ -19,11 +19,14 @@ from flower_alexnet.registry import Model
 from flower_alexnet.words import capitalized
 from page.answers import Answer, ModelPrediction
 from page.models import MODELS
-from page.translations import flower_name, listed, percent, translate
-from page.wording import candidates, in_words, known_names, model_title
+from page.translations import a_flower, flower_name, listed, percent, translate
+from page.wording import candidates, in_words, known_names, knows_flowers, model_title
 
 REFERENCES = 3
 """Photos of each flower to compare with: ``examples/LABEL_1.webp`` and on."""
+
+LEADING = 0.7
+"""Probability of a label from which on a refused photo is told what it would be."""
 
 ENOUGH = 30
 """Least test photos of which it is told how often answers of some probability are right."""
@@ -33,22 +36,29 @@ def answer(given: Answer, language: str) -> str:
     """Return the answer to a photo: its heading, how far to trust it, a bar for each flower, and photos to compare."""
     prediction, model = given.prediction, given.model
     labels = [label for label, _ in prediction.top(len(prediction.probabilities))]
-    bars = _bars(prediction, language)
-    if not prediction.in_distribution:
+    bars, five = _bars(prediction, language), knows_flowers(prediction)
+    known = _known_bar(prediction, language)
+    if prediction.verdict == "none":
         names = listed([flower_name(label, language) for label in known_names(prediction)], language)
         body = (
             f"<h2>{escape(in_words(prediction, language))}</h2>"
             f'<p class="why">{escape(translate("none_why", language, flowers=names))}</p>'
-            f'<p class="tip">{escape(translate("tip", language))}</p>'
+            f"{_as_one_of_them(prediction, language)}"
+            f'<p class="tip">{escape(translate("tip", language))}</p>{known}'
             f'<details class="choice"><summary>{escape(translate("had_to_choose", language))}</summary>{bars}</details>'
+            f"{_references(labels[:1], language) if _leads(prediction) else ''}"
         )
         return _panel(given, body)
+    why = ""
     if prediction.is_confident:
-        heading = (
-            f'<span class="name {_flower(labels[0])}">{escape(capitalized(flower_name(labels[0], language)))}</span> '
-            f"<small>{escape(percent(prediction.probability, language))}</small>"
-        )
-        why = " ".join(trust(prediction, model, language))
+        name = escape(a_flower(labels[0], language))
+        if prediction.verdict == "certain":
+            name, condition = capitalized(name), ""
+        else:
+            key = "if_five" if five else "if_known"
+            condition = f'<small class="if">{escape(translate(key, language))}</small> '
+        end = escape(translate("full_stop", language))
+        heading = f'{condition}<span class="name {_flower(labels[0])}">{name}{end}</span>'
     else:
         heading = f'<span class="name">{escape(in_words(prediction, language))}</span>'
         one, other = candidates(prediction)
@@ -60,8 +70,47 @@ def answer(given: Answer, language: str) -> str:
             one_probability=percent(prediction.probabilities[one], language),
             other_probability=percent(prediction.probabilities[other], language),
         )
-    body = f'<h2>{heading}</h2><p class="why">{escape(why)}</p>{bars}{_references(labels[:2], language)}'
-    return _panel(given, body)
+    reason = f'<p class="why">{escape(why)}</p>' if why else ""
+    body = f"<h2>{heading}</h2>{reason}{known}{bars}{_trust(prediction, model, language)}"
+    return _panel(given, body + _references(labels[:2], language))
+
+
+def _known_bar(prediction: Prediction, language: str) -> str:
+    """Return the bar of how probably a photo shows one of the known classes at all; nothing if that is not known."""
+    if prediction.in_distribution_probability is None:
+        return ""
+    name = translate("one_of_five" if knows_flowers(prediction) else "one_of_known", language)
+    probability = prediction.in_distribution_probability
+    return (
+        f'<div class="bars known"><div class="bar"><span class="n">{escape(name)}</span><span class="t">'
+        f'<i class="flower-other" style="width:{100 * probability:.1f}%"></i></span>'
+        f'<span class="p">{escape(percent(probability, language))}</span></div></div>'
+    )
+
+
+def _leads(prediction: Prediction) -> bool:
+    """Return whether one label leads clearly."""
+    return prediction.probability >= LEADING
+
+
+def _as_one_of_them(prediction: Prediction, language: str) -> str:
+    """Return which of the classes a refused photo would be, if one leads clearly."""
+    if not _leads(prediction):
+        return ""
+    key = "as_one_of_five" if knows_flowers(prediction) else "as_one_of_known"
+    words = translate(key, language, flower=a_flower(prediction.label, language))
+    return f'<p class="as-one {_flower(prediction.label)}">{escape(words)}</p>'
+
+
+def _trust(prediction: Prediction, model: Model, language: str) -> str:
+    """Return, behind a tap, how often such answers are right; nothing if that is not known."""
+    sentences = trust(prediction, model, language) if prediction.is_confident else []
+    if not sentences:
+        return ""
+    summary = escape(translate("how_far", language))
+    return (
+        f'<details class="trust"><summary>{summary}</summary><p class="why">{escape(" ".join(sentences))}</p></details>'
+    )
 
 
 def problem(title: str, words: str, key: str = "") -> str:
@@ -82,9 +131,10 @@ def trust(prediction: Prediction, model: Model, language: str) -> list[str]:
     sentences = []
     test = model.measurements().get("test")
     if (right := _right_of_100(test, prediction.probability)) is not None:
-        sentences.append(translate("how_often", language, number=right))
+        key = "how_often" if knows_flowers(prediction) else "how_often_known"
+        sentences.append(translate(key, language, number=right))
     if (other := _mistaken_for(test, prediction.label)) is not None:
-        names = {"flower": flower_name(prediction.label, language), "other": flower_name(other, language)}
+        names = {"flower": flower_name(prediction.label, language), "other": a_flower(other, language)}
         sentences.append(translate("mistaken_for", language, **names))
     return sentences
 
@@ -283,9 +333,10 @@ def _flower(label: str) -> str:
 
 
 def _right_of_100(test: Any, probability: float) -> int | None:
-    """Return how many of 100 answers of about this probability are right, from at least ``ENOUGH`` test photos."""
+    """Return how many of 100 answers of about this probability are right, from at least ``ENOUGH`` test photos; of
+    surer ones never fewer."""
     try:
-        bins = sorted(test["reliability"], key=lambda row: abs(row["confidence"] - probability))
+        bins = sorted(_rising(test["reliability"]), key=lambda row: abs(row["confidence"] - probability))
         right = photos = 0.0
         for row in bins:
             right, photos = right + row["accuracy"] * row["photos"], photos + row["photos"]
@@ -294,6 +345,18 @@ def _right_of_100(test: Any, probability: float) -> int | None:
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
         pass
     return None
+
+
+def _rising(reliability: Any) -> list[dict[str, float]]:
+    """Return bins of confidence whose accuracies do not fall: neighbors that do are joined, as photos of one bin."""
+    joined: list[list[float]] = []  # sum of confidences, right answers and photos
+    for row in sorted(reliability, key=lambda row: row["confidence"]):
+        number = row["photos"]
+        joined.append([row["confidence"] * number, row["accuracy"] * number, number])
+        while len(joined) > 1 and joined[-2][1] / joined[-2][2] >= joined[-1][1] / joined[-1][2]:
+            last = joined.pop()
+            joined[-1] = [one + other for one, other in zip(joined[-1], last, strict=True)]
+    return [{"confidence": sure / n, "accuracy": right / n, "photos": n} for sure, right, n in joined]
 
 
 def _mistaken_for(test: Any, label: str) -> str | None:

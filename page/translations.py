@@ -17,6 +17,15 @@ FLOWERS = {
 }
 """Label -> name of one such flower, in the order of ``LANGUAGES``."""
 
+ARTICLES = {
+    "daisy": ("a daisy", "雏菊", "una margarita", "ein Gänseblümchen", "une pâquerette", "デイジー"),
+    "dandelion": ("a dandelion", "蒲公英", "un diente de león", "ein Löwenzahn", "un pissenlit", "タンポポ"),
+    "roses": ("a rose", "玫瑰", "una rosa", "eine Rose", "une rose", "バラ"),
+    "sunflowers": ("a sunflower", "向日葵", "un girasol", "eine Sonnenblume", "un tournesol", "ヒマワリ"),
+    "tulips": ("a tulip", "郁金香", "un tulipán", "eine Tulpe", "une tulipe", "チューリップ"),
+}
+"""Label -> one such flower, with the article that its language gives it."""
+
 MARKS = {
     "daisy": (
         "many narrow white petals around a yellow disc",
@@ -74,7 +83,7 @@ _TEXTS = {
     "tab_photo": ("Photo", "照片", "Foto", "Foto", "Photo", "写真"),
     "many_photos": ("Many photos", "多张照片", "Muchas fotos", "Viele Fotos", "Plusieurs photos", "複数の写真"),
     "models": ("Models", "模型", "Modelos", "Modelle", "Modèles", "モデル"),
-    "about": ("About", "关于", "Acerca de", "Über", "À propos", "説明"),
+    "about": ("About", "关于", "Acerca de", "Info", "À propos", "説明"),
     "drop_title": (
         "Drop a photo of a flower",
         "把花的照片拖到这里",
@@ -94,7 +103,7 @@ _TEXTS = {
     "choose": ("Choose a photo", "选择照片", "Elegir una foto", "Foto wählen", "Choisir une photo", "写真を選ぶ"),
     "take": ("Take a photo", "拍照", "Hacer una foto", "Foto aufnehmen", "Prendre une photo", "写真を撮る"),
     "another": ("Another photo", "换一张", "Otra foto", "Anderes Foto", "Autre photo", "別の写真"),
-    "where": ("Where it looked", "它看了哪里", "Dónde miró", "Wohin es sah", "Où il a regardé", "注目した場所"),
+    "where": ("Where it looked", "它看了哪里", "Dónde miró", "Worauf es achtet", "Où il a regardé", "注目した場所"),
     "save": ("Save", "保存", "Guardar", "Speichern", "Enregistrer", "保存"),
     "question": (
         "Daisy, dandelion, rose, sunflower or tulip?",
@@ -199,20 +208,93 @@ _TEXTS = {
         "Il n’est pas sûr : {one} {one_probability}, {other} {other_probability}.",
         "確信がありません：{one} {one_probability}、{other} {other_probability}。",
     ),
+    "perhaps": (
+        words.PERHAPS,
+        "{flower}？{probability}",
+        "¿{flower}? {probability}",
+        "{flower}? {probability}",
+        "{flower} ? {probability}",
+        "{flower}？ {probability}",
+    ),
+    "full_stop": (".", "。", ".", ".", ".", "。"),
+    "if_five": (
+        "If it is one of the five,",
+        "如果是这五种之一：",
+        "Si es una de las cinco,",
+        "Wenn es eine der fünf ist,",
+        "Si c’est l’une des cinq,",
+        "五つのどれかなら、",
+    ),
+    "if_known": (
+        "If it is one of those it knows,",
+        "如果是它认识的：",
+        "Si es algo que conoce,",
+        "Wenn es etwas ist, das es kennt,",
+        "S’il le connaît,",
+        "知っているもののどれかなら、",
+    ),
+    "one_of_five": (
+        "One of the five?",
+        "五种之一？",
+        "¿De las cinco?",
+        "Eine der fünf?",
+        "Des cinq ?",
+        "五つのどれか？",
+    ),
+    "one_of_known": (
+        "One it knows?",
+        "它认识？",
+        "¿Conocido?",
+        "Bekannt?",
+        "Connu ?",
+        "知っている？",
+    ),
+    "as_one_of_five": (
+        "As one of the five, it would be {flower}.",
+        "如果非要算五种之一，那就是{flower}。",
+        "Como una de las cinco, sería {flower}.",
+        "Als eine der fünf wäre es {flower}.",
+        "Parmi les cinq, ce serait {flower}.",
+        "五つのどれかだとすれば、{flower}です。",
+    ),
+    "as_one_of_known": (
+        "As one of those it knows, it would be {flower}.",
+        "如果非要算它认识的，那就是{flower}。",
+        "De lo que conoce, sería {flower}.",
+        "Von dem, was es kennt, wäre es {flower}.",
+        "Parmi ce qu’il connaît, ce serait {flower}.",
+        "知っているもののどれかだとすれば、{flower}です。",
+    ),
+    "how_far": (
+        "How far to trust it",
+        "可信度",
+        "Hasta dónde fiarse",
+        "Wie verlässlich ist das?",
+        "Peut-on s’y fier ?",
+        "どこまで信じられるか",
+    ),
     "how_often": (
-        "When it is this sure, it is right about {number} times in 100.",
-        "这么有把握时，它 100 次里大约对 {number} 次。",
-        "Cuando está así de seguro, acierta unas {number} veces de cada 100.",
-        "Wenn es so sicher ist, hat es in etwa {number} von 100 Fällen recht.",
-        "Quand il est aussi sûr, il a raison environ {number} fois sur 100.",
-        "この確信度のとき、100回のうち約{number}回が正解です。",
+        "If it is one of the five: this sure, it is right about {number} times in 100.",
+        "如果是五种之一：这么有把握时，100 次里大约对 {number} 次。",
+        "Si es una de las cinco: así de segura, acierta unas {number} veces de cada 100.",
+        "Wenn es eine der fünf ist: So sicher hat es in etwa {number} von 100 Fällen recht.",
+        "Si c’est l’une des cinq : aussi sûr, il a raison environ {number} fois sur 100.",
+        "五つのどれかなら：この確信度で、100回のうち約{number}回が正解です。",
+    ),
+    "how_often_known": (
+        "If it is one of those it knows: this sure, it is right about {number} times in 100.",
+        "如果是它认识的：这么有把握时，100 次里大约对 {number} 次。",
+        "Si es algo que conoce: así de segura, acierta unas {number} veces de cada 100.",
+        "Wenn es etwas ist, das es kennt: So sicher hat es in etwa {number} von 100 Fällen recht.",
+        "S’il le connaît : aussi sûr, il a raison environ {number} fois sur 100.",
+        "知っているもののどれかなら：この確信度で、100回のうち約{number}回が正解です。",
     ),
     "mistaken_for": (
         "Where “{flower}” was wrong, it was mostly {other}.",
         "“{flower}”答错时，多半其实是{other}。",
-        "Cuando «{flower}» era un error, casi siempre era {other}.",
+        "Cuando «{flower}» era un error, era sobre todo {other}.",
         "Wo „{flower}“ falsch war, war es meist {other}.",
-        "Quand « {flower} » était faux, c’était surtout {other}.",
+        "Quand « {flower} » était faux, c’était surtout {other}.",
         "「{flower}」が誤りのときは、多くが{other}でした。",
     ),
     "none_of_the_five": (
@@ -801,6 +883,7 @@ TEXTS = {
     | ({} if ABOUT_FLOWERS else {key: texts[index] for key, texts in _OTHER_CLASSES.items()})
     | ({} if ABOUT_FLOWERS else {"question": _question(language)})
     | {f"flower_{label}": names[index] for label, names in FLOWERS.items()}
+    | {f"a_{label}": names[index] for label, names in ARTICLES.items()}
     | {f"marks_{label}": marks[index] for label, marks in MARKS.items()}
     for index, language in enumerate(LANGUAGES)
 }
@@ -810,6 +893,11 @@ TEXTS = {
 def flower_name(label: str, language: str) -> str:
     """Return the name of a flower of a class; a class other than the five keeps its label."""
     return TEXTS[language].get(f"flower_{label}", label)
+
+
+def a_flower(label: str, language: str) -> str:
+    """Return one flower of a class, with its article; a class other than the five keeps its label."""
+    return TEXTS[language].get(f"a_{label}", label)
 
 
 def translate(key: str, language: str, **values: object) -> str:

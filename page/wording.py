@@ -20,15 +20,21 @@ def model_title(model: Model, language: str) -> str:
     return translate("unmeasured", language, model=model.name) if model.shipped else model.name
 
 
+def knows_flowers(prediction: Prediction) -> bool:
+    """Return whether a prediction is of a model of the five flowers."""
+    return set(prediction.probabilities) == set(LABELS)
+
+
 def in_words(prediction: Prediction, language: str) -> str:
-    """Return the answer to a photo in a few words: the flower, two candidates, or that it is none of them."""
-    if not prediction.in_distribution:
-        five = set(prediction.probabilities) == set(LABELS)
-        return translate("none_of_the_five" if five else "none_of_the_classes", language)
+    """Return the answer to a photo in a few words: the flower, with a question mark unless it is certain, two
+    candidates, or that it is none of them."""
+    if prediction.verdict == "none":
+        return translate("none_of_the_five" if knows_flowers(prediction) else "none_of_the_classes", language)
     one, other = (flower_name(label, language) for label in candidates(prediction))
     if prediction.is_confident:
         probability = percent(prediction.probability, language)
-        return capitalized(translate("sure", language, flower=one, probability=probability))
+        key = "sure" if prediction.verdict == "certain" else "perhaps"
+        return capitalized(translate(key, language, flower=one, probability=probability))
     return capitalized(translate("unsure", language, one=capitalized(one), other=other))
 
 

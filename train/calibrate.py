@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from flower_alexnet import FlowerClassifier
+from flower_alexnet.classifier import Output
 from flower_alexnet.dataset import LabeledPhoto
 from flower_alexnet.model_folder import ALL_PHOTOS
 from train.outputs import corrupted_logits, ood_outputs, outputs_and_targets
@@ -25,6 +26,9 @@ TEMPERATURES = (0.2, 20.0)
 give 0, and every later answer a probability of 1; photos classified worse than at random would give infinity. The
 models here, fitted on 367 photos, have temperatures of 0.38 to 1.25."""
 
+CERTAIN_OF_OTHERS = 0.02
+"""Share of validation photos of other things that may be named without "if"."""
+
 CONFIDENCE_MARGIN = 0.01
 """Difference of mean confidence and accuracy that a temperature may cost for the sake of photos that look different."""
 
@@ -36,7 +40,7 @@ def calibrated(
     others: Mapping[str, Sequence[Path]],
     elsewhere: Sequence[LabeledPhoto] = (),
 ) -> FlowerClassifier:
-    """Return the model with temperature, in-distribution head and threshold fitted on validation photos.
+    """Return the model with temperature, in-distribution head, threshold and certainty fitted on validation photos.
 
     The threshold keeps 95 % of the photos.
 
@@ -69,7 +73,22 @@ def calibrated(
             head.bias.mul_(scale).add_(shift)
         known = torch.sigmoid(scale * in_distribution.double() + shift)
         config = replace(config, threshold=max(0.0, fit_threshold(known) - ROUNDING))
+        config = replace(config, certainty=fit_certainty(of_others, temperature, scale, shift))
     return FlowerClassifier(classifier.network, config, head)
+
+
+def fit_certainty(of_others: Output, temperature: float, scale: float, shift: float) -> float:
+    """Return the product of both probabilities, of showing a class and of the label, that a share ``CERTAIN_OF_OTHERS``
+    of photos of other things reaches.
+
+    Args:
+        of_others: outputs for M photos of other things.
+        temperature: of the softmax.
+        scale, shift: of the in-distribution logits.
+    """
+    known = torch.sigmoid(scale * of_others.in_distribution_logit.double() + shift)
+    products = known * torch.softmax(of_others.logits.double() / temperature, dim=1).max(1).values
+    return min(1.0, products.quantile(1 - CERTAIN_OF_OTHERS, interpolation="higher").item() + ROUNDING)
 
 
 def fit_threshold(scores: Tensor, recall: float = 0.95) -> float:

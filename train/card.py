@@ -116,6 +116,7 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         measured=measured,
         compression_table=_compression_table(measured) if "compressed" in test else "",
         threshold=classifier.config.threshold,
+        certainty=classifier.config.certainty,
         use=use_section(classifier, address_of(folder), onnx=(folder / ONNX).is_file()),
     )
     return ModelCard(text)

@@ -65,6 +65,8 @@ def evaluate(
         calibration_error_by_chance: its mean on equally many photos if the model were perfectly calibrated.
         reliability: for each non-empty bin the mean confidence, accuracy (both 0-1) and number of photos.
         in_distribution: fraction of the photos, 0-1, at or above the model's threshold.
+        certain: fraction of the photos, 0-1, that are named without "if"; certain_accuracy: of these, top-1, 0-1, None
+            if there are none.
         others: what ``ood_metrics`` returns for each of the others.
         per_class: label -> precision and recall, 0-1, and number of photos; precision is 0 if the label was never
             predicted, recall is 0 if there is no photo of it.
@@ -78,11 +80,12 @@ def evaluate(
     outputs, targets = outputs_and_targets(classifier, photos, labels)
     others = ood_outputs(classifier) if others is None else others
     probabilities = torch.softmax(outputs.logits.double() / classifier.config.temperature, dim=1)
+    correct, certain = probabilities.argmax(1) == targets, _certain(classifier, outputs)
     classes = len(classifier.config.labels)
     precision = MulticlassPrecision(classes, average="none")(probabilities, targets)
     recall = MulticlassRecall(classes, average="none")(probabilities, targets)
     return {
-        "accuracy": (probabilities.argmax(1) == targets).double().mean().item(),
+        "accuracy": correct.double().mean().item(),
         "calibration_error": calibration_error(probabilities, targets),
         "calibration_error_by_chance": _calibration_error_by_chance(probabilities),
         "reliability": _reliability(probabilities, targets),
@@ -97,6 +100,8 @@ def evaluate(
         "confusion_matrix": MulticlassConfusionMatrix(classes)(probabilities, targets).tolist(),
         "photos": len(targets),
         "in_distribution": _taken(classifier, outputs).double().mean().item(),
+        "certain": certain.double().mean().item(),
+        "certain_accuracy": correct[certain].double().mean().item() if certain.any() else None,
         "others": {name: ood_metrics(classifier, outputs, group) for name, group in others.items()},
     }
 
@@ -112,6 +117,7 @@ def ood_metrics(classifier: FlowerClassifier, photos: Output, ood: Output) -> di
     Returns:
         photos: M.
         taken: fraction of these, 0-1, that are taken for one of the classes: that reach the model's threshold.
+        certain: fraction of these, 0-1, that are named without "if".
         sure: fraction of those taken, 0-1, whose most probable label has a probability of 0.9 or more; None of none.
         auroc: area under the ROC curve of separating the two by the in-distribution probability, 0-1, where 0.5 is
             chance; None if the model has no in-distribution head.
@@ -125,10 +131,17 @@ def ood_metrics(classifier: FlowerClassifier, photos: Output, ood: Output) -> di
     return {
         "photos": len(outside),
         "taken": taken.double().mean().item(),
+        "certain": _certain(classifier, ood).double().mean().item(),
         "sure": (confidences >= HIGH_CONFIDENCE)[taken].double().mean().item() if taken.any() else None,
         "auroc": BinaryAUROC()(torch.cat([inside, outside]), is_inside.int()).item() if has_head else None,
         "fpr95": (outside >= fit_threshold(inside)).double().mean().item() if has_head else None,
     }
+
+
+def _certain(classifier: FlowerClassifier, outputs: Output) -> Tensor:
+    """Return which of N stacked outputs are named without "if", bool (N,), as ``Prediction.verdict`` says."""
+    each = zip(outputs.logits, outputs.in_distribution_logit, strict=True)
+    return torch.tensor([classifier.prediction(Output(*output)).verdict == "certain" for output in each])
 
 
 def _taken(classifier: FlowerClassifier, outputs: Output) -> Tensor:
@@ -225,6 +238,7 @@ def report(metrics: Metrics) -> str:
             f"calibration error  {metrics['calibration_error']:.3f} "
             f"({metrics['calibration_error_by_chance']:.3f} by chance alone)",
             f"taken as known     {metrics['in_distribution']:.1%} of the photos",
+            *_report_of_certain(metrics),
             *rows,
             *filter(None, [most_confused(metrics)]),
             "",
@@ -250,6 +264,14 @@ def most_confused(metrics: Metrics) -> str | None:
     return f"It errs most by taking {labels[true]} for {labels[predicted]}: {times}."
 
 
+def _report_of_certain(metrics: Metrics) -> list[str]:
+    if metrics["certain_accuracy"] is None:
+        return []
+    return [
+        f"named without if   {metrics['certain']:.1%} of the photos, {metrics['certain_accuracy']:.1%} of them right"
+    ]
+
+
 def _interval(metrics: Metrics) -> str:
     low, high = accuracy_interval(metrics["accuracy"], metrics["photos"])
     return f"{low:.1%} to {high:.1%}"
@@ -258,13 +280,14 @@ def _interval(metrics: Metrics) -> str:
 def _report_of_others(others: Mapping[str, Mapping[str, float | None]]) -> list[str]:
     """Return a line of text for each sub-set of photos of other things, under a heading."""
     width = max(16, *(len(name) + 2 for name in others))
-    lines = [
-        f"{'other things':<{width}}{'photos':>8}{'taken':>8}{'of them at 90 %':>17}{'AUROC':>8}{'FPR at 95 % TPR':>17}"
-    ]
+    titles = {"photos": 8, "taken": 8, "no if": 8, "of them at 90 %": 17, "AUROC": 8, "FPR at 95 % TPR": 17}
+    lines = [f"{'other things':<{width}}" + "".join(f"{title:>{wide}}" for title, wide in titles.items())]
     for name, row in others.items():
         sure, fpr = ("-" if (value := row[key]) is None else f"{value:.1%}" for key in ("sure", "fpr95"))
         auroc = "-" if row["auroc"] is None else f"{row['auroc']:.3f}"
-        lines.append(f"{name:<{width}}{row['photos']:>8}{row['taken']:>8.1%}{sure:>17}{auroc:>8}{fpr:>17}")
+        lines.append(
+            f"{name:<{width}}{row['photos']:>8}{row['taken']:>8.1%}{row['certain']:>8.1%}{sure:>17}{auroc:>8}{fpr:>17}"
+        )
     return lines
 
 

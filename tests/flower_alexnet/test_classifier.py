@@ -243,7 +243,7 @@ PROCESSES = """
 import multiprocessing, pickle, sys
 from copy import deepcopy
 from torch.utils.data import DataLoader
-from flower_alexnet import FlowerClassifier
+from flower_alexnet import FlowerClassifier, Prediction
 
 name, photo = sys.argv[1:]
 classifier = FlowerClassifier.from_pretrained(name)
@@ -313,3 +313,16 @@ def test_accelerator_answers_as_the_cpu_does(random_model: Path) -> None:
     assert there.probabilities == pytest.approx(
         FlowerClassifier.from_pretrained(random_model)(photo).probabilities, abs=1e-3
     )
+
+
+@pytest.mark.parametrize(
+    ("known", "probability", "verdict"),
+    [(0.95, 0.97, "certain"), (0.95, 0.9, "conditional"), (0.6, 0.99, "conditional")],
+)
+def test_verdict_joins_both_probabilities(known: float, probability: float, verdict: str) -> None:
+    probabilities = {"cat": probability, "dog": 1 - probability}
+    assert Prediction(probabilities, True, known, 0.9).verdict == verdict
+    assert Prediction(probabilities, True, known, 0.9).fields()["verdict"] == verdict
+    assert Prediction(probabilities, False, known, 0.9).verdict == "none"
+    assert Prediction(probabilities, True, known).verdict == "conditional"  # a model of an earlier version
+    assert Prediction(probabilities).verdict == "conditional"  # one that cannot tell

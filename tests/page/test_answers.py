@@ -12,14 +12,16 @@ from page.wording import in_words, model_title
 
 def test_prediction_in_words() -> None:
     sure, unsure = {"roses": 0.97, "tulips": 0.03}, {"roses": 0.48, "tulips": 0.27, "daisy": 0.25}
-    assert in_words(Prediction(sure), "en") == "Rose, 97%"
+    assert in_words(Prediction(sure), "en") == "Rose? 97%"  # it cannot tell whether it is one of them at all
+    assert in_words(Prediction(sure, True, 0.95, 0.9), "en") == "Rose, 97%"
     assert in_words(Prediction(unsure), "en") == "Rose or tulip?"
     assert in_words(Prediction(dict.fromkeys(LABELS, 0.2), in_distribution=False), "en") == "None of the five, it seems"
 
 
 def test_prediction_in_words_of_other_languages() -> None:
     rest = dict.fromkeys(LABELS[:4], 0.0)
-    assert in_words(Prediction({**rest, "tulips": 0.97}), "de") == "Tulpe, 97\u00a0%"
+    assert in_words(Prediction({**rest, "tulips": 0.97}, True, 1.0, 0.9), "de") == "Tulpe, 97\u00a0%"
+    assert in_words(Prediction({**rest, "tulips": 0.97}, True, 0.5, 0.9), "de") == "Tulpe? 97\u00a0%"
     assert in_words(Prediction({**rest, "tulips": 0.4}), "zh-CN") == "郁金香还是雏菊？"
     assert in_words(Prediction({**rest, "tulips": 0.97}, in_distribution=False), "es").startswith("Parece que ninguna")
 
@@ -36,8 +38,9 @@ def test_title_of_a_model_gives_its_accuracy() -> None:
 @pytest.mark.parametrize("label", LABELS)
 def test_library_gives_the_same_answer(label: str, probability: float, in_distribution: bool) -> None:
     rest = dict.fromkeys(LABELS, (1 - probability) / 5)
-    prediction = Prediction({**rest, label: probability}, in_distribution)
-    assert prediction.in_words() == in_words(prediction, "en")
+    for certainty in (None, 0.4, 0.9):
+        prediction = Prediction({**rest, label: probability}, in_distribution, 0.95, certainty)
+        assert prediction.in_words() == in_words(prediction, "en")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -45,17 +45,63 @@ def shown(prediction: Prediction, language: str = "en") -> str:
     return render.answer(Answer(prediction, Measured("good"), "a/key"), language)
 
 
+CERTAIN = Prediction(ROSE, True, 0.97, 0.9)
+PERHAPS = Prediction(ROSE, True, 0.7, 0.9)
+
+
+def words_of(html: str) -> str:
+    return re.sub(r"\s+", " ", text_of(html)).strip()
+
+
 def test_known_flower_is_named_with_how_far_to_trust_it() -> None:
-    html = shown(Prediction(ROSE))
-    said = "Rose 98% When it is this sure, it is right about 90 times in 100."
-    assert re.sub(r"\s+", " ", text_of(html)).strip().startswith(said)
-    assert "Where “rose” was wrong, it was mostly tulip." in text_of(html)
+    html = shown(CERTAIN)
+    assert words_of(html).startswith("A rose. One of the five? 97% Rose 98%")
+    before, _, folded = html.partition('<details class="trust">')
+    assert "If it is one of the five: this sure, it is right about 90 times in 100." in text_of(folded)
+    assert "Where “rose” was wrong, it was mostly a tulip." in text_of(folded)
+    assert "times in 100" not in before
     assert 'data-key="a/key"' in html
-    assert re.findall(r'class="flower-(\w+)" style="width:([\d.]+)%', html)[:2] == [
+    assert re.findall(r'class="flower-(\w+)" style="width:([\d.]+)%', html)[:3] == [
+        ("other", "97.0"),
         ("roses", "98.0"),
         ("tulips", "1.5"),
     ]
     assert re.findall(r"examples/(\w+)_1\.webp", html) == ["roses", "tulips"]
+
+
+def test_flower_is_named_under_a_condition_where_that_is_not_certain() -> None:
+    assert words_of(shown(PERHAPS)).startswith("If it is one of the five, a rose. One of the five? 70% Rose 98%")
+    cannot_tell = Prediction(ROSE)
+    assert words_of(shown(cannot_tell)).startswith("If it is one of the five, a rose. Rose 98%")
+    assert words_of(shown(PERHAPS, "de")).startswith("Wenn es eine der fünf ist, eine Rose.")
+    own = Prediction({"cat": 0.99, "dog": 0.01}, True, 0.7, 0.9)
+    assert words_of(shown(own)).startswith("If it is one of those it knows, cat. One it knows? 70%")
+
+
+def test_refused_photo_whose_best_flower_leads_says_so_and_shows_that_flower() -> None:
+    html = shown(Prediction(ROSE, False, 0.2, 0.9))
+    assert "As one of the five, it would be a rose." in text_of(html)
+    assert re.findall(r"examples/(\w+)_1\.webp", html) == ["roses"]
+    unclear = shown(Prediction({**ROSE, "roses": 0.6, "tulips": 0.38}, False, 0.2, 0.9))
+    assert "it would be" not in unclear
+    assert "examples/" not in unclear
+
+
+def test_surer_answers_are_never_said_to_be_right_less_often() -> None:
+    bins = [(0.86, 0.97), (0.99, 0.96), (0.6, 0.7), (0.4, 0.75)]
+    test = {"reliability": [{"confidence": sure, "accuracy": right, "photos": 40} for sure, right in bins]}
+
+    class Falling(Model):
+        def measurements(self) -> dict[str, object]:
+            return {"test": test}
+
+    said = []
+    for probability in (0.35, 0.5, 0.6, 0.7, 0.86, 0.95, 0.99):
+        rest = dict.fromkeys(LABELS, (1 - probability) / 4)
+        (sentence,) = render.trust(Prediction({**rest, "roses": probability}), Falling("falling"), "en")
+        said.append(int(re.findall(r"about (\d+) times", sentence)[0]))
+    assert said == sorted(said)
+    assert len(set(said)) == 2
 
 
 def test_unsure_answer_has_two_candidates() -> None:
@@ -70,7 +116,6 @@ def test_stranger_has_no_percentage_above_its_folded_bars(language: str) -> None
     before, _, folded = html.partition("<details")
     assert percent(0.98, language) not in before
     assert percent(0.98, language) in folded
-    assert "examples/" not in html
 
 
 def test_nothing_is_told_that_was_not_measured() -> None:

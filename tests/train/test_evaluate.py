@@ -14,6 +14,7 @@ from PIL import Image, JpegImagePlugin
 from torch import Tensor
 
 from flower_alexnet import LABELS, Config, FlowerClassifier, InvalidModel, dataset
+from flower_alexnet.classifier import Output
 from flower_alexnet.dataset import LabeledPhoto
 from tests.support import PROJECT
 from tests.support.commands import run_module
@@ -128,12 +129,19 @@ def test_others_are_told_apart_by_the_head(tmp_path: Path, unprepared: None) -> 
     assert metrics["in_distribution"] == 1
     assert list(metrics["others"]) == ["all photos", "a", "b", "drawn pictures"]
     # Of the pairs of 200 and 255 with 0, 255, 100 and 20, one is in the wrong order and one a tie.
-    assert metrics["others"]["a"] == {"photos": 4, "taken": 1 / 4, "sure": 1, "auroc": 6.5 / 8, "fpr95": 1 / 4}
-    assert metrics["others"]["b"] == {"photos": 1, "taken": 1, "sure": 1, "auroc": 1 / 2, "fpr95": 1}
+    assert metrics["others"]["a"] == {
+        "photos": 4,
+        "taken": 1 / 4,
+        "certain": 0,
+        "sure": 1,
+        "auroc": 6.5 / 8,
+        "fpr95": 1 / 4,
+    }
+    assert metrics["others"]["b"] == {"photos": 1, "taken": 1, "certain": 0, "sure": 1, "auroc": 1 / 2, "fpr95": 1}
     assert metrics["others"]["all photos"]["taken"] == 2 / 5
     assert metrics["others"]["drawn pictures"]["photos"] == 245
     lines = evaluate.report(metrics).splitlines()
-    assert ["a", "4", "25.0%", "100.0%", "0.812", "25.0%"] in [line.split() for line in lines]
+    assert ["a", "4", "25.0%", "0.0%", "100.0%", "0.812", "25.0%"] in [line.split() for line in lines]
 
 
 def test_photos_of_both_kinds_are_saved_anew_in_the_same_way(tmp_path: Path, unprepared: None) -> None:
@@ -203,6 +211,18 @@ def test_head_is_calibrated_by_a_logistic_fit() -> None:
     assert torch.sigmoid(torch.tensor([scale + shift, shift - scale])).tolist() == pytest.approx(
         [10 / 11, 1 / 6], abs=1e-4
     )
+
+
+def test_certainty_leaves_two_of_a_hundred_photos_of_other_things() -> None:
+    torch.manual_seed(0)
+    of_others = Output(2 * torch.randn(400, 5), torch.randn(400))
+    certainty = calibrate.fit_certainty(of_others, 0.5, 1.5, -0.2)
+    config = Config(temperature=0.5, threshold=0.1, certainty=certainty)
+    products = []
+    for logits, logit in zip(*of_others, strict=True):
+        known = torch.sigmoid(1.5 * logit.double() - 0.2)
+        products.append((known * torch.softmax(logits.double() / config.temperature, 0).max()).item())
+    assert sum(product >= certainty for product in products) / 400 == pytest.approx(0.02, abs=0.003)
 
 
 def test_calibration_error_by_chance_is_that_of_true_probabilities() -> None:
