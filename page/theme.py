@@ -247,6 +247,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
   margin: 0 0 14px; color: var(--ink); }
 #words h2 .if { display: block; font-size: 19px; font-weight: 500; line-height: 1.3; color: var(--soft); }
 .bars.known { border-bottom: 1px solid var(--rule); padding-bottom: 8px; margin-bottom: 8px; }
+.unknown .bars.known { border: 0; margin-bottom: 0; }
 .as-one { color: var(--name); font-weight: 600; margin: 0 0 8px; }
 .trust summary { cursor: pointer; min-height: 32px; color: var(--soft); font-size: 15px; }
 .choice { border-top: 1px solid var(--rule); padding-top: 10px; }

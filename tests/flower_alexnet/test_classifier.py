@@ -31,6 +31,7 @@ from flower_alexnet import (
     InvalidImage,
     InvalidWeights,
     ModelNotFound,
+    Prediction,
     images,
 )
 from flower_alexnet.classifier import BATCH_SIZE, IN_FLIGHT, Output
@@ -243,7 +244,7 @@ PROCESSES = """
 import multiprocessing, pickle, sys
 from copy import deepcopy
 from torch.utils.data import DataLoader
-from flower_alexnet import FlowerClassifier, Prediction
+from flower_alexnet import FlowerClassifier
 
 name, photo = sys.argv[1:]
 classifier = FlowerClassifier.from_pretrained(name)
