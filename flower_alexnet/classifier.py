@@ -58,7 +58,7 @@ CONFIDENT = 0.5
 
 Verdict = Literal["certain", "conditional", "none"]
 
-PREDICTION_FIELDS = ("label", "probability", "in_distribution", "in_distribution_probability")
+PREDICTION_FIELDS = ("label", "probability", "in_distribution", "in_distribution_probability", "verdict")
 """What programs and tables are given of a prediction, beside the probability of each label."""
 
 
@@ -104,7 +104,7 @@ class Prediction:
         """Return what programs are given: label, probability, in_distribution, in_distribution_probability, the
         verdict, and the probabilities of all labels under ``probabilities``."""
         answer = {name: getattr(self, name) for name in PREDICTION_FIELDS}
-        return {**answer, "verdict": self.verdict, "probabilities": self.probabilities}
+        return {**answer, "probabilities": self.probabilities}
 
     def in_words(self) -> str:
         """Return the answer in a line of English: "Rose, 93%" where that is certain, "Rose? 93%" where it holds if the

@@ -352,6 +352,7 @@ def schema(labels: Sequence[str]) -> pa.Schema:
             ("probability", pa.float64()),
             ("in_distribution", pa.bool_()),
             ("in_distribution_probability", pa.float64()),
+            ("verdict", pa.string()),
             ("probabilities", pa.struct([(label, pa.float64()) for label in labels])),
             ("problem", pa.string()),
         ]

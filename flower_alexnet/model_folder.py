@@ -60,6 +60,9 @@ AGAIN = "Copy or download the file again, or train the model again."
 FLOATS = {"F16", "BF16", "F32", "F64"}
 """Floating-point types of safetensors."""
 
+ADDED = {"certainty"}
+"""Fields of ``config.json`` that models of earlier versions lack."""
+
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """First bytes of the file that Git LFS leaves in place of a large one that was not fetched."""
 
@@ -110,7 +113,7 @@ def read_config(folder: Path) -> Config:
             for problem in error.errors()
         )
         raise InvalidConfig(f"{file} is not a configuration of this network ({problems}).") from error
-    if missing := _missing_fields(json.loads(text)):
+    if missing := [name for name in _missing_fields(json.loads(text)) if name not in ADDED]:
         raise InvalidConfig(f"{file} lacks {', '.join(missing)}. Copy or download it again.")
     if len(config.labels) != config.num_classes or len(set(config.labels)) != len(config.labels):
         raise InvalidConfig(

@@ -126,7 +126,7 @@ CSS = (
     + """
 .flower-other { --name: var(--leaf); --bar: var(--leaf); }
 .gradio-container { background: var(--ground); }
-.gradio-container > main { max-width: 1180px !important; margin: 0 auto; padding: 20px 28px 36px !important; }
+.gradio-container > .main { max-width: 1180px !important; margin: 0 auto; padding: 20px 28px 36px !important; }
 .gradio-container .html-container { padding: 0; }
 .gradio-container :focus-visible { outline: 3px solid var(--leaf); outline-offset: 2px; }
 
@@ -324,7 +324,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
   #header { margin-right: 480px; }
 }
 @media (max-width: 899px) {
-  .gradio-container > main { padding: 12px 14px 28px !important; }
+  .gradio-container > .main { padding: 12px 14px 28px !important; }
   #header p { display: none; }
   .tab-container { width: 100% !important; justify-content: space-between; overflow-x: auto !important; }
   .tab-container button { padding: 0 10px !important; font-size: 14px !important; }

@@ -81,9 +81,9 @@ _TEXTS = {
         "写真の花の名前を答え、知らない花ならそう言います。",
     ),
     "tab_photo": ("Photo", "照片", "Foto", "Foto", "Photo", "写真"),
-    "many_photos": ("Many photos", "多张照片", "Muchas fotos", "Viele Fotos", "Plusieurs photos", "複数の写真"),
+    "many_photos": ("Many photos", "多张照片", "Varias", "Viele", "Par lots", "複数の写真"),
     "models": ("Models", "模型", "Modelos", "Modelle", "Modèles", "モデル"),
-    "about": ("About", "关于", "Acerca de", "Info", "À propos", "説明"),
+    "about": ("About", "关于", "Info", "Info", "Infos", "説明"),
     "drop_title": (
         "Drop a photo of a flower",
         "把花的照片拖到这里",

@@ -116,6 +116,7 @@ def test_on_the_page(server: Server, browser_page: Page, tmp_path: Path) -> None
         "probability",
         "in_distribution",
         "in_distribution_probability",
+        "verdict",
         *(f"probability_{label}" for label in SHAPES),
         "problem",
     ]

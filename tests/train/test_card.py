@@ -201,8 +201,15 @@ def test_figures_are_those_of_the_measurements(tmp_path: Path) -> None:
         label: {"precision": 0.51 + n / 100, "recall": 0.61 + n / 100, "count": n} for n, label in enumerate(SHAPES)
     }
     others = {
-        "all photos": {"photos": 330, "taken": 0.1234, "sure": 0.2345, "auroc": 0.9321, "fpr95": 0.1432},
-        "drawn pictures": {"photos": 245, "taken": 0.0, "sure": None, "auroc": 0.9876, "fpr95": 0.0543},
+        "all photos": {
+            "photos": 330,
+            "taken": 0.1234,
+            "certain": 0.0345,
+            "sure": 0.2345,
+            "auroc": 0.9321,
+            "fpr95": 0.1432,
+        },
+        "drawn pictures": {"photos": 245, "taken": 0.0, "certain": 0.0, "sure": None, "auroc": 0.9876, "fpr95": 0.0543},
     }
     test = {
         "accuracy": 0.8765,
@@ -210,6 +217,8 @@ def test_figures_are_those_of_the_measurements(tmp_path: Path) -> None:
         "calibration_error": 0.0567,
         "calibration_error_by_chance": 0.0342,
         "in_distribution": 0.9321,
+        "certain": 0.6543,
+        "certain_accuracy": 0.9654,
         "per_class": per_class,
         "confusion_matrix": [[5, 1, 0], [0, 6, 2], [0, 0, 7]],
         "others": others,
@@ -227,8 +236,8 @@ def test_figures_are_those_of_the_measurements(tmp_path: Path) -> None:
         "| Calibration error on test (15 bins) | 0.057; 0.034 by chance alone |",
         "| Photos of other things taken for one of the classes | **12.3 %** of 330; AUROC 0.932; "
         "of pictures drawn by code **0.0 %** of 245 |",
-        "| all photos | 330 | 12.3 % | 23.4 % | 0.932 | 14.3 % |",
-        "| drawn pictures | 245 | 0.0 % | – | 0.988 | 5.4 % |",
+        "| all photos | 330 | 12.3 % | 23.4 % | 3.5 % | 0.932 | 14.3 % |",
+        "| drawn pictures | 245 | 0.0 % | – | 0.0 % | 0.988 | 5.4 % |",
         "beside 1154 photos of other things",
         "--others things",
         "| Validation accuracy | 72.5 % on 367 photos |",

@@ -310,7 +310,11 @@ def test_plots_and_report_of_any_number_of_labels(classes: int, tmp_path: Path) 
         "calibration_error": 0.0,
         "calibration_error_by_chance": 0.0,
         "in_distribution": 1.0,
-        "others": {"drawn pictures": {"photos": 245, "taken": 1.0, "sure": None, "auroc": None, "fpr95": None}},
+        "certain": 0.0,
+        "certain_accuracy": None,
+        "others": {
+            "drawn pictures": {"photos": 245, "taken": 1.0, "certain": 0.0, "sure": None, "auroc": None, "fpr95": None}
+        },
     }
     matplotlib.use("Agg")
     plots.plot_confusion_matrix(metrics, tmp_path / "plot.png")
