@@ -140,6 +140,7 @@ def train(
         )
     (output / checkpoint.NAME).unlink()
     print(evaluate.report(summary["test"]))
+    print(export.write_mistakes(FlowerClassifier.from_pretrained(output), splits["test"], labels, output))
     print(f"The model is in {output}. Try it: python -m flower_alexnet classify PHOTO --model {output}")
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
 import tyro
@@ -23,7 +24,7 @@ from torchmetrics.classification import (
     MulticlassRecall,
 )
 
-from flower_alexnet import LABELS, FlowerClassifier, InvalidModel, dataset, registry
+from flower_alexnet import LABELS, FlowerClassifier, InvalidModel, dataset, images, registry
 from flower_alexnet.classifier import Output, load_classifier
 from flower_alexnet.dataset import InvalidDataset, LabeledPhoto
 from flower_alexnet.interval import accuracy_interval
@@ -158,6 +159,44 @@ def evaluate_corrupted(classifier: FlowerClassifier, photos: Sequence[LabeledPho
     corrupted, targets = corrupted_logits(classifier, photos)
     accuracies = {name: (logits.argmax(1) == targets).double().mean().item() for name, logits in corrupted.items()}
     return {**accuracies, "mean": sum(accuracies.values()) / len(accuracies)}
+
+
+class Mistake(NamedTuple):
+    """A photo that is given a wrong label.
+
+    Args:
+        path: the photo.
+        true, said: its label, and the one that it is given.
+        probability: of the one that it is given, 0-1.
+        loss: cross-entropy.
+    """
+
+    path: Path
+    true: str
+    said: str
+    probability: float
+    loss: float
+
+
+def mistakes(
+    classifier: FlowerClassifier, photos: Sequence[LabeledPhoto], labels: Sequence[str] = LABELS
+) -> list[Mistake]:
+    """Return the photos that a model gives a wrong label, the one with the largest loss first.
+
+    Raises:
+        InvalidModel: the model has other labels.
+    """
+    check_labels(classifier, labels)
+    found = []
+    for photo, output in zip(photos, classifier.results(photo.path for photo in photos), strict=True):
+        if isinstance(output, images.InvalidImage):
+            continue
+        probabilities = classifier.prediction(output).probabilities
+        true, said = labels[photo.target], max(probabilities, key=lambda label: probabilities[label])
+        if said != true:
+            loss = -math.log(max(probabilities[true], sys.float_info.min))
+            found.append(Mistake(photo.path, true, said, probabilities[said], loss))
+    return sorted(found, key=lambda mistake: -mistake.loss)
 
 
 def evaluate_compressed(

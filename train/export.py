@@ -25,7 +25,7 @@ import tyro
 from flower_alexnet import FlowerClassifier, InvalidModel, model_folder, registry
 from flower_alexnet.dataset import InvalidDataset, LabeledPhoto, find_classes, split
 from flower_alexnet.model_folder import CARD, CONFUSION_MATRIX, HEAD, METRICS, ONNX, RELIABILITY, TRAINING_CURVES
-from flower_alexnet.words import printable
+from flower_alexnet.words import counted, printable
 from train import evaluate, plots
 from train.calibrate import calibrated
 from train.card import card
@@ -39,6 +39,9 @@ from train.outputs import ood_outputs
 from train.recipes import Recipe
 
 Name = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+
+MISTAKES = ".mistakes.png"
+"""What the picture of the photos that a model gets wrong has behind the name of the model folder."""
 
 Summary = dict[str, Any]
 """The content of ``metrics.json``: dataset, recipe, training, history, validation, test, and
@@ -124,6 +127,28 @@ def write_model_folder(
     return summary
 
 
+def write_mistakes(
+    classifier: FlowerClassifier, photos: Sequence[LabeledPhoto], labels: Sequence[str], folder: Path
+) -> str:
+    """Write a picture of the test photos that a model gets wrong, and return where it is, in a sentence.
+
+    It is beside the model folder, not in it: nobody publishes photos of theirs unasked.
+
+    Args:
+        classifier: the model.
+        photos: of the test part.
+        labels: of these photos.
+        folder: the model folder.
+    """
+    file = folder.with_name(f"{folder.resolve().name}{MISTAKES}")
+    found = evaluate.mistakes(classifier, photos, labels)
+    if not found:
+        file.unlink(missing_ok=True)
+        return f"It gets none of the {counted(len(photos), 'test photo')} wrong."
+    plots.plot_mistakes(found, file)
+    return f"The photos that it gets wrong, {len(found)} of {counted(len(photos), 'test photo')}, are in {file}."
+
+
 def machine() -> str:
     """Return the hardware that torch uses here, such as "2 cores of AMD EPYC"."""
     if torch.cuda.is_available():
@@ -176,6 +201,7 @@ def measure(
     if (folder / ONNX).exists():
         onnx(str(folder))  # its temperature is another one now
     print(evaluate.report(summary["test"]))
+    print(write_mistakes(FlowerClassifier.from_pretrained(folder), splits["test"], labels, folder))
 
 
 def onnx(name: Name) -> None:

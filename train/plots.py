@@ -13,9 +13,15 @@ import torch
 from matplotlib import font_manager, pyplot
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
+from PIL import ImageOps
 
+from flower_alexnet import images
 from flower_alexnet.words import counted
 from train.checkpoint import History
+from train.evaluate import Mistake
+
+MOST_MISTAKES, MISTAKES_A_ROW = 24, 6
+"""Photos of a picture of mistakes, and of a row of it."""
 
 MOST_ZEROS = 15
 """Most classes of a confusion matrix whose zeros are printed, too."""
@@ -46,6 +52,23 @@ def plot_confusion_matrix(metrics: Mapping[str, Any], file: Path) -> None:
     for row, column in shown.nonzero().tolist():
         color, count = "white" if fractions[row, column] > 0.5 else "black", str(counts[row, column].item())
         axes.text(column, row, count, ha="center", va="center", color=color, fontsize=points)
+    _save(figure, file)
+
+
+def plot_mistakes(mistakes: Sequence[Mistake], file: Path) -> None:
+    """Plot the photos with the largest losses, each under its label and the one that it was given."""
+    shown = mistakes[:MOST_MISTAKES]
+    rows = -(-len(shown) // MISTAKES_A_ROW)
+    figure, axes = pyplot.subplots(
+        rows, MISTAKES_A_ROW, figsize=(1.9 * MISTAKES_A_ROW, 2.3 * rows), layout="constrained", squeeze=False
+    )
+    for spot in axes.flat:
+        spot.axis("off")
+    for spot, mistake in zip(axes.flat, shown, strict=False):
+        (true, said), families = plot_labels([mistake.true, mistake.said], 18)
+        spot.imshow(ImageOps.fit(images.load(mistake.path, shorter_side=200), (200, 200)))
+        title = f"{true},\nsaid {said} {mistake.probability:.0%}"
+        spot.set_title(title, fontsize=8, family=families)
     _save(figure, file)
 
 

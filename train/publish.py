@@ -36,6 +36,7 @@ from flower_alexnet.model_folder import CARD, ONNX, UNFINISHED
 from flower_alexnet.words import capitalized
 from train.card import TEMPLATES, USE, accuracy_in_words, use_section
 from train.checkpoint import NAME as CHECKPOINT
+from train.export import MISTAKES
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -457,6 +458,7 @@ def _files_under(folder: Path, top: Path) -> dict[str, Path]:
         for file in sorted(folder.rglob("*"))
         if file.is_file()
         and file.name not in (ONNX, CHECKPOINT)
+        and not file.name.endswith(MISTAKES)
         and not any(
             part.startswith(".") or part == "__pycache__" or part.endswith(".part")
             for part in file.relative_to(folder).parts

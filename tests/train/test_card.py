@@ -263,7 +263,7 @@ def test_figures_are_those_of_the_measurements(tmp_path: Path) -> None:
     ],
 )
 def test_strangers_of_the_same_kinds_flatter(held_out: str | None, words: str, tmp_path: Path) -> None:
-    row = {"photos": 9, "taken": 0.0, "sure": None, "auroc": 0.9, "fpr95": 0.1}
+    row = {"photos": 9, "taken": 0.0, "certain": 0.0, "sure": None, "auroc": 0.9, "fpr95": 0.1}
     others = {"name": "things", "photos": "89ab", "train": 90, "validation": 9}
     text = written(
         tmp_path,

@@ -232,6 +232,19 @@ def test_probabilities_of_several_teachers_are_averaged(random_model: Path, tmp_
     assert both.in_distribution is None  # one of them cannot tell
 
 
+def test_photos_that_it_gets_wrong_are_a_picture_beside_the_folder(whole_run: Path, flowers: Path) -> None:
+    classifier = FlowerClassifier.from_pretrained(whole_run)
+    photos = dataset.split(flowers)["test"]
+    labels = dataset.find_classes(flowers)
+    wrong = {photo.path for photo in photos if classifier(photo.path).label != labels[photo.target]}
+    found = evaluate.mistakes(classifier, photos, labels)
+    assert {mistake.path for mistake in found} == wrong
+    assert [mistake.loss for mistake in found] == sorted((mistake.loss for mistake in found), reverse=True)
+    picture = whole_run.with_name("whole.mistakes.png")
+    assert picture.exists() is bool(wrong)
+    assert "mistakes" not in {file.name for file in whole_run.iterdir()}
+
+
 def test_export_deletes_what_a_killed_one_left(
     whole_run: Path, flowers: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
