@@ -1,4 +1,9 @@
-"""Photos of other things than the classes: found, listed, or made from public datasets as the outliers of training."""
+"""Photos of other things than the classes: found, listed, or made from public datasets as the outliers of training.
+
+python -m train.others FOLDER --small
+
+A run makes them by itself; the command makes a set to look at, or the smaller one that earlier versions trained on.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +11,18 @@ import filecmp
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+import tyro
 from filelock import FileLock
 from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision.datasets import Caltech101, Flowers102
+from torchvision.datasets.utils import download_and_extract_archive
 from tqdm import tqdm
 
 from flower_alexnet.dataset import SPLIT_FOLDERS, InvalidDataset, LabeledPhoto, by_hash
@@ -68,8 +76,42 @@ SIDE, LONGEST, QUALITY = 256, 1.5, 82
 full resolution. Halved color resolution (4:2:0) gave the first edition of these photos away: a network that learned of
 it took 27 % of other things for a flower when they were saved so, and 37 % as they were."""
 
-EDITION = "second_edition"
-"""Folder of the cache in which the photos are: the first edition, of more photos of each kind, was beside it."""
+EDITION = "third_edition"
+"""Folder of the cache in which the photos are; earlier editions, of fewer kinds, were beside it."""
+
+IMAGENET = "https://github.com/EliSchwartz/imagenet-sample-images/archive/refs/heads/master.zip"
+FLOWERS17 = "https://www.robots.ox.ac.uk/~vgg/data/flowers/17/17flowers.tgz"
+"""Addresses of one photo of each of ImageNet's thousand kinds (110 MB), and of Oxford's 17 flowers (60 MB)."""
+
+SAMPLES = Path(__file__).with_name("imagenet_samples.txt")
+"""Which of the former to train and to validate on."""
+
+KINDS17 = [
+    "daffodil",
+    "snowdrop",
+    "lily of the valley",
+    "bluebell",
+    "crocus",
+    "iris",
+    "tiger lily",
+    "tulip",
+    "fritillary",
+    "sunflower",
+    "daisy",
+    "coltsfoot",
+    "dandelion",
+    "cowslip",
+    "buttercup",
+    "windflower",
+    "pansy",
+]
+"""Oxford's 17 flowers in the order of their files, 80 of each."""
+
+TRAINING17 = {"daffodil", "snowdrop", "lily of the valley", "crocus", "iris", "fritillary", "cowslip"}
+VALIDATION17 = {"bluebell", "tiger lily"}
+
+PHOTOS17 = 8
+"""Photos of each of these."""
 
 VALIDATION_SHARE = 0.2
 """Share of a folder's photos, by the SHA-256 of their names, to validate on if it is not split by folders."""
@@ -78,8 +120,9 @@ VALIDATION_SHARE = 0.2
 def find_or_make(cache: Path = CACHE) -> Path:
     """Return the folder of other photos: ``$OTHER_PHOTOS`` if set, else the one in the cache, made if need be.
 
-    1,028 photos are made of Oxford's 102 flowers (Nilsback and Zisserman, 2008) and Caltech-101 (Fei-Fei, Fergus and
-    Perona, 2004), which torchvision downloads, 480 MB together; what was downloaded is deleted.
+    1,375 photos are made of Oxford's 102 and 17 flowers (Nilsback and Zisserman, 2008 and 2006), Caltech-101 (Fei-Fei,
+    Fergus and Perona, 2004) and samples of ImageNet (research and education only; none is redistributed), 650 MB
+    together; what was downloaded is deleted.
 
     Raises:
         InvalidDataset: a download failed.
@@ -105,14 +148,16 @@ def find_or_make(cache: Path = CACHE) -> Path:
     return folder
 
 
-def make(folder: Path, downloads: Path) -> None:
-    """Write ``train`` and ``validation``, each with the photos of both datasets.
+def make(folder: Path, downloads: Path, small: bool = False) -> None:
+    """Write ``train``, with a folder of flowers and one of things, and ``validation``, with a folder for each dataset.
 
-    Of each species and category, the photos are those whose file names come first by SHA-256.
+    In them each kind has a folder. Of each species and category, the photos are those whose file names come first by
+    SHA-256.
 
     Args:
         folder: to write into.
-        downloads: folder that torchvision downloads the datasets to, or finds them in.
+        downloads: folder that the datasets are downloaded to, or found in.
+        small: take Oxford's 102 flowers and Caltech-101 alone.
 
     Raises:
         OSError, RuntimeError: a download failed, or is not what it should be.
@@ -122,7 +167,7 @@ def make(folder: Path, downloads: Path) -> None:
         for part, species in (("train", TRAINING_SPECIES), ("validation", VALIDATION_SPECIES)):
             if name in _names(species):
                 folder_name = re.sub(r"\W+", "-", name)
-                chosen[f"{part}/flowers102/{folder_name}"] = by_hash(files)[:PHOTOS]
+                chosen[f"{_place(part, 'flowers102')}/{folder_name}"] = by_hash(files)[:PHOTOS]
     Caltech101(downloads, download=True)
     for category in sorted((downloads / "caltech101" / "101_ObjectCategories").iterdir()):
         if category.name in LEFT_OUT or not category.is_dir():
@@ -130,17 +175,56 @@ def make(folder: Path, downloads: Path) -> None:
         files = by_hash(category.glob("*.jpg"))
         if category.name == BACKGROUND:
             for part, some in zip(("train", "validation"), BACKGROUND_PHOTOS, strict=True):
-                chosen[f"{part}/caltech101/{BACKGROUND}"] = files[some]
+                chosen[f"{_place(part, 'caltech101')}/{BACKGROUND}"] = files[some]
         else:
             part = "validation" if category.name in _names(VALIDATION_CATEGORIES) else "train"
-            chosen[f"{part}/caltech101/{category.name}"] = files[:PHOTOS]
+            chosen[f"{_place(part, 'caltech101')}/{category.name}"] = files[:PHOTOS]
+    if not small:
+        chosen |= _elsewhere(downloads)
     for name, files in tqdm(chosen.items(), desc="photos of other things"):
-        (folder / name).mkdir(parents=True)
+        (folder / name).mkdir(parents=True, exist_ok=True)
         for file in files:
-            if "caltech101" in name:
+            if "caltech101" in file.parts:
                 shutil.copyfile(file, folder / name / file.name)
             else:
-                _shrunk(file).save(folder / name / file.name, quality=QUALITY, subsampling="4:4:4")
+                new = folder / name / file.with_suffix(".jpg").name
+                _shrunk(file).save(new, quality=QUALITY, subsampling="4:4:4")
+
+
+def _place(part: str, dataset: str) -> str:
+    """Return the folder of a dataset's kinds: to train on, flowers and things are each drawn half of the times."""
+    return f"train/{'flowers' if 'flowers' in dataset else 'things'}" if part == "train" else f"validation/{dataset}"
+
+
+def _elsewhere(downloads: Path) -> dict[str, list[Path]]:
+    """Return the files of ImageNet's samples and of Oxford's 17 flowers by the folder of their kind, downloaded if they
+    are not there.
+
+    Raises:
+        OSError, RuntimeError: a download failed, or is not what it should be.
+    """
+    chosen: dict[str, list[Path]] = {}
+    samples, flowers = downloads / "imagenet", downloads / "flowers17"
+    for address, place in ((IMAGENET, samples), (FLOWERS17, flowers)):
+        if not place.is_dir():
+            download_and_extract_archive(address, str(downloads), str(place))
+    files = {file.stem: file for file in samples.rglob("n*.*")}
+    part = ""
+    for line in SAMPLES.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            part = line.strip("[]")
+        elif not line.startswith("#"):
+            if line not in files:
+                raise RuntimeError(f"{IMAGENET} does not hold {line}")
+            kind = line.partition("_")[2].replace("_", " ")
+            chosen.setdefault(f"{_place(part, 'imagenet')}/{kind}", []).append(files[line])
+    for number, kind in enumerate(KINDS17):
+        for part, kinds in (("train", TRAINING17), ("validation", VALIDATION17)):
+            if kind in kinds:
+                names = [Path(f"image_{80 * number + index:04d}.jpg") for index in range(1, 81)]
+                found = [flowers / "jpg" / name for name in by_hash(names)[:PHOTOS17]]
+                chosen[f"{_place(part, 'flowers17')}/{kind} (17)"] = found
+    return chosen
 
 
 def _shrunk(file: Path) -> Image.Image:
@@ -281,3 +365,24 @@ def _species(downloads: Path) -> dict[str, list[Path]]:
 
 def _names(text: str) -> set[str]:
     return {" ".join(name.split()) for name in text.split(",")}
+
+
+def main(folder: tyro.conf.Positional[Path], small: tyro.conf.FlagCreatePairsOff[bool] = False) -> None:
+    """Make the set of photos of other things that a run trains beside.
+
+    Args:
+        folder: new folder to write it into; give it to python -m train with --others.
+        small: take Oxford's 102 flowers and Caltech-101 alone, 480 MB to download in place of 650.
+    """
+    if folder.exists():
+        sys.exit(f"{folder} is there already. Choose a new folder.")
+    downloads = folder.with_name(f"{folder.name}.downloads")
+    try:
+        make(folder, downloads, small)
+    except (OSError, RuntimeError) as error:
+        sys.exit(f"The photos could not be downloaded ({error}). Run the command again.")
+    shutil.rmtree(downloads)
+
+
+if __name__ == "__main__":
+    tyro.cli(main, prog="python -m train.others")

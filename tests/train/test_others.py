@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,7 @@ from tests.conftest import REAL_PHOTOS
 from train import others
 
 OTHER_PHOTOS = REAL_PHOTOS.parent / "other_photos"
+ELSEWHERE = REAL_PHOTOS.parent / "elsewhere"
 
 
 def photos(folder: Path, names: list[str], size: tuple[int, int] = (40, 30)) -> None:
@@ -24,7 +30,7 @@ def photos(folder: Path, names: list[str], size: tuple[int, int] = (40, 30)) -> 
 
 
 @pytest.fixture
-def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Return a folder that looks to torchvision as if it had downloaded both datasets, with few photos."""
     root = tmp_path / "downloads"
     flowers = root / "flowers-102"
@@ -43,15 +49,32 @@ def downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     numbers = {"ant": 8, "emu": 8, "sunflower": 8, "Faces_easy": 8, others.BACKGROUND: 300}
     for category, count in numbers.items():
         photos(categories / category, [f"image_{number:04d}.jpg" for number in range(1, count + 1)])
-    return root
+    lines = others.SAMPLES.read_text(encoding="utf-8").splitlines()
+    samples = [line for line in lines if not line.startswith(("#", "["))]
+    archives = tmp_path / "archives"
+    photos(archives / "imagenet-sample-images-master", [f"{name}.JPEG" for name in samples])
+    photos(archives / "jpg", [f"image_{number:04d}.jpg" for number in range(1, 17 * 80 + 1)])
+    shutil.make_archive(str(archives / "master"), "zip", archives, "imagenet-sample-images-master")
+    Path(shutil.make_archive(str(archives / "17flowers"), "gztar", archives, "jpg")).rename(archives / "17flowers.tgz")
+    handler = partial(SimpleHTTPRequestHandler, directory=archives)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        monkeypatch.setattr(others, "IMAGENET", f"http://127.0.0.1:{server.server_port}/master.zip")
+        monkeypatch.setattr(others, "FLOWERS17", f"http://127.0.0.1:{server.server_port}/17flowers.tgz")
+        yield root
+        server.shutdown()
 
 
 def test_folder_is_made_by_the_rule(downloads: Path, tmp_path: Path) -> None:
     others.make(tmp_path / "made", downloads)
     made = {part: others.subfolders(tmp_path / "made" / part) for part in ("train", "validation")}
-    assert [len(made["train"]["flowers102"]), len(made["validation"]["flowers102"])] == [288, 96]
+    assert {part: {name: len(files) for name, files in groups.items()} for part, groups in made.items()} == {
+        "train": {"flowers": 288 + 56, "things": 36 + 225},
+        "validation": {"caltech101": 26, "flowers102": 96, "flowers17": 16, "imagenet": 50},
+    }
+    folders = {"train": "things", "validation": "caltech101"}
     things = {
-        (part, name): [file.name for file in made[part]["caltech101"] if file.parent.name == name]
+        (part, name): [file.name for file in made[part][folders[part]] if file.parent.name == name]
         for part in made
         for name in ("ant", "emu", "sunflower", "Faces_easy", others.BACKGROUND)
     }
@@ -68,17 +91,38 @@ def test_folder_is_made_by_the_rule(downloads: Path, tmp_path: Path) -> None:
     )
     assert sorted(things["train", "ant"]) == sorted(names[:6])
     assert not set(things["train", background]) & set(things["validation", background])
-    primrose = tmp_path / "made" / "train" / "flowers102" / "pink-primrose" / "image_00001.jpg"
+    primrose = tmp_path / "made" / "train" / "flowers" / "pink-primrose" / "image_00001.jpg"
     large = sorted((downloads / "flowers-102" / "jpg").glob("*.jpg"), key=lambda file: -file.stat().st_size)[0]
     shrunk = others._shrunk(large)
     assert shrunk.size == (384, 256)  # of 600x300: scaled, and the longer side cut
     assert not primrose.exists() or Image.open(primrose).size == shrunk.size
-    for file in (tmp_path / "made").rglob("flowers102/*/*.jpg"):
+    for file in (tmp_path / "made").rglob("flowers*/*/*.jpg"):
         with Image.open(file) as image:
             assert JpegImagePlugin.get_sampling(image) == 0  # colors at full resolution
     emu = next((tmp_path / "made").rglob("emu/*.jpg"))
     original = downloads / "caltech101" / "101_ObjectCategories" / "emu" / emu.name
     assert emu.read_bytes() == original.read_bytes()
+
+
+def test_smaller_set_is_of_two_datasets(downloads: Path, tmp_path: Path) -> None:
+    others.make(tmp_path / "made", downloads, small=True)
+    assert {path.name for path in (tmp_path / "made" / "validation").iterdir()} == {"caltech101", "flowers102"}
+    assert len(list((tmp_path / "made" / "train" / "flowers").iterdir())) == 48
+
+
+@pytest.mark.skipif(not ELSEWHERE.is_dir(), reason=f"{ELSEWHERE} is not there")
+def test_kinds_from_elsewhere_are_those_that_the_shipped_models_saw(downloads: Path, tmp_path: Path) -> None:
+    others.make(tmp_path / "made", downloads)
+    for part, dataset, place in (
+        ("train", "flowers17", "flowers"),
+        ("validation", "flowers17", "flowers17"),
+        ("train", "imagenet", "things"),
+        ("validation", "imagenet", "imagenet"),
+    ):
+        handed_out = {file.stem for file in (ELSEWHERE / part / dataset).rglob("*.jpg")}
+        made = {file.stem for file in (tmp_path / "made" / part / place).rglob("*.jpg")}
+        assert len(handed_out) in (16, 50, 56, 225)
+        assert handed_out <= made
 
 
 @pytest.mark.skipif(not OTHER_PHOTOS.is_dir(), reason=f"{OTHER_PHOTOS} is not there")
