@@ -44,7 +44,9 @@ async def describe_model(model: Model | None, language: str) -> list[Any]:
         return [render.hint(str(error)), "", "", _no_plot(), "", ""]
     metrics = model.measurements()
     sentences = [_network(model, classifier, language)]
-    sentences += [told for tell in (_accuracy, _others, _training) if (told := _or_none(tell, metrics, language))]
+    sentences += [
+        told for tell in (_accuracy, _elsewhere, _others, _training) if (told := _or_none(tell, metrics, language))
+    ]
     if len(sentences) == 1:
         sentences.append(translate("not_measured", language))
     return [
@@ -99,16 +101,25 @@ def _network(model: Model, classifier: FlowerClassifier, language: str) -> str:
 
 
 def _accuracy(metrics: Any, language: str) -> str:
-    accuracy, number = metrics["test"]["accuracy"], metrics["test"]["photos"]
+    return _right("about_accuracy", metrics["test"], language)
+
+
+def _right(key: str, measured: Any, language: str) -> str:
+    accuracy, number = measured["accuracy"], measured["photos"]
     low, high = (f"{100 * end:.0f}" for end in accuracy_interval(accuracy, number))
-    return translate("about_accuracy", language, right=f"{100 * accuracy:.0f}", number=number, low=low, high=high)
+    return translate(key, language, right=f"{100 * accuracy:.0f}", number=number, low=low, high=high)
 
 
 def _others(metrics: Any, language: str) -> str:
     others = metrics["test"]["others"]
     if ALL_PHOTOS not in others:
         return translate("about_cannot_tell", language)
-    return translate("about_others", language, taken=f"{100 * others['all photos']['taken']:.0f}")
+    measured = others[ALL_PHOTOS]
+    return translate("about_others", language, taken=f"{100 * measured['taken']:.0f}", number=measured["photos"])
+
+
+def _elsewhere(metrics: Any, language: str) -> str:
+    return _right("about_elsewhere", metrics["elsewhere"], language)
 
 
 def _training(metrics: Any, language: str) -> str:
@@ -116,7 +127,8 @@ def _training(metrics: Any, language: str) -> str:
     machine = str(training["machine"])
     if known := CORES.fullmatch(machine):
         machine = translate("cores", language, cores=known[1], processor=known[2])
-    return translate("about_training", language, minutes=round(training["minutes"]), machine=machine)
+    key = "about_last_run" if metrics.get("recipe", {}).get("start") else "about_training"
+    return translate(key, language, minutes=round(training["minutes"]), machine=machine)
 
 
 def _curves(metrics: Any, language: str) -> Any:

@@ -486,12 +486,31 @@ _TEXTS = {
         "学習で見ていない写真100枚のうち、約{right}枚を正しく答えます（テスト写真{number}枚から見て{low}〜{high}枚）。",
     ),
     "about_others": (
-        "Of 100 photos of other things it takes about {taken} for one of its flowers.",
-        "在 100 张其他事物的照片里，它大约把 {taken} 张当成自己认识的花。",
-        "De 100 fotos de otras cosas toma unas {taken} por una de sus flores.",
-        "Von 100 Fotos anderer Dinge hält es etwa {taken} für eine seiner Blumen.",
-        "Sur 100 photos d’autres choses, il en prend environ {taken} pour une de ses fleurs.",
-        "ほかのものの写真100枚のうち、約{taken}枚を知っている花だと間違えます。",
+        "Of 100 photos of other things it takes about {taken} for one of its flowers: measured on {number} photos of kinds that it never saw.",
+        "在 100 张其他事物的照片里，它大约把 {taken} 张当成自己认识的花：这是用 {number} 张它从未见过的种类的照片测得的。",
+        "De 100 fotos de otras cosas toma unas {taken} por una de sus flores: medido con {number} fotos de clases que nunca vio.",
+        "Von 100 Fotos anderer Dinge hält es etwa {taken} für eine seiner Blumen: gemessen an {number} Fotos von Arten, die es nie sah.",
+        "Sur 100 photos d’autres choses, il en prend environ {taken} pour une de ses fleurs : mesuré sur {number} photos de sortes qu’il n’a jamais vues.",
+        "ほかのものの写真100枚のうち、約{taken}枚を知っている花だと間違えます（見たことのない種類の写真{number}枚で測定）。",
+    ),
+    "about_elsewhere": (
+        "Of 100 photos from elsewhere, of other cameras and websites, about {right}: {number} photos say between {low} and "
+        "{high}.",
+        "来自别处（其他相机和网站）的 100 张照片里约对 {right} 张：{number} 张照片表明在 {low} 到 {high} 张之间。",
+        "De 100 fotos de otros sitios, de otras cámaras y webs, unas {right}: según {number} fotos, entre {low} y {high}.",
+        "Von 100 Fotos von anderswo, aus anderen Kameras und Websites, etwa {right}: nach {number} Fotos zwischen {low} und "
+        "{high}.",
+        "Sur 100 photos d’ailleurs, d’autres appareils et sites, environ {right} : d’après {number} photos, entre {low} et "
+        "{high}.",
+        "よそから（ほかのカメラやサイト）の写真100枚では約{right}枚（写真{number}枚から見て{low}〜{high}枚）。",
+    ),
+    "about_last_run": (
+        "Its last training run, from the weights of an earlier one, took {minutes} minutes on {machine}.",
+        "它的最后一次训练从之前的权重开始，在 {machine} 上用了 {minutes} 分钟。",
+        "Su último entrenamiento, a partir de los pesos de uno anterior, duró {minutes} minutos en {machine}.",
+        "Sein letztes Training, von den Gewichten eines früheren aus, dauerte {minutes} Minuten auf {machine}.",
+        "Son dernier entraînement, à partir des poids d’un précédent, a pris {minutes} minutes sur {machine}.",
+        "最後の学習は以前の重みから始め、{machine}で{minutes}分かかりました。",
     ),
     "about_cannot_tell": (
         "It cannot tell what it does not know: it names a flower in every photo.",
@@ -829,12 +848,12 @@ _OTHER_CLASSES = {
         "↓ フォルダー分け (ZIP)",
     ),
     "about_others": (
-        "Of 100 photos of other things it takes about {taken} for something that it knows.",
-        "在 100 张其他事物的照片里，它大约把 {taken} 张当成自己认识的东西。",
-        "De 100 fotos de otras cosas toma unas {taken} por algo que conoce.",
-        "Von 100 Fotos anderer Dinge hält es etwa {taken} für etwas, das es kennt.",
-        "Sur 100 photos d’autres choses, il en prend environ {taken} pour une chose qu’il connaît.",
-        "ほかのものの写真100枚のうち、約{taken}枚を知っているものだと間違えます。",
+        "Of 100 photos of other things it takes about {taken} for something that it knows: measured on {number} photos.",
+        "在 100 张其他事物的照片里，它大约把 {taken} 张当成自己认识的东西：这是用 {number} 张照片测得的。",
+        "De 100 fotos de otras cosas toma unas {taken} por algo que conoce: medido con {number} fotos.",
+        "Von 100 Fotos anderer Dinge hält es etwa {taken} für etwas, das es kennt: gemessen an {number} Fotos.",
+        "Sur 100 photos d’autres choses, il en prend environ {taken} pour une chose qu’il connaît : mesuré sur {number} photos.",
+        "ほかのものの写真100枚のうち、約{taken}枚を知っているものだと間違えます（写真{number}枚で測定）。",
     ),
     "about_cannot_tell": (
         "It cannot tell what it does not know: it says something that it knows of every photo.",
