@@ -73,12 +73,34 @@ window.flowerPage = (() => {
     find(".stage")?.classList.remove("over");
     if (forMany(event) || !event.dataTransfer?.files.length) return;
     event.preventDefault();
-    use(event.dataTransfer.files[0]);
+    take([...event.dataTransfer.files]);
   });
   document.addEventListener("paste", (event) => {
-    const file = [...(event.clipboardData?.files ?? [])].find(({type}) => type.startsWith("image/"));
-    if (file) { event.preventDefault(); use(file); }
+    const files = [...(event.clipboardData?.files ?? [])].filter(({type}) => type.startsWith("image/"));
+    if (files.length) { event.preventDefault(); take(files); }
   });
+
+  // One photo is answered where it is; several, or a zip of them, among the many photos.
+  function take(files) {
+    if (files.length > 1 || /\.zip$/i.test(files[0].name)) useMany(files);
+    else use(files[0]);
+  }
+
+  async function useMany(files) {
+    document.querySelectorAll('.tab-container [role="tab"]')[1]?.click();
+    const given = new DataTransfer();
+    for (const file of files) given.items.add(file);
+    find("#files [aria-label='Clear']")?.click();  // photos that are there make way
+    for (let tries = 0; tries < 100; tries++) {
+      const input = find("#files input[type=file]");
+      if (input?.offsetParent || input?.parentElement?.offsetParent) {
+        input.files = given.files;
+        input.dispatchEvent(new Event("change", {bubbles: true}));
+        return;
+      }
+      await new Promise((done) => setTimeout(done, 50));
+    }
+  }
 
   async function use(file) {
     const number = ++now.number;

@@ -478,3 +478,27 @@ def test_credits_are_one_click_away(visit: Callable[..., Page]) -> None:
     page = visit()
     page.get_by_role("button", name="Photo credits").click()
     expect(page.get_by_role("link", name="Christine Majul")).to_be_visible()
+
+
+DROP = """async (files) => {
+    const given = new DataTransfer();
+    for (const [name, bytes] of files) given.items.add(new File([new Uint8Array(bytes)], name));
+    document.querySelector(".stage").dispatchEvent(new DragEvent("drop", {bubbles: true, dataTransfer: given}));
+}"""
+
+
+def test_several_photos_and_zips_that_are_dropped_go_to_the_many_photos(
+    visit: Callable[..., Page], tmp_path: Path
+) -> None:
+    page = visit()
+    photos = [EXAMPLES / "tulips_1.webp", EXAMPLES / "roses_1.webp"]
+    page.evaluate(DROP, [[photo.name, list(photo.read_bytes())] for photo in photos])
+    expect(page.locator("#photos figure")).to_have_count(2)
+    with zipfile.ZipFile(tmp_path / "three.zip", "w") as archive:
+        for photo in (*photos, EXAMPLES / "daisy_1.webp"):
+            archive.write(photo, photo.name)
+    page.evaluate(DROP, [["three.zip", list((tmp_path / "three.zip").read_bytes())]])
+    expect(page.locator("#photos figure")).to_have_count(3)
+    open_tab(page, "Photo")
+    page.evaluate(DROP, [[photos[0].name, list(photos[0].read_bytes())]])
+    expect(heading(page)).to_contain_text("tulip", ignore_case=True)
