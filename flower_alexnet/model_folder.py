@@ -60,6 +60,9 @@ AGAIN = "Copy or download the file again, or train the model again."
 FLOATS = {"F16", "BF16", "F32", "F64"}
 """Floating-point types of safetensors."""
 
+LABELS_FILE = "labels.json"
+"""File name of the labels alone, for programs that run ``model.onnx`` and cannot read its metadata."""
+
 ADDED = {"certainty"}
 """Fields of ``config.json`` that models of earlier versions lack."""
 

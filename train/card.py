@@ -152,6 +152,8 @@ def use_section(
         temperature=f"{config.temperature:.3g}",
         shorter_side=classifier.shorter_side,
         crop=_crop(config.preprocessing),
+        size=config.preprocessing.crop,
+        share=round(config.preprocessing.crop / config.preprocessing.resize, 4),
         threshold=config.threshold,
     )
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n\n"

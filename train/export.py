@@ -24,7 +24,16 @@ import tyro
 
 from flower_alexnet import FlowerClassifier, InvalidModel, model_folder, registry
 from flower_alexnet.dataset import InvalidDataset, LabeledPhoto, find_classes, split
-from flower_alexnet.model_folder import CARD, CONFUSION_MATRIX, HEAD, METRICS, ONNX, RELIABILITY, TRAINING_CURVES
+from flower_alexnet.model_folder import (
+    CARD,
+    CONFUSION_MATRIX,
+    HEAD,
+    LABELS_FILE,
+    METRICS,
+    ONNX,
+    RELIABILITY,
+    TRAINING_CURVES,
+)
 from flower_alexnet.words import counted, printable
 from train import evaluate, plots
 from train.calibrate import calibrated
@@ -205,7 +214,7 @@ def measure(
 
 
 def onnx(name: Name) -> None:
-    """Write a model as model.onnx beside its weights: uint8 crops in, calibrated probabilities out.
+    """Write a model as model.onnx beside its weights: uint8 crops in, calibrated probabilities out; and labels.json.
 
     Args:
         name: a model folder, or the name of a shipped model.
@@ -213,7 +222,9 @@ def onnx(name: Name) -> None:
     from train.onnx import write_onnx  # only here, because it needs ONNX Runtime
 
     folder = registry.find_local(name)
-    difference = write_onnx(FlowerClassifier.from_pretrained(folder), folder / ONNX)
+    classifier = FlowerClassifier.from_pretrained(folder)
+    difference = write_onnx(classifier, folder / ONNX)
+    (folder / LABELS_FILE).write_text(json.dumps(classifier.config.labels) + "\n", encoding="utf-8")
     print(f"{folder / ONNX}: the probabilities are the classifier's to {max(difference, 1e-7):.0e}.")
 
 

@@ -32,7 +32,7 @@ from huggingface_hub.utils import validate_repo_id
 
 from flower_alexnet import FlowerClassifier, InvalidModel, images, model_folder, registry
 from flower_alexnet.dataset import InvalidDataset, LabeledPhoto, find_classes, split
-from flower_alexnet.model_folder import CARD, ONNX, UNFINISHED
+from flower_alexnet.model_folder import CARD, LABELS_FILE, ONNX, UNFINISHED
 from flower_alexnet.words import capitalized
 from train.card import TEMPLATES, USE, accuracy_in_words, use_section
 from train.checkpoint import NAME as CHECKPOINT
@@ -338,6 +338,7 @@ def model(
     with tempfile.TemporaryDirectory() as temporary:
         if onnx:
             files[ONNX] = onnx_file(folder, Path(temporary) / ONNX)
+            files[LABELS_FILE] = json.dumps(model_folder.read_config(folder).labels).encode()
         files["README.md"] = published_card(folder, repo_id, revision, install, onnx)
         _run(files, repo_id, "model", dry_run, private=private, revision=revision, tag=tag)
 

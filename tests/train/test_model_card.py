@@ -19,7 +19,7 @@ import pytest
 from huggingface_hub import ModelCard
 from PIL import Image, ImageCms, ImageOps
 
-from flower_alexnet import FlowerClassifier, registry
+from flower_alexnet import LABELS, FlowerClassifier, registry
 from flower_alexnet.config import Preprocessing
 from flower_alexnet.images import center_crop
 from flower_alexnet.model_folder import HEAD
@@ -226,7 +226,9 @@ def test_with_onnx_runtime(
     name: str, cards: dict[str, str], plain_photos: list[Path], environment: dict[str, str], tmp_path: Path
 ) -> None:
     run(snippets(cards[name], "bash")[2], tmp_path, {**environment, "HF_TOKEN": ""})
-    assert [file.name for file in tmp_path.glob("[!.]*")] == ["model.onnx"]
+    assert sorted(file.name for file in tmp_path.glob("[!.]*")) == ["labels.json", "model.onnx"]
+    assert tuple(json.loads((tmp_path / "labels.json").read_text())) == LABELS
+    assert "onnxruntime-web" in cards[name]
     code = snippets(cards[name], "python")[2]
     assert len(ast.parse(code).body) <= 7  # two of them imports
     assert_same(answers(code, plain_photos, tmp_path, environment), name, plain_photos)

@@ -95,6 +95,7 @@ def test_command_writes_it_and_publishing_makes_a_stale_one_again(tmp_path: Path
     assert done.returncode == 0, done.stderr
     assert "model.onnx: the probabilities are the classifier's to" in done.stdout
     assert done.stderr == ""
+    assert tuple(json.loads((folder / "labels.json").read_text())) == classifier.config.labels
     assert publish.onnx_file(folder, tmp_path / "new.onnx") == folder / "model.onnx"
 
     config = asdict(replace(classifier.config, temperature=1.0))
