@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import httpx2
 import tyro
@@ -123,8 +123,27 @@ def model_files(folder: Path) -> Files:
     return dict(files)
 
 
+class Described(NamedTuple):
+    """What a publisher says of a model.
+
+    Args:
+        title: heading of the card, in place of the folder's name.
+        weights_license: identifier of the license of the weights, as the Hub lists them.
+        language: code of the language that the labels are in.
+    """
+
+    title: str | None = None
+    weights_license: str | None = None
+    language: str | None = None
+
+
 def published_card(
-    folder: Path, repo_id: str, revision: str | None = None, install: str | None = None, onnx: bool = False
+    folder: Path,
+    repo_id: str,
+    revision: str | None = None,
+    install: str | None = None,
+    onnx: bool = False,
+    described: Described = Described(),  # noqa: B008  (it cannot be changed)
 ) -> bytes:
     """Return a model folder's card with its section "Use" written anew for a repository; the rest stays as it is.
 
@@ -134,10 +153,23 @@ def published_card(
         revision: its branch; the main branch if not given.
         install: what pip takes to install the library; None if it is not published.
         onnx: whether ``model.onnx`` is published too.
+        described: what the publisher says of it.
     """
     address = f"{repo_id}@{revision}" if revision else repo_id
     use = use_section(FlowerClassifier.from_pretrained(folder), address, repo_id, revision, install, onnx)
-    return USE.sub(lambda _: use, (folder / CARD).read_text(encoding="utf-8"), count=1).encode()
+    text = USE.sub(lambda _: use, (folder / CARD).read_text(encoding="utf-8"), count=1)
+    if described == Described():
+        return text.encode()
+    card = ModelCard(text)
+    if described.title is not None:
+        card.text = re.sub(r"^# .*$", lambda _: f"# {described.title}", card.text, count=1, flags=re.MULTILINE)
+    if described.language is not None:
+        card.data["language"] = described.language
+    if described.weights_license is not None:
+        card.data["license"] = described.weights_license
+        terms = f"Code: Apache-2.0. Weights: {described.weights_license}."
+        card.text = card.text.replace("Code and weights: Apache-2.0.", terms)
+    return str(card).encode()
 
 
 def onnx_file(folder: Path, new: Path) -> Path:
@@ -309,6 +341,9 @@ def model(
     onnx: tyro.conf.FlagCreatePairsOff[bool] = False,
     space: str | None = None,
     source: str | None = None,
+    title: str | None = None,
+    weights_license: Annotated[str | None, tyro.conf.arg(name="license")] = None,
+    language: str | None = None,
     dry_run: tyro.conf.FlagCreatePairsOff[bool] = False,
 ) -> None:
     """Publish a model folder.
@@ -322,6 +357,9 @@ def model(
         onnx: also publish the model as model.onnx, made if the folder holds none that gives its probabilities.
         space: the Space USER/SPACE of this project, which the card installs the library from.
         source: instead of a Space, what pip takes to install the library: git+https://..., or the address of a wheel.
+        title: heading of the card; the name of the folder if not given.
+        weights_license: license of the weights, such as cc-by-4.0; apache-2.0 if not given.
+        language: code of the language of your labels, such as de.
         dry_run: list the files without uploading them.
     """
     _check_repo_id(repo_id)
@@ -339,7 +377,9 @@ def model(
         if onnx:
             files[ONNX] = onnx_file(folder, Path(temporary) / ONNX)
             files[LABELS_FILE] = json.dumps(model_folder.read_config(folder).labels).encode()
-        files["README.md"] = published_card(folder, repo_id, revision, install, onnx)
+        files["README.md"] = published_card(
+            folder, repo_id, revision, install, onnx, Described(title, weights_license, language)
+        )
         _run(files, repo_id, "model", dry_run, private=private, revision=revision, tag=tag)
 
 

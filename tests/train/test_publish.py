@@ -23,7 +23,7 @@ from tests.support import PROJECT
 from tests.support.commands import run_module
 from tests.support.hub import LARGE, File, Hub, Repo, serve_hub
 from tests.support.photos import drawn_flower
-from train.publish import model_files, space_files
+from train.publish import Described, model_files, published_card, space_files
 
 TOKENS = {"hf_ann": "ann", "hf_bob": "bob"}
 SHIPPED = PROJECT / "weights" / "alexnet-baseline"
@@ -304,6 +304,20 @@ def test_space_holds_what_it_needs(hub: Hub, environment: dict[str, str]) -> Non
     repo.commit({**files, "weights/old/config.json": old, "notes.md": old}, "main")
     assert publish(environment, "space", "ann/flowers").returncode == 0
     assert set(repo.commits[repo.branches["main"]]) == {*files, "notes.md"}
+
+
+def test_publisher_gives_title_license_and_language() -> None:
+    folder = PROJECT / "weights" / "alexnet-baseline"
+    text = published_card(folder, "ann/flowers", described=Described("Blumen", "cc-by-4.0", "de")).decode()
+    card = ModelCard(text)
+    assert (card.data["license"], card.data["language"]) == ("cc-by-4.0", "de")
+    assert "\n# Blumen\n" in text
+    assert "Code: Apache-2.0. Weights: cc-by-4.0." in text
+    assert card.data["eval_results"] == ModelCard.load(folder / "README.md").data["eval_results"]
+    as_it_is = published_card(folder, "ann/flowers").decode()
+    assert text.partition("## Use")[2] == as_it_is.partition("## Use")[2].replace(
+        "Code and weights: Apache-2.0.", "Code: Apache-2.0. Weights: cc-by-4.0."
+    )
 
 
 def dead_links(files: dict[str, bytes]) -> list[str]:
