@@ -35,7 +35,7 @@ from train.augment import AugmentedPhotos, DrawnPhotos, collate, mix, size_in
 from train.checkpoint import History
 from train.data import TrainingData
 from train.muon import MuonAdamW
-from train.pretrained import TIMM, PretrainedTeacher, pretrained_teacher
+from train.pretrained import TIMM, PretrainedTeacher, has_bfloat16, pretrained_teacher
 from train.recipes import InvalidRecipe, Recipe
 from train.teacher import Targets, Teacher
 
@@ -114,7 +114,7 @@ def fit(
     model, optimizer = accelerator.prepare(network, optimizer)
     teacher = None
     if recipe.teacher:
-        teacher = build_teacher(recipe.teacher, recipe.teacher_epochs, data).to(accelerator.device)
+        teacher = build_teacher(recipe.teacher, recipe.teacher_epochs, data, accelerator.device)
 
     # The batches. Outliers are transformed as photos are, or the network would learn to tell them by that.
     photos = AugmentedPhotos(data.photos, recipe)
@@ -214,6 +214,9 @@ def fit(
 
 def seconds_a_step(recipe: Recipe, data: TrainingData) -> float:
     """Return how long a step at the recipe's size takes here: that of a run of a few, of which nothing is kept."""
+    if recipe.teacher:  # trained on all photos, and kept: the few below would not do
+        device = torch.accelerator.current_accelerator() or torch.device("cpu")
+        build_teacher(recipe.teacher, recipe.teacher_epochs, data, device)
     batch_size = batch_size_for(recipe, len(data.photos), 1)  # type: ignore[arg-type]
     few = range(MEASURED_STEPS * batch_size)
     photos = Subset(data.photos, [index % len(data.photos) for index in few])  # type: ignore[arg-type]
@@ -279,15 +282,15 @@ def build_network(recipe: Recipe, labels: Sequence[str]) -> NetworkWithHead:
     return network
 
 
-def build_teacher(name: str, epochs: int, data: TrainingData) -> Teacher | PretrainedTeacher:
+def build_teacher(name: str, epochs: int, data: TrainingData, device: torch.device) -> Teacher | PretrainedTeacher:
     """Return a trained model, or a pretrained classifier of timm that is trained on the photos first.
 
     Raises:
         InvalidModel, InvalidRecipe: it cannot be used.
     """
     if name.startswith(TIMM):
-        return pretrained_teacher(name.removeprefix(TIMM), data, epochs)
-    return Teacher(name, data.labels)
+        return pretrained_teacher(name.removeprefix(TIMM), data, epochs, device)
+    return Teacher(name, data.labels).to(device)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
@@ -443,11 +446,5 @@ def keep_freed_memory() -> None:
 
 
 def fastest_precision() -> str:
-    """Return accelerate's name of the fastest precision: bf16 on hardware with native bfloat16, else no (float32).
-
-    Emulated bfloat16 is 16 times slower.
-    """
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
-    capabilities = torch.cpu.get_capabilities()
-    return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "no"
+    """Return accelerate's name of the fastest precision: bf16 on hardware that has it, else no (float32)."""
+    return "bf16" if has_bfloat16() else "no"

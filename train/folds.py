@@ -17,7 +17,7 @@ from flower_alexnet.interval import accuracy_interval
 from flower_alexnet.model_folder import METRICS
 from flower_alexnet.words import counted
 from train import engine, others
-from train.data import TrainingData, load_tensors
+from train.data import TrainingData, fingerprint, load_tensors
 from train.decoded import DecodedPhotos
 from train.outputs import outputs_and_targets
 from train.recipes import InvalidRecipe, Recipe, validate
@@ -73,7 +73,7 @@ def cross_validate(model: Path, data: Path, number: int, others_folder: Path | N
     for fold, parts in enumerate(folds(all_photos(data), number), start=1):
         validation = load_tensors(parts["validation"], recipe.preprocessing)
         photos = DecodedPhotos(parts["train"], recipe.resize)
-        fold_data = TrainingData(labels, photos, validation, outliers, weights, f"{data.resolve()} {fold}/{number}")
+        fold_data = TrainingData(labels, photos, validation, outliers, weights, fingerprint(parts, labels))
         with tempfile.TemporaryDirectory() as folder:
             network, head, _ = engine.fit(recipe, fold_data, Path(folder))
         config = Config(labels, len(labels), recipe.batch_norm, recipe.dropout, recipe.preprocessing)

@@ -65,6 +65,7 @@ class PretrainedTeacher(nn.Module):
     Args:
         name: of the model, as timm calls it.
         classes: number of classes.
+        can_tell: whether it is trained on photos of other things as well.
 
     Raises:
         InvalidRecipe: timm is not installed or has no such pretrained model.
@@ -75,8 +76,9 @@ class PretrainedTeacher(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, name: str, classes: int) -> None:
+    def __init__(self, name: str, classes: int, can_tell: bool = True) -> None:
         super().__init__()
+        self.can_tell = can_tell
         if importlib.util.find_spec("timm") is None:
             raise InvalidRecipe(f"teacher: {TIMM}{name} needs timm. Install it first: pip install timm")
         import timm  # only here: it is not needed otherwise, and takes seconds
@@ -116,10 +118,12 @@ class PretrainedTeacher(nn.Module):
         if images.shape[-1] > LARGEST:
             images = F.interpolate(images, (LARGEST, LARGEST), mode="bilinear", antialias=True)
         logits, in_distribution = self.logits(images)
-        return Targets(torch.softmax(logits, dim=1), torch.sigmoid(in_distribution))
+        return Targets(torch.softmax(logits, dim=1), torch.sigmoid(in_distribution) if self.can_tell else None)
 
 
-def pretrained_teacher(name: str, data: TrainingData, epochs: int, cache: Path = CACHE) -> PretrainedTeacher:
+def pretrained_teacher(
+    name: str, data: TrainingData, epochs: int, device: torch.device, cache: Path = CACHE
+) -> PretrainedTeacher:
     """Return a pretrained classifier that was trained on these photos: found in the cache, or trained and kept there.
 
     First its new last layer is fitted to the photos as they are; then, for some epochs, most of its layers are
@@ -129,13 +133,14 @@ def pretrained_teacher(name: str, data: TrainingData, epochs: int, cache: Path =
         name: of the model, as timm calls it.
         data: photos, and outliers if there are; without them it cannot tell what it does not know.
         epochs: of the fine-tuning.
+        device: that it is trained on, and on which it is returned.
         cache: folder of the file that is kept.
 
     Raises:
         InvalidRecipe, InvalidModel: as ``PretrainedTeacher``.
         InvalidDataset: nothing can be kept in the cache.
     """
-    teacher = PretrainedTeacher(name, len(data.labels))
+    teacher = PretrainedTeacher(name, len(data.labels), can_tell=data.outliers is not None).to(device)
     described = json.dumps([name, data.labels, data.fingerprint, epochs, data.outliers is not None])
     file = cache / f"teacher-{hashlib.sha256(described.encode()).hexdigest()[:16]}.safetensors"
     make_folder(cache)
@@ -143,14 +148,14 @@ def pretrained_teacher(name: str, data: TrainingData, epochs: int, cache: Path =
         if file.is_file():
             tqdm.write(f"{TIMM}{name}, trained on these photos before, is in {file}.", file=sys.stderr)
         else:
-            with torch.random.fork_rng(devices=[]):
+            with torch.random.fork_rng():
                 torch.manual_seed(0)
                 _fit_last_layer(teacher, data)
                 _tell(f"{TIMM}{name}, its last layer fitted", teacher, data)
                 if epochs:
                     teacher = _fine_tuned(teacher, data, epochs)
             temporary = file.with_suffix(".part")
-            save_file(teacher.state_dict(), temporary)
+            save_file({key: value.cpu().contiguous() for key, value in teacher.state_dict().items()}, temporary)
             replace_atomically(temporary, file)
     teacher.load_state_dict(load_file(file))
     return teacher.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -166,8 +171,8 @@ def _fit_last_layer(teacher: PretrainedTeacher, data: TrainingData) -> None:
     if data.outliers is not None:
         outside = (_features(teacher, data.outliers)[0] - mean) / std
     classes = len(data.labels)
-    weight = torch.zeros(classes + 1, features.shape[1], requires_grad=True)
-    bias = torch.zeros(classes + 1, requires_grad=True)
+    weight = torch.zeros(classes + 1, features.shape[1], device=features.device, requires_grad=True)
+    bias = torch.zeros(classes + 1, device=features.device, requires_grad=True)
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=100, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
@@ -188,13 +193,13 @@ def _fit_last_layer(teacher: PretrainedTeacher, data: TrainingData) -> None:
 @torch.no_grad()
 def _features(teacher: PretrainedTeacher, photos: Dataset[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
     """Return features (N, features) and targets (N,) of decoded photos, of the center of each."""
-    rows, targets = [], []
+    rows, targets, device = [], [], teacher.mean.device
     for index in tqdm(range(len(photos)), desc="looking at photos", leave=False):  # type: ignore[arg-type]
         pixels, target = photos[index]
         view = transforms.center_crop(transforms.resize(pixels, [VIEW]), [VIEW, VIEW])
-        rows.append(teacher.features(normalize(view[None], Preprocessing())))
+        rows.append(teacher.features(normalize(view[None], Preprocessing()).to(device)))
         targets.append(target)
-    return torch.cat(rows).float(), torch.tensor(targets)
+    return torch.cat(rows).float(), torch.tensor(targets, device=device)
 
 
 def _fine_tuned(teacher: PretrainedTeacher, data: TrainingData, epochs: int) -> PretrainedTeacher:
@@ -216,17 +221,18 @@ def _fine_tuned(teacher: PretrainedTeacher, data: TrainingData, epochs: int) -> 
         # Layers that normalize keep what they learned of many more photos than these.
         teacher.eval()
         batches = tqdm(_batches(data, epoch, steps), total=steps, desc=f"teacher, epoch {epoch + 1}", leave=False)
-        for step, (images, targets, outliers) in enumerate(batches):
+        for step, batch in enumerate(batches):
+            images, targets, outliers = (tensor.to(teacher.mean.device) for tensor in batch)
             done = (epoch * steps + step) / (epochs * steps)
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * min(1, 20 * done + 0.05) * (1 + math.cos(math.pi * done)) / 2
-            with torch.autocast("cpu", torch.bfloat16, enabled=_has_bfloat16()):
+            with torch.autocast(images.device.type, torch.bfloat16, enabled=has_bfloat16()):
                 logits, in_distribution = teacher.logits(torch.cat([images, outliers]))
             known = len(images)
             loss = F.cross_entropy(logits[:known], targets, label_smoothing=0.05)
             if len(outliers):
                 loss = loss - 0.3 * logits[known:].log_softmax(1).mean()
-                is_known = (torch.arange(len(logits)) < known).float()
+                is_known = (torch.arange(len(logits), device=logits.device) < known).float()
                 loss = loss + F.binary_cross_entropy_with_logits(in_distribution, is_known)
             optimizer.zero_grad()
             loss.backward()
@@ -264,12 +270,15 @@ def _tell(what: str, teacher: PretrainedTeacher, data: TrainingData) -> None:
     images, targets = data.validation
     teacher.eval()
     right = sum(
-        (teacher.logits(some)[0].argmax(1) == answers).sum().item()
+        (teacher.logits(some.to(teacher.mean.device))[0].argmax(1).cpu() == answers).sum().item()
         for some, answers in zip(images.split(32), targets.split(32), strict=True)
     )
     tqdm.write(f"{what}: {right / len(targets):.1%} of {len(targets)} validation photos", file=sys.stderr)
 
 
-def _has_bfloat16() -> bool:
-    """Return whether bfloat16 is fast on this processor."""
-    return bool(torch.cpu.get_capabilities().get("avx512_bf16") or torch.cpu.get_capabilities().get("amx_bf16"))
+def has_bfloat16() -> bool:
+    """Return whether the hardware computes in bfloat16; emulated, it is 16 times slower."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -70,6 +71,7 @@ def test_last_layer_separates_what_the_features_do(flowers: Path, environment: d
     script = f"""
 import sys
 sys.path.insert(0, ".")
+import torch
 import train.torchvision_operators
 from flower_alexnet.dataset import find_classes, split
 from train.data import TrainingData, load_tensors
@@ -82,11 +84,11 @@ folder = Path({str(flowers)!r})
 splits = split(folder)
 validation = load_tensors(splits["validation"], Preprocessing(resize=224, crop=224))
 data = TrainingData(find_classes(folder), DecodedPhotos(splits["train"], 224), validation)
-teacher = pretrained_teacher({NAME!r}, data, 0)
+teacher = pretrained_teacher({NAME!r}, data, 0, torch.device("cpu"))
 images, targets = validation
 said = teacher(images)
 assert said.probabilities.shape == (len(targets), 5)
-assert said.in_distribution.shape == (len(targets),)
+assert said.in_distribution is None  # it saw no photos of other things
 assert (said.probabilities.sum(1) - 1).abs().max() < 1e-5
 print((said.probabilities.argmax(1) == targets).float().mean().item())
 """
@@ -95,6 +97,31 @@ print((said.probabilities.argmax(1) == targets).float().mean().item())
     result = subprocess.run([sys.executable, file], cwd=PROJECT, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert float(result.stdout.splitlines()[-1]) >= 0.6
+
+
+def test_teacher_is_trained_on_all_photos_before_a_step_is_measured(
+    flowers: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    options = [
+        "--size",
+        "64",
+        "--resize",
+        "64",
+        "--minutes",
+        "0.3",
+        "--teacher",
+        f"timm/{NAME}",
+        "--teacher-epochs",
+        "0",
+    ]
+    command = ["alexnet-baseline", "--data", flowers, "--output", tmp_path / "run", *options, "--seed", "8"]
+    variables = {**environment, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    result = run_module("train", *command, environment=variables)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.count("its last layer fitted: ") == 1
+    looked_at = set(re.findall(r"looking at photos:.*?\d+/(\d+) \[", result.stderr))
+    assert looked_at == {"80"}  # not the photos of three steps
+    assert "A step takes" in result.stderr
 
 
 @pytest.mark.parametrize(
