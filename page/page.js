@@ -28,7 +28,7 @@ window.flowerPage = (() => {
         ${chooser("pill take", texts.take, 'accept="image/*" capture="environment"')}
         <button type="button" class="pill where" aria-pressed="false">${texts.where}</button>
         <button type="button" class="pill save">${texts.save}</button></div></div>
-      <div class="line" hidden><input type="range" min="0" max="100" value="50" aria-label="${texts.line}"><p></p></div>
+      <div class="line" hidden><input type="range" min="0" max="100" value="0" aria-label="${texts.line}"><p></p></div>
     </div>`;
     for (const input of element.querySelectorAll("input[type=file]"))
       input.addEventListener("change", () => { if (input.files.length) use(input.files[0]); input.value = ""; });
@@ -223,7 +223,7 @@ window.flowerPage = (() => {
     });
   }
 
-  // An answer is there: it is explained where there is room, and its photo is kept, unless it cannot be used.
+  // An answer is there: its photo is kept, unless it cannot be used.
   function settled(panel) {
     const {label, known} = panel.dataset, stage = find(".stage");
     now.sentAgain = null;
@@ -235,7 +235,7 @@ window.flowerPage = (() => {
     if (label && now.key && !stage.classList.contains("undecoded")) remember(now);
     const turned = "turned" in panel.dataset;  // the browser shows it as it lies in the file: the server's is upright
     stage.classList.toggle("turned", turned);
-    if (label && ((known === "1" && innerWidth >= 1000) || turned)) askHeat("");
+    if (label && (turned || stage.classList.contains("undecoded"))) askHeat("");  // with it comes a photo to show
     else forgetHeat();
   }
 
@@ -389,7 +389,7 @@ window.flowerPage = (() => {
 
   function forgetHeat() {
     now.heat = now.asked = null;
-    find(".stage .line input").value = 50;
+    find(".stage .line input").value = 0;  // the whole photo is under the map, until the line is drawn over it
     showHeat(false);
   }
 

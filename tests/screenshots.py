@@ -38,7 +38,7 @@ def first(page: Page) -> None:
 
 
 def answer(page: Page) -> None:
-    """Show an answer, with its heat map where there is room."""
+    """Show an answer."""
     click_example(page, "Rose")
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.support import PROJECT
-from tests.support.page import choose_model, heading, open_tab, upload, wait_until
+from tests.support.page import choose_model, heading, look, open_tab, upload, wait_until
 from tests.support.photos import encoded
 from tests.support.server import Server, serve
 
@@ -103,11 +103,13 @@ def test_heat_and_models_of_the_former_photo_are_never_shown(
     page.goto(slow_server.url)
     upload(page, slow)
     expect(heading(page)).to_contain_text("Sunflower", ignore_case=True)
+    page.locator(".stage .where").click()
     wait_until(page, lambda: logged("BEGUN explain"))
     upload(page, quick)
     expect(heading(page)).to_contain_text("Tulip", ignore_case=True)
     for _ in until(page, lambda: logged("DONE explain")):
         assert page.get_by_text("speak for sunflower").filter(visible=True).count() == 0
+    look(page)
     expect(page.get_by_text("speak for tulip")).to_be_visible()
     open_tab(page, "Models")
     expect(page.locator("#models .words").filter(has_text="Tulip").first).to_be_visible()

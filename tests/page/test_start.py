@@ -11,7 +11,7 @@ from gradio_client import Client, handle_file
 from playwright.sync_api import Page, expect
 
 from tests.support import PROJECT
-from tests.support.page import click_example, heading, upload
+from tests.support.page import click_example, heading, look, upload
 from tests.support.server import serve
 
 PHOTO = PROJECT / "examples" / "tulips_1.webp"
@@ -78,7 +78,7 @@ def test_prefix_of_a_proxy_that_strips_it_and_of_one_that_does_not(browser_page:
         page.goto(f"{server.url}/flowers/")
         upload(page, PHOTO)
         expect(heading(page)).to_contain_text("Tulip", ignore_case=True)
-        expect(page.locator(".stage .heat")).to_be_visible()
+        look(page)
         compared = page.locator(".references img").first
         assert compared.evaluate("it => it.src") == f"{server.url}/flowers/examples/tulips_1.webp"
         expect(compared).to_be_visible()

@@ -33,6 +33,12 @@ def heading(page: Page) -> Locator:
     return page.locator("#words h2")
 
 
+def look(page: Page) -> None:
+    """Press what shows where the network looked, and wait until it does."""
+    page.locator(".stage .where").click()
+    page.locator(".stage .heat").wait_for()
+
+
 def click_example(page: Page, name: str) -> None:
     """Click on an example and wait until its answer is there."""
     before = page.evaluate(KEY)
