@@ -42,6 +42,7 @@ class Model:
         test_accuracy, validation_accuracy: 0-1, from its ``metrics.json``; None if not given there, or not local.
         shipped: whether it is a folder of ``WEIGHTS``.
         problem: why it cannot be used; None if it can, as far as is known.
+        at: its folder, if that is known already; None finds it by the name.
     """
 
     name: str
@@ -49,11 +50,12 @@ class Model:
     validation_accuracy: float | None = None
     shipped: bool = True
     problem: str | None = None
+    at: Path | None = None
 
     @property
     def folder(self) -> Path | None:
         """Return the folder of its card, measurements and plots; None for a model of the Hub."""
-        return _folder(self.name, WEIGHTS)
+        return self.at or _folder(self.name, WEIGHTS)
 
     def measurements(self) -> dict[str, Any]:
         """Return the contents of its ``metrics.json``, from memory as long as the file is not changed; nothing if it is
@@ -97,13 +99,19 @@ def first_models() -> list[Model]:
     if not name:
         return shipped_models()
     folder = find(name)  # downloaded, if it is of the Hub: the page is about its labels
-    return [Model(name, *_accuracies(read_metrics(folder)), shipped=False, problem=_problem(folder))]
+    return [Model(name, *_accuracies(read_metrics(folder)), shipped=False, problem=_problem(folder), at=folder)]
 
 
 def added_models() -> list[Model]:
     """List the models that ``$FLOWER_ALEXNET_MODELS`` names, in its order; they are loaded on first use."""
-    names = [name.strip() for name in os.environ.get(VARIABLE, "").split(",")]
-    return [Model(name, *_accuracies(read_metrics(Path(name))), shipped=False) for name in dict.fromkeys(names) if name]
+    names = dict.fromkeys(name.strip() for name in os.environ.get(VARIABLE, "").split(","))
+    folders = {name: _folder(name, WEIGHTS) for name in names if name}
+    return [
+        Model(name, shipped=False)
+        if folder is None
+        else Model(name, *_accuracies(read_metrics(folder)), shipped=False, problem=_problem(folder))
+        for name, folder in folders.items()
+    ]
 
 
 def current_name(name: str) -> str:
@@ -130,6 +138,8 @@ def find(name: str | Path | None = None, revision: str | None = None, weights: P
             reason = models[0].problem if models else "Train one: python -m train --help"
             raise ModelNotFound(f"There is no usable model in {weights}. {reason}")
         return weights / usable[0]
+    if isinstance(name, Path) and len(name.parts) == 1:
+        name = Path.cwd() / name  # a path, not the name of a shipped model
     name = str(name)
     if (folder := _folder(name, weights) or _folder(current_name(name), weights)) is not None:
         return folder
@@ -192,7 +202,10 @@ def _not_here(name: str, weights: Path) -> str:
 
 
 def _folder(name: str, weights: Path) -> Path | None:
-    return next((folder for folder in (weights / name, Path(name)) if name and folder.is_dir()), None)
+    """Return the folder of a shipped model, or of a path; what begins with a dot or has a separator is a path alone."""
+    is_path = name.startswith(".") or name != Path(name).name
+    places = (Path(name),) if is_path else (weights / name, Path(name))
+    return next((folder for folder in places if name and folder.is_dir()), None)
 
 
 @lru_cache(maxsize=64)

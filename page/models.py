@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -90,7 +91,8 @@ class Models:
         labels: dict[str, None] = {}
         for model in self.all():
             if model.folder is not None and model.problem is None:
-                labels |= dict.fromkeys(read_config(model.folder).labels)
+                with suppress(InvalidModel):  # it was damaged since
+                    labels |= dict.fromkeys(read_config(model.folder).labels)
         return list(labels)
 
     async def load(self, name: str) -> FlowerClassifier:

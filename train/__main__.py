@@ -114,7 +114,7 @@ def train(
         outliers, weights = None, None
         if other_photos:
             outliers = DecodedPhotos(others.listed(other_photos["train"]), recipe.resize)
-            weights = (others.shares(other_photos["train"]) / outliers.labels.bincount())[outliers.labels]
+            weights = others.weights(other_photos["train"], outliers.labels)
     validation = load_tensors(splits["validation"], recipe.preprocessing)
     training_data = TrainingData(labels, photos, validation, outliers, weights, fingerprint)
     if minutes and not resume:
@@ -125,8 +125,14 @@ def train(
         left = 60 * minutes * (1 - TIME_TO_EVALUATE) - (time.monotonic() - started)
         recipe = recipes.validate(recipes.for_seconds(recipe, left, seconds, steps))
         print(f"A step takes {seconds:.2f} s.", *_changed(recipe, name), sep="\n", file=sys.stderr)
-        validation = load_tensors(splits["validation"], recipe.preprocessing)
-        training_data = replace(training_data, validation=validation)
+        training_data = replace(  # of that size, as a resumed run has them
+            training_data,
+            photos=DecodedPhotos(splits["train"], recipe.resize),
+            validation=load_tensors(splits["validation"], recipe.preprocessing),
+        )
+        if other_photos:
+            outliers = DecodedPhotos(others.listed(other_photos["train"]), recipe.resize)
+            training_data = replace(training_data, outliers=outliers)
     if not processes.is_main_process:
         engine.fit(recipe, training_data, output, resume, trackers)
         return
@@ -163,13 +169,13 @@ def main() -> None:
         if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
             raise
         print(
-            f"The run stopped: {error}. The checkpoint of the last complete epoch is kept: free disk space or memory, "
-            "then run the same command with --resume.",
+            f"The run stopped: {error}. Free disk space or memory, then run the same command again, with --resume if "
+            "an epoch was complete: its checkpoint is kept.",
             file=sys.stderr,
         )
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\nStopped. The same command with --resume goes on after the last complete epoch.", file=sys.stderr)
+        print("\nStopped. If an epoch was complete, the same command with --resume goes on after it.", file=sys.stderr)
         sys.exit(130)
 
 

@@ -11,9 +11,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import asdict, replace
 from datetime import timedelta
+from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -95,7 +96,7 @@ def fit(
         mixed_precision=os.environ.get("ACCELERATE_MIXED_PRECISION") or fastest_precision(),
         dataloader_config=DataLoaderConfiguration(split_batches=True, use_seedable_sampler=True),
         log_with=list(trackers) or None,
-        project_dir=output.with_name(f"{output.name}.log"),
+        project_dir=output.resolve().with_name(f"{output.resolve().name}.log"),
     )
     if trackers:
         accelerator.init_trackers("flower_alexnet", {key: str(value) for key, value in asdict(recipe).items()})
@@ -222,7 +223,7 @@ def seconds_a_step(recipe: Recipe, data: TrainingData) -> float:
     photos = Subset(data.photos, [index % len(data.photos) for index in few])  # type: ignore[arg-type]
     images, targets = data.validation
     few_data = replace(data, photos=photos, validation=(images[:1], targets[:1]))
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, redirect_stderr(StringIO()):  # it tells of no run
         # The second epoch: in the first, memory is taken.
         *_, last = fit(replace(recipe, epochs=2, initial_size=None, warmup_epochs=0), few_data, Path(folder)).history
     return last["seconds"] / MEASURED_STEPS

@@ -373,6 +373,8 @@ def main(
         if folds is not None:
             from train.folds import cross_validate  # only here: it imports what trains
 
+            if corrupted or json_output or split != "test":
+                raise InvalidRecipe("folds: it goes without --split, --corrupted and --json.")
             print(cross_validate(registry.find_local(model), data_folder, folds, others))
             return
         classifier = load_classifier(model)

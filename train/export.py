@@ -121,6 +121,7 @@ def write_model_folder(
         for name in parts.keys() - {"validation"}:
             metrics[name]["compressed"] = evaluate.evaluate_compressed(classifier, parts[name], others)
     summary = {name: value for name, value in summary.items() if name != "elsewhere"} | metrics
+    summary.pop("seeds", None)  # of an earlier measurement
     if seeds:
         summary["seeds"] = _over_seeds([summary, *seeds])
 
@@ -149,7 +150,7 @@ def write_mistakes(
         labels: of these photos.
         folder: the model folder.
     """
-    file = folder.with_name(f"{folder.resolve().name}{MISTAKES}")
+    file = folder.parent / f"{folder.name}{MISTAKES}" if folder.name else folder.resolve().with_suffix(MISTAKES)
     found = evaluate.mistakes(classifier, photos, labels)
     if not found:
         file.unlink(missing_ok=True)

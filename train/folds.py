@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -20,6 +20,7 @@ from train import engine, others
 from train.data import TrainingData, fingerprint, load_tensors
 from train.decoded import DecodedPhotos
 from train.outputs import outputs_and_targets
+from train.pretrained import TIMM
 from train.recipes import InvalidRecipe, Recipe, validate
 
 Parts = dict[str, list[LabeledPhoto]]
@@ -64,16 +65,23 @@ def cross_validate(model: Path, data: Path, number: int, others_folder: Path | N
     if number < 3:
         raise InvalidRecipe("folds: at least 3 are needed: to train, to validate and to test on.")
     recipe, labels = _recipe_of(model), find_classes(data)
-    outliers = weights = None
+    teacher = recipe.teacher if recipe.teacher and recipe.teacher.startswith(TIMM) else None
+    if (recipe.start, recipe.teacher) != (None, teacher):
+        known = " and ".join(name for name in (recipe.start, recipe.teacher) if name not in (None, teacher))
+        tqdm.write(f"Without {known}, which may have been trained on these photos.", file=sys.stderr)
+        recipe = replace(recipe, start=None, teacher=teacher)
+    outliers, weights, seen_others = None, None, ""
     if recipe.outliers:
-        other_photos = others.split(others_folder or others.find_or_make())["train"]
+        folder_of_others = others_folder or others.find_or_make()
+        every = others.split(folder_of_others)
+        other_photos, seen_others = every["train"], f" {others.describe(folder_of_others, every)['photos']}"
         outliers = DecodedPhotos(others.listed(other_photos), recipe.resize)
-        weights = (others.shares(other_photos) / outliers.labels.bincount())[outliers.labels]
+        weights = others.weights(other_photos, outliers.labels)
     right = tested = 0
     for fold, parts in enumerate(folds(all_photos(data), number), start=1):
         validation = load_tensors(parts["validation"], recipe.preprocessing)
-        photos = DecodedPhotos(parts["train"], recipe.resize)
-        fold_data = TrainingData(labels, photos, validation, outliers, weights, fingerprint(parts, labels))
+        photos, seen = DecodedPhotos(parts["train"], recipe.resize), fingerprint(parts, labels) + seen_others
+        fold_data = TrainingData(labels, photos, validation, outliers, weights, seen)
         with tempfile.TemporaryDirectory() as folder:
             network, head, _ = engine.fit(recipe, fold_data, Path(folder))
         config = Config(labels, len(labels), recipe.batch_norm, recipe.dropout, recipe.preprocessing)

@@ -29,6 +29,8 @@ class MuonAdamW(AdamW):
     def __init__(self, groups: Iterable[dict[str, Any]], lr: float, momentum: float = 0.95) -> None:
         super().__init__([{"muon": False, **group} for group in groups], lr=lr, fused=True)
         self.momentum = momentum
+        # Or a scaler of float16 gradients would leave it to the fused AdamW to unscale them, and Muon's stay scaled.
+        self._step_supports_amp_scaling = False
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over a saved state; AdamW's own method would look for its tensors in Muon's parameters, too."""

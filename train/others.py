@@ -302,6 +302,17 @@ def listed(groups: Mapping[str, Sequence[Path]]) -> list[LabeledPhoto]:
     return [LabeledPhoto(file, kinds.setdefault(file.parent, len(kinds))) for file in files]
 
 
+def weights(groups: Mapping[str, Sequence[Path]], kinds: Tensor) -> Tensor:
+    """Return how often each photo is drawn in comparison with the others, (N,).
+
+    Args:
+        groups: what was listed.
+        kinds: of the N photos that could be read, as ``listed`` numbers them, (N,).
+    """
+    of_kind = shares(groups)
+    return (of_kind / kinds.bincount(minlength=len(of_kind)).clamp(min=1))[kinds]
+
+
 def shares(groups: Mapping[str, Sequence[Path]]) -> Tensor:
     """Return the share of each kind in what is trained on, (kinds,), by their numbers in ``listed``.
 

@@ -95,7 +95,9 @@ class PretrainedTeacher(nn.Module):
         self.fixed_size = cfg["input_size"][-1] if cfg.get("fixed_input_size") else None
         self.register_buffer("mean", torch.tensor(cfg["mean"]).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(cfg["std"]).view(3, 1, 1), persistent=False)
-        self.last = nn.Linear(self.body.num_features, classes + 1)
+        with torch.no_grad():  # some have a layer between num_features and what is read
+            width = self.body.eval()(torch.zeros(1, *cfg["input_size"])).shape[1]
+        self.last = nn.Linear(width, classes + 1)
         nn.init.normal_(self.last.weight, std=0.01)
         nn.init.zeros_(self.last.bias)
 
@@ -115,7 +117,7 @@ class PretrainedTeacher(nn.Module):
     @torch.no_grad()
     def forward(self, images: Tensor) -> Targets:
         """Return what it says of images (N, 3, H, W) as recipes normalize them."""
-        if images.shape[-1] > LARGEST:
+        if images.shape[-1] > LARGEST and not self.fixed_size:
             images = F.interpolate(images, (LARGEST, LARGEST), mode="bilinear", antialias=True)
         logits, in_distribution = self.logits(images)
         return Targets(torch.softmax(logits, dim=1), torch.sigmoid(in_distribution) if self.can_tell else None)
@@ -141,7 +143,10 @@ def pretrained_teacher(
         InvalidDataset: nothing can be kept in the cache.
     """
     teacher = PretrainedTeacher(name, len(data.labels), can_tell=data.outliers is not None).to(device)
-    described = json.dumps([name, data.labels, data.fingerprint, epochs, data.outliers is not None])
+    shape = data.photos[0][0].shape  # as they were decoded
+    described = json.dumps(
+        [name, data.labels, data.fingerprint, epochs, data.outliers is not None, shape, repr(RECIPE)]
+    )
     file = cache / f"teacher-{hashlib.sha256(described.encode()).hexdigest()[:16]}.safetensors"
     make_folder(cache)
     with FileLock(f"{file}.lock"):

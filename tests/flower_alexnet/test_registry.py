@@ -45,6 +45,39 @@ def test_best_is_the_default_and_folders_are_found_by_name_and_path(weights: Pat
     assert registry.find(weights / "fair", weights=weights) == weights / "fair"
 
 
+def test_path_is_never_a_shipped_model_of_that_name(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run into a folder called as a shipped model is shows its own model, and rewrites no other."""
+    elsewhere = tmp_path / "elsewhere"
+    own = elsewhere / "fair"
+    own.mkdir(parents=True)
+    monkeypatch.chdir(elsewhere)
+    assert registry.find("fair", weights=weights) == weights / "fair"
+    for path in ("./fair", str(own), Path("fair"), Path("./fair"), own):
+        assert registry.find(path, weights=weights).resolve() == own
+    monkeypatch.chdir(own)
+    assert registry.find(".", weights=weights).resolve() == own
+    with pytest.raises(ModelNotFound):
+        registry.find("./good", weights=weights)
+
+
+def test_added_folder_that_is_no_model_is_told_and_stops_nothing(
+    tmp_path: Path, random_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(registry.VARIABLE, f"{tmp_path},{random_model},ann/flowers")
+    unfinished, good, hub = registry.added_models()
+    assert "There is no config.json" in (unfinished.problem or "")
+    assert (good.problem, hub.problem, hub.folder) == (None, None, None)
+
+
+def test_model_that_the_page_is_about_has_its_folder(random_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(registry.ONLY, "ann/flowers")
+    monkeypatch.setattr(registry.hub, "download", lambda repo_id, revision: random_model)
+    (model,) = registry.first_models()
+    assert (model.name, model.folder, model.problem) == ("ann/flowers", random_model, None)
+
+
 def test_no_model_at_all(tmp_path: Path) -> None:
     assert registry.shipped_models(tmp_path) == []
     with pytest.raises(ModelNotFound, match="no usable model"):

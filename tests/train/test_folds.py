@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -43,6 +44,12 @@ def test_command_trains_by_the_recipe_of_the_model(tmp_path: Path) -> None:
     assert "epoch 6/6" in done.stderr
     assert "fold 3/3: " in done.stderr
     assert "% of 24 photos (95 % interval: " in done.stdout
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    recipe = {**metrics["recipe"], "start": "alexnet", "teacher": str(tmp_path / "run"), "epochs": 1}
+    (tmp_path / "run" / "metrics.json").write_text(json.dumps({**metrics, "recipe": recipe}))
+    done = run_module("train.evaluate", *command, "3", environment=environment)
+    assert done.returncode == 0, done.stderr
+    assert f"Without alexnet and {tmp_path / 'run'}, which may have been trained on these photos." in done.stderr
     done = run_module("train.evaluate", *command, "2", environment=environment)
     assert (done.returncode, done.stdout) == (2, "")
     assert "folds: at least 3" in done.stderr

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image, JpegImagePlugin
 from scipy.io import savemat
 
@@ -227,6 +228,12 @@ def test_each_kind_is_drawn_as_often_as_another_of_its_sub_folder(tmp_path: Path
     assert sorted(kinds.values()) == [0, 1, 2]
     shares = others.shares(groups)
     assert {name: shares[kind].item() for name, kind in kinds.items()} == {"cats": 0.5, "iris": 0.25, "lily": 0.25}
+
+
+def test_kind_of_which_no_photo_can_be_read_is_drawn_never(tmp_path: Path) -> None:
+    groups = {"things": [tmp_path / kind / name for kind in "abc" for name in ("1.jpg", "2.jpg")]}
+    weights = others.weights(groups, torch.tensor([0, 0, 1]))  # none of the last kind
+    assert weights.tolist() == pytest.approx([1 / 6, 1 / 6, 1 / 3])
 
 
 def test_folder_without_photos_is_refused(tmp_path: Path) -> None:
