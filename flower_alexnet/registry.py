@@ -20,7 +20,7 @@ CHECKOUT = PACKAGE.parent / "weights"
 WEIGHTS = CHECKOUT if CHECKOUT.is_dir() and (PACKAGE.parent / "app.py").is_file() else PACKAGE / "weights"
 """Folder of the shipped models: that of the checkout, or the one inside an installed package."""
 
-SHIPPED = ("alexnet-bn", "alexnet", "alexnet-baseline")
+SHIPPED = ("alexnet", "alexnet-bn", "alexnet-baseline")
 """Names of the shipped models. An installed package holds the first of them alone."""
 
 VARIABLE = "FLOWER_ALEXNET_MODELS"
