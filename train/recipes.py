@@ -146,9 +146,10 @@ class AlexNetBaseline(Recipe):
 class AlexNetBN(Recipe):
     """AlexNet with batch normalization: Muon, strong augmentation, averaged weights, 170 epochs.
 
-    Photos of other things are in each step. An earlier version, which did not compress images anew in each step, had 91.8
-    ± 0.5 % test accuracy over three seeds, with two teachers, in 126 minutes (one of them, beside other work, in 144) on
-    one core of an AMD EPYC. The shipped weights went on from earlier ones for 60 epochs; train/README.md tells how.
+    Photos of other things are in each step. An earlier version, which did not compress images anew in each step, had
+    91.8 ± 0.5 % test accuracy over three seeds, with two teachers, in 126 minutes (one of them, beside other work, in
+    144) on one core of an AMD EPYC. The shipped weights went on from earlier ones for 60 epochs; train/README.md tells
+    how.
     """
 
     batch_norm: bool = True
