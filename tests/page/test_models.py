@@ -80,7 +80,7 @@ def test_model_is_described_by_the_measurements_there_are(name: str, metrics: An
     prediction = Prediction(dict(zip(METRICS["dataset"]["labels"], (0.9, 0.1, 0, 0, 0), strict=True)))
     render.trust(prediction, Model(str(measured), shipped=False), "en")  # raises nothing
     if name == "without test":
-        assert "trained in" in described(Model(str(measured), shipped=False), "en")[0]
+        assert "minutes on 1 core" in described(Model(str(measured), shipped=False), "en")[0]
 
 
 def test_card_is_shown_whatever_the_folder_is_called(random_model: Path, tmp_path: Path, browser_page: Page) -> None:

@@ -380,8 +380,8 @@ def test_alias_stands_for_its_recipe(alias: str, name: str, environment: dict[st
 def launchers() -> dict[str, str]:
     """Return the lines of train/README.md that start several processes, by the program that does it."""
     section = (PROJECT / "train" / "README.md").read_text().partition("## Several processes or machines")[2]
-    lines = re.findall(r"^(?:accelerate|torchrun) .*$", section.partition("\n## ")[0], re.MULTILINE)
-    return {line.partition(" ")[0]: line for line in lines}
+    lines = re.findall(r"^(?:python -m accelerate|torchrun).*$", section.partition("\n## ")[0], re.MULTILINE)
+    return {"torchrun" if line.startswith("torchrun") else "accelerate": line for line in lines}
 
 
 @pytest.fixture(scope="module")
