@@ -23,10 +23,11 @@ if __name__ == "__main__":
     parser.add_argument("--model", help="model that the page is about, alone: a model folder or a Hub repository")
     if (given := parser.parse_args().model) is not None:
         os.environ[registry.ONLY] = given
-    try:
-        registry.first_models()
-    except InvalidModel as error:
-        parser.exit(2, f"{error}\n")
+    if os.environ.get(registry.ONLY):
+        try:
+            registry.first_models()
+        except InvalidModel as error:
+            parser.exit(2, f"{error}\n")
 
 from page import uploads
 

@@ -18,13 +18,13 @@ FLOWERS = {
 """Label -> name of one such flower, in the order of ``LANGUAGES``."""
 
 ARTICLES = {
-    "daisy": ("a daisy", "雏菊", "una margarita", "ein Gänseblümchen", "une pâquerette", "デイジー"),
-    "dandelion": ("a dandelion", "蒲公英", "un diente de león", "ein Löwenzahn", "un pissenlit", "タンポポ"),
-    "roses": ("a rose", "玫瑰", "una rosa", "eine Rose", "une rose", "バラ"),
-    "sunflowers": ("a sunflower", "向日葵", "un girasol", "eine Sonnenblume", "un tournesol", "ヒマワリ"),
-    "tulips": ("a tulip", "郁金香", "un tulipán", "eine Tulpe", "une tulipe", "チューリップ"),
+    "daisy": ("a ", "", "una ", "ein ", "une ", ""),
+    "dandelion": ("a ", "", "un ", "ein ", "un ", ""),
+    "roses": ("a ", "", "una ", "eine ", "une ", ""),
+    "sunflowers": ("a ", "", "un ", "eine ", "un ", ""),
+    "tulips": ("a ", "", "un ", "eine ", "une ", ""),
 }
-"""Label -> one such flower, with the article that its language gives it."""
+"""Label -> what stands before the name of one such flower: the article, where a language has one."""
 
 MARKS = {
     "daisy": (
@@ -902,7 +902,7 @@ TEXTS = {
     | ({} if ABOUT_FLOWERS else {key: texts[index] for key, texts in _OTHER_CLASSES.items()})
     | ({} if ABOUT_FLOWERS else {"question": _question(language)})
     | {f"flower_{label}": names[index] for label, names in FLOWERS.items()}
-    | {f"a_{label}": names[index] for label, names in ARTICLES.items()}
+    | {f"a_{label}": articles[index] + FLOWERS[label][index] for label, articles in ARTICLES.items()}
     | {f"marks_{label}": marks[index] for label, marks in MARKS.items()}
     for index, language in enumerate(LANGUAGES)
 }

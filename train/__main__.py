@@ -113,8 +113,7 @@ def train(
         photos = DecodedPhotos(splits["train"], recipe.resize)
         outliers, weights = None, None
         if other_photos:
-            outliers = DecodedPhotos(others.listed(other_photos["train"]), recipe.resize)
-            weights = others.weights(other_photos["train"], outliers.labels)
+            outliers, weights = others.decoded(other_photos["train"], recipe.resize)
     validation = load_tensors(splits["validation"], recipe.preprocessing)
     training_data = TrainingData(labels, photos, validation, outliers, weights, fingerprint)
     if minutes and not resume:
@@ -131,7 +130,7 @@ def train(
             validation=load_tensors(splits["validation"], recipe.preprocessing),
         )
         if other_photos:
-            outliers = DecodedPhotos(others.listed(other_photos["train"]), recipe.resize)
+            outliers, _ = others.decoded(other_photos["train"], recipe.resize)
             training_data = replace(training_data, outliers=outliers)
     if not processes.is_main_process:
         engine.fit(recipe, training_data, output, resume, trackers)

@@ -75,8 +75,7 @@ def cross_validate(model: Path, data: Path, number: int, others_folder: Path | N
         folder_of_others = others_folder or others.find_or_make()
         every = others.split(folder_of_others)
         other_photos, seen_others = every["train"], f" {others.describe(folder_of_others, every)['photos']}"
-        outliers = DecodedPhotos(others.listed(other_photos), recipe.resize)
-        weights = others.weights(other_photos, outliers.labels)
+        outliers, weights = others.decoded(other_photos, recipe.resize)
     right = tested = 0
     for fold, parts in enumerate(folds(all_photos(data), number), start=1):
         validation = load_tensors(parts["validation"], recipe.preprocessing)

@@ -31,6 +31,7 @@ from flower_alexnet.images import has_image_suffix
 from flower_alexnet.words import counted, printable
 from train.cache import CACHE, make_folder
 from train.data import fingerprint
+from train.decoded import DecodedPhotos
 
 OTHER_PHOTOS = "other_photos"
 """Name of the folder that is made of public datasets."""
@@ -300,6 +301,16 @@ def listed(groups: Mapping[str, Sequence[Path]]) -> list[LabeledPhoto]:
     kinds: dict[Path, int] = {}
     files = [file for group in groups.values() for file in group]
     return [LabeledPhoto(file, kinds.setdefault(file.parent, len(kinds))) for file in files]
+
+
+def decoded(groups: Mapping[str, Sequence[Path]], short_side: int) -> tuple[DecodedPhotos, Tensor]:
+    """Return the photos of all sub-folders decoded, as ``DecodedPhotos`` does, and how often each is drawn, (N,).
+
+    Raises:
+        InvalidDataset: no photo can be read, or nothing can be kept in the cache.
+    """
+    photos = DecodedPhotos(listed(groups), short_side)
+    return photos, weights(groups, photos.labels)
 
 
 def weights(groups: Mapping[str, Sequence[Path]], kinds: Tensor) -> Tensor:
