@@ -179,7 +179,7 @@ def footer() -> None:
         gr.Markdown(I18N("privacy"))
         if examples.EXAMPLES and examples.CREDITS.is_file():
             with gr.Accordion(I18N("credits"), open=False):
-                gr.Markdown(examples.CREDITS.read_text(encoding="utf-8").partition("\n")[2])
+                gr.Markdown(examples.told_credits())
 
 
 def drawn(call: str, elem_id: str, **options: Any) -> gr.HTML:

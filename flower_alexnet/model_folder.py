@@ -49,6 +49,12 @@ CONFUSION_MATRIX, RELIABILITY, TRAINING_CURVES = "confusion_matrix.png", "reliab
 ONNX = "model.onnx"
 """The model for ONNX Runtime, if it was exported."""
 
+ONNX_INT8 = "model_int8.onnx"
+"""The same, with its linear layers in 8 bits: a quarter of its size in 32 bits, and slightly other probabilities."""
+
+MISTAKES = ".mistakes.png"
+"""What the picture of the photos that a model gets wrong has behind the name of the model folder."""
+
 UNFINISHED = "model.part"
 """Folder inside a model folder in which its new files are written; it is left only by a killed process."""
 
@@ -77,7 +83,7 @@ def rewriting(folder: Path) -> Iterator[Path]:
     What a killed process left unfinished is deleted first. If the body raises, no file of the model folder changes.
     """
     temporary = folder / UNFINISHED
-    for left in (temporary, folder / f"{ONNX}.part"):
+    for left in (temporary, folder / f"{ONNX}.part", folder / f"{ONNX_INT8}.part"):
         shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
     temporary.mkdir(parents=True)
     try:
@@ -89,6 +95,13 @@ def rewriting(folder: Path) -> Iterator[Path]:
         file.chmod(0o644)  # safetensors makes its files readable for the owner only
         replace_atomically(file, folder / file.name)
     temporary.rmdir()
+
+
+def mistakes_of(folder: Path) -> Path:
+    """Return where the picture of the test photos is that a model gets wrong: beside its folder, not in it, because
+    nobody publishes photos of theirs unasked."""
+    folder = folder if folder.name else folder.resolve()
+    return folder.parent / f"{folder.name}{MISTAKES}"
 
 
 def read_config(folder: Path) -> Config:

@@ -15,6 +15,7 @@ from flower_alexnet.interval import accuracy_interval
 from flower_alexnet.model_folder import ALL_PHOTOS, CARD
 from flower_alexnet.registry import Model
 from page import render
+from page.examples import gallery
 from page.models import MODELS, StillLoading
 from page.translations import translate
 
@@ -51,7 +52,8 @@ async def describe_model(model: Model | None, language: str) -> list[Any]:
         sentences.append(translate("not_measured", language))
     return [
         render.lead(sentences),
-        _or_none(lambda known, to: render.confusion(known["test"], to), metrics, language) or "",
+        (_or_none(lambda known, to: render.confusion(known["test"], to), metrics, language) or "")
+        + (_or_none(lambda known, to: render.mistakes(known["test"], gallery(), to), metrics, language) or ""),
         _or_none(lambda known, to: render.reliability(known["test"], to), metrics, language) or "",
         _or_none(_curves, metrics, language) or _no_plot(),
         card(model, language),

@@ -11,6 +11,11 @@ from flower_alexnet import Prediction
 from page import answers
 from page.answers import Upload
 from page.models import MODELS
+from page.subject import PAGE_LABELS
+from page.wording import MAX_NAMES
+
+_EXAMPLES = ", ".join([*PAGE_LABELS[:MAX_NAMES], *(["…"] if len(PAGE_LABELS) > MAX_NAMES else [])])
+"""Labels of the model that the page begins with, for the descriptions."""
 
 
 class Classification(LabelData):
@@ -46,8 +51,7 @@ def answer_label(label: str) -> gr.Label:
 
 
 async def classify(image: Upload, model: str = MODELS.default) -> Prediction:
-    """Name the flower in a photo: return the probability of each label, such as daisy, dandelion, roses or tulips, and
-    whether the photo shows one of them at all.
+    """Tell which of the model's labels a photo shows: return the probability of each, and whether it shows one at all.
 
     Args:
         image: the photo.
@@ -66,7 +70,7 @@ async def explain(image: Upload, label: str = "", model: str = MODELS.default) -
 
     Args:
         image: the photo.
-        label: what to look for: one of the model's labels, such as roses; the model's own answer if empty.
+        label: what to look for: one of the model's labels; the model's own answer if empty.
         model: name of a model in the list.
 
     Returns:
@@ -76,7 +80,7 @@ async def explain(image: Upload, label: str = "", model: str = MODELS.default) -
 
 
 async def compare(image: Upload) -> list[dict[str, Any]]:
-    """Ask every model which flower a photo shows.
+    """Ask every model which of its labels a photo shows.
 
     Args:
         image: the photo.
@@ -96,7 +100,7 @@ async def compare(image: Upload) -> list[dict[str, Any]]:
 
 
 async def classify_batch(files: list[dict[str, Any]] | None, model: str = MODELS.default) -> list[dict[str, Any]]:
-    """Name the flower in each of many photos. A photo that cannot be used gets a row that says why.
+    """Tell what each of many photos shows. A photo that cannot be used gets a row that says why.
 
     Args:
         files: photos, and zips of photos.
@@ -115,6 +119,9 @@ def _fields(prediction: Prediction | None, problem: str | None) -> dict[str, Any
     """Return a prediction's fields for programs, or the problem in its place."""
     return {"problem": problem} if prediction is None else prediction.fields()
 
+
+for _endpoint in (classify, explain, compare, classify_batch):  # what programs and language models read of them
+    _endpoint.__doc__ = (_endpoint.__doc__ or "").replace("model's labels", f"model's labels ({_EXAMPLES})", 1)
 
 DIRECT = (classify,)
 """Functions that are answered in one response, if asked at ``/run/NAME``; the others go through Gradio's queue."""

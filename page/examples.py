@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 
@@ -40,6 +41,25 @@ EXAMPLES = FLOWER_EXAMPLES if ABOUT_FLOWERS else _of_other_classes()
 
 CREDITS = FOLDER / "CREDITS.md"
 """Who made the photos of the page."""
+
+GALLERY = FOLDER / "gallery"
+"""The test photos of flower_photos, ``LABEL/NAME.webp``, cut to what a network sees of them."""
+
+CREDIT = re.compile(r"^\| gallery/(\S+)\.webp \| \[(.+)\]\((\S+)\) \|$", re.MULTILINE)
+
+
+@cache
+def gallery() -> dict[str, tuple[str, str]]:
+    """Return photographer and address of each photo of the gallery, by ``LABEL/NAME``; nothing where there is none."""
+    if not (ABOUT_FLOWERS and GALLERY.is_dir()):
+        return {}
+    rows = CREDIT.findall(CREDITS.read_text(encoding="utf-8"))
+    return {name: (re.sub(r"\\(.)", r"\1", by), address) for name, by, address in rows}
+
+
+def told_credits() -> str:
+    """Return who made the photos to click on and to compare with, as Markdown."""
+    return CREDITS.read_text(encoding="utf-8").partition("\n")[2].partition("## The gallery")[0]
 
 
 THUMBNAIL = 128

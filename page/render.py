@@ -252,6 +252,35 @@ def confusion(test: Mapping[str, Any], language: str) -> str:
     )
 
 
+def mistakes(test: Mapping[str, Any], photographers: Mapping[str, tuple[str, str]], language: str) -> str:
+    """Return the test photos that a model gets wrong, the worst first, each with its flower and the answer.
+
+    Args:
+        test: metrics of the test photos.
+        photographers: of the photos that the page has, by their names.
+        language: of the visitor.
+    """
+    tiles = []
+    for row in test.get("mistakes", []):
+        name = str(row["photo"])
+        if name not in photographers:
+            continue
+        by, address = photographers[name]
+        true, said = (capitalized(flower_name(label, language)) for label in (name.partition("/")[0], row["said"]))
+        credit = escape(translate("photo_by", language, name=by))
+        tiles.append(
+            f'<figure><a href="{escape(address)}" target="_blank" rel="noopener" title="{credit}">'
+            f'<img src="examples/gallery/{escape(name)}.webp" alt="{escape(true)}. {credit}" width="112" height="112" '
+            f'loading="lazy"></a><figcaption><b class="name {_flower(name.partition("/")[0])}">{escape(true)}</b> '
+            f"{escape(translate('said', language, flower=said, probability=percent(row['probability'], language)))}"
+            "</figcaption></figure>"
+        )
+    if not tiles:
+        return ""
+    how = hint(translate("mistakes_how", language, number=len(tiles), photos=test["photos"]))
+    return f'{how}<div class="mistakes">{"".join(tiles)}</div>'
+
+
 def reliability(test: Mapping[str, Any], language: str) -> str:
     """Return bars of how often answers were right, each with a mark at how sure the model was of them.
 

@@ -306,6 +306,10 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .confusion td { padding: 8px 12px; text-align: center; border-radius: 8px; font-variant-numeric: tabular-nums;
   color: var(--ink); background: color-mix(in srgb, var(--leaf) calc(var(--share) * 55%), var(--ground)); }
 #about { gap: 12px; }
+.mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(112px, 1fr)); gap: 16px 12px; }
+.mistakes figure { margin: 0; }
+.mistakes img { width: 100%; height: auto; aspect-ratio: 1; border-radius: 10px; display: block; }
+.mistakes figcaption { font-size: 14px; line-height: 1.4; padding-top: 4px; color: var(--soft); }
 #about .lead { font-size: 18px; line-height: 1.55; margin: 0; color: var(--ink); background: var(--card);
   padding: 20px 24px; border: 1px solid var(--rule); border-radius: 20px; box-shadow: var(--shade); }
 #about .prose table { display: block; overflow-x: auto; }

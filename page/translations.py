@@ -562,6 +562,31 @@ _TEXTS = {
         "Quelles fleurs il confond",
         "どの花を間違えるか",
     ),
+    "mistakes_how": (
+        "The {number} of {photos} test photos that it gets wrong, the worst first. Press a photo for its photographer.",
+        "在 {photos} 张测试照片中答错的 {number} 张，错得最厉害的在前。点击照片可看到摄影者。",
+        "Las {number} de {photos} fotos de prueba en las que se equivoca, la peor primero. Pulsa una para ver de quién es.",
+        "Die {number} von {photos} Testfotos, bei denen es sich irrt, das schlimmste zuerst. Ein Druck auf ein Foto führt zu "
+        "dem, der es gemacht hat.",
+        "Les {number} photos de test sur {photos} où il se trompe, la pire d’abord. Touchez une photo pour voir son auteur.",
+        "テスト写真 {photos} 枚のうち間違えた {number} 枚（間違いの大きい順）。写真を押すと撮影者が分かります。",
+    ),
+    "said": (
+        "“{flower}” {probability}",
+        "“{flower}” {probability}",
+        "«{flower}» {probability}",
+        "„{flower}“ {probability}",
+        "«\u202f{flower}\u202f» {probability}",
+        "「{flower}」 {probability}",
+    ),
+    "photo_by": (
+        "Photo: {name}",
+        "摄影：{name}",
+        "Foto: {name}",
+        "Foto: {name}",
+        "Photo : {name}",
+        "写真: {name}",
+    ),
     "true_flower": ("in the photo", "照片里", "en la foto", "auf dem Foto", "sur la photo", "写真の花"),
     "said_flower": ("its answer", "它的答案", "su respuesta", "seine Antwort", "sa réponse", "答え"),
     "reliability": (

@@ -86,6 +86,7 @@ def train(
         dataset = data.describe(folder, labels, splits)
         if elsewhere:
             dataset["elsewhere"] = printable(elsewhere.resolve().name)
+            dataset["elsewhere_path"] = data.shown_path(elsewhere)
         fingerprint = dataset["photos"]
         other_photos: others.OtherPhotos | None = None
         if recipe.outliers:
@@ -145,7 +146,7 @@ def train(
         )
     (output / checkpoint.NAME).unlink()
     print(evaluate.report(summary["test"]))
-    print(export.write_mistakes(FlowerClassifier.from_pretrained(output), splits["test"], labels, output))
+    print(export.told_mistakes(summary["test"], output))
     print(f"The model is in {output}. Try it: python -m flower_alexnet classify PHOTO --model {output}")
 
 

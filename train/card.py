@@ -9,10 +9,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import torch
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from torch.utils.flop_counter import FlopCounterMode
 
-from flower_alexnet import LABELS, FlowerClassifier
+from flower_alexnet import LABELS, AlexNet, FlowerClassifier
 from flower_alexnet.config import InvalidModel, Preprocessing
 from flower_alexnet.interval import accuracy_interval
 from flower_alexnet.model_folder import ALL_PHOTOS, ONNX
@@ -86,9 +88,10 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         command=_command(
             recipe_name,
             recipe,
-            dataset["name"] if own_photos else None,
+            name,
+            dataset.get("path", dataset["name"]) if own_photos else None,
             dataset.get("others"),
-            dataset.get("elsewhere"),
+            dataset.get("elsewhere_path", dataset.get("elsewhere")),
         ),
         counted=counted,
         accuracy=accuracy_in_words,
@@ -109,6 +112,9 @@ def card(classifier: FlowerClassifier, summary: dict[str, Any], folder: Path) ->
         test=test,
         seeds=summary.get("seeds"),
         parameters=sum(parameter.numel() for parameter in classifier.network.parameters()),
+        macs=_macs(classifier.network, classifier.config.preprocessing.crop),
+        speed=summary.get("speed"),
+        seed=recipe.get("seed"),
         others={"held_out": None, **dataset["others"]} if "others" in dataset else None,
         told_apart=test["others"],
         elsewhere=summary.get("elsewhere"),
@@ -167,6 +173,14 @@ def address_of(folder: Path) -> str:
         return folder.resolve().name
 
 
+def _macs(network: AlexNet, side: int) -> int:
+    """Return the number of multiplications with addition for one photo of this height and width."""
+    counter = FlopCounterMode(display=False)  # which counts two operations for each
+    with counter, torch.inference_mode():
+        network(torch.zeros(1, 3, side, side, device=next(network.parameters()).device))
+    return counter.get_total_flops() // 2
+
+
 def _recipe(summary: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the name of a run's recipe, and its fields.
 
@@ -184,6 +198,7 @@ def _recipe(summary: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 def _command(
     name: str,
     recipe: dict[str, Any],
+    model: str,
     data: str | None,
     others: dict[str, Any] | None = None,
     elsewhere: str | None = None,
@@ -193,6 +208,7 @@ def _command(
     Args:
         name: of the recipe.
         recipe: its fields; one that an earlier version of the recipe did not have has its default.
+        model: name of the model folder.
         data: folder of the photos; None for flower_photos.
         others: what ``others.describe`` returned; None without photos of other things.
         elsewhere: folder of photos from elsewhere; None without.
@@ -201,10 +217,10 @@ def _command(
     if data is not None:
         options += _option("--data", data)
     if others is not None and others["name"] != OTHER_PHOTOS:
-        options += _option("--others", others["name"])
+        options += _option("--others", others.get("path", others["name"]))
     if elsewhere is not None:
         options += _option("--elsewhere", elsewhere)
-    return shlex.join([*options, "--output", f"runs/{name}", *_changes(name, recipe)])
+    return shlex.join([*options, "--output", f"runs/{model}", *_changes(name, recipe)])
 
 
 def _changes(name: str, recipe: dict[str, Any]) -> list[str]:

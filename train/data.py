@@ -57,6 +57,7 @@ def describe(folder: Path, labels: Sequence[str], splits: Mapping[str, Sequence[
 
     Returns:
         name: ``flower_photos`` for those photos, wherever they lie; otherwise the folder's name.
+        path: the folder as it was given, for the card's line that does the run again.
         labels: of its classes.
         photos: its ``fingerprint``.
         split_by: ``names`` if the photos are split by their names, ``folders`` if the folder came split.
@@ -65,10 +66,22 @@ def describe(folder: Path, labels: Sequence[str], splits: Mapping[str, Sequence[
     folders = {photo.path.relative_to(folder).parts[0].lower() for group in splits.values() for photo in group}
     return {
         "name": "flower_photos" if photos in FINGERPRINTS else printable(folder.resolve().name),
+        "path": shown_path(folder),
         "labels": list(labels),
         "photos": photos,
         "split_by": "folders" if {SPLIT_FOLDERS.get(name) for name in folders} == set(SPLITS) else "names",
     }
+
+
+def shown_path(folder: Path) -> str:
+    """Return a folder's path as a model card may tell it: from here, or its name alone where it says whose disk it is.
+
+    Args:
+        folder: as it was given. A relative path stays as it is.
+    """
+    if folder.is_absolute():
+        folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else Path(folder.resolve().name)
+    return printable(folder.as_posix())
 
 
 def fingerprint(splits: Mapping[str, Sequence[LabeledPhoto]], labels: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ python -m train.export measure runs/alexnet-bn --data flower_photos --seeds runs
 python -m train.export onnx runs/alexnet-bn
 
 The first evaluates a model folder again, and adds the mean test accuracy over runs of the same recipe from other random
-seeds. The second writes the model as ``model.onnx`` beside its weights.
+seeds. The second writes the model as ``model.onnx`` beside its weights, and in 8 bits as ``model_int8.onnx``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import logging
 import statistics
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,7 @@ import tyro
 
 from flower_alexnet import FlowerClassifier, InvalidModel, model_folder, registry
 from flower_alexnet.dataset import InvalidDataset, LabeledPhoto, find_classes, split
+from flower_alexnet.model import NetworkWithHead
 from flower_alexnet.model_folder import (
     CARD,
     CONFUSION_MATRIX,
@@ -31,15 +33,17 @@ from flower_alexnet.model_folder import (
     LABELS_FILE,
     METRICS,
     ONNX,
+    ONNX_INT8,
     RELIABILITY,
     TRAINING_CURVES,
+    mistakes_of,
 )
 from flower_alexnet.words import counted, printable
 from train import evaluate, plots
 from train.calibrate import calibrated
 from train.card import card
 from train.checkpoint import History
-from train.data import describe, find_elsewhere
+from train.data import describe, find_elsewhere, shown_path
 from train.flower_photos import FINGERPRINTS, find_or_download
 from train.others import OtherPhotos, find_or_make
 from train.others import describe as describe_others
@@ -49,11 +53,11 @@ from train.recipes import Recipe
 
 Name = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
 
-MISTAKES = ".mistakes.png"
-"""What the picture of the photos that a model gets wrong has behind the name of the model folder."""
+TIMED = 50
+"""Answers whose median time is that of one."""
 
 Summary = dict[str, Any]
-"""The content of ``metrics.json``: dataset, recipe, training, history, validation, test, and
+"""The content of ``metrics.json``: dataset, recipe, training, history, validation, test, speed, and
 seeds if several were trained."""
 
 
@@ -124,6 +128,12 @@ def write_model_folder(
     summary.pop("seeds", None)  # of an earlier measurement
     if seeds:
         summary["seeds"] = _over_seeds([summary, *seeds])
+    summary["speed"] = speed(classifier)
+    found = evaluate.mistakes(classifier, splits["test"], labels)
+    if summary["dataset"].get("photos") in FINGERPRINTS:  # whose names tell nothing of anybody
+        summary["test"]["mistakes"] = [
+            {"photo": f"{it.true}/{it.path.stem}", "said": it.said, "probability": it.probability} for it in found
+        ]
 
     with model_folder.rewriting(folder) as new:
         card(classifier, summary, folder).save(new / CARD)
@@ -134,29 +144,21 @@ def write_model_folder(
         classifier.network.save_pretrained(new, config=classifier.config)
         if classifier.in_distribution_head is not None:
             model_folder.write_tensors(classifier.in_distribution_head.state_dict(), new / HEAD)
+    file = mistakes_of(folder)
+    if found:
+        plots.plot_mistakes(found, file)
+    else:
+        file.unlink(missing_ok=True)
     return summary
 
 
-def write_mistakes(
-    classifier: FlowerClassifier, photos: Sequence[LabeledPhoto], labels: Sequence[str], folder: Path
-) -> str:
-    """Write a picture of the test photos that a model gets wrong, and return where it is, in a sentence.
-
-    It is beside the model folder, not in it: nobody publishes photos of theirs unasked.
-
-    Args:
-        classifier: the model.
-        photos: of the test part.
-        labels: of these photos.
-        folder: the model folder.
-    """
-    file = folder.parent / f"{folder.name}{MISTAKES}" if folder.name else folder.resolve().with_suffix(MISTAKES)
-    found = evaluate.mistakes(classifier, photos, labels)
-    if not found:
-        file.unlink(missing_ok=True)
-        return f"It gets none of the {counted(len(photos), 'test photo')} wrong."
-    plots.plot_mistakes(found, file)
-    return f"The photos that it gets wrong, {len(found)} of {counted(len(photos), 'test photo')}, are in {file}."
+def told_mistakes(test: dict[str, Any], folder: Path) -> str:
+    """Return, in a sentence, where the picture of the test photos is that a model gets wrong."""
+    photos = counted(test["photos"], "test photo")
+    wrong = test["photos"] - sum(row[index] for index, row in enumerate(test["confusion_matrix"]))
+    if not wrong:
+        return f"It gets none of the {photos} wrong."
+    return f"The photos that it gets wrong, {wrong} of {photos}, are in {mistakes_of(folder)}."
 
 
 def machine() -> str:
@@ -207,26 +209,39 @@ def measure(
     photos_elsewhere = find_elsewhere(elsewhere, labels)
     if elsewhere:
         dataset["elsewhere"] = printable(elsewhere.resolve().name)
+        dataset["elsewhere_path"] = shown_path(elsewhere)
     summary = write_model_folder(classifier, summary, splits, folder, other_photos, runs, photos_elsewhere)
     if (folder / ONNX).exists():
         onnx(str(folder))  # its temperature is another one now
     print(evaluate.report(summary["test"]))
-    print(write_mistakes(FlowerClassifier.from_pretrained(folder), splits["test"], labels, folder))
+    print(told_mistakes(summary["test"], folder))
 
 
-def onnx(name: Name) -> None:
+def onnx(name: Name, data: Path | None = None) -> None:
     """Write a model as model.onnx beside its weights: uint8 crops in, calibrated probabilities out; and labels.json.
+
+    Also model_int8.onnx, with its linear layers in 8 bits.
 
     Args:
         name: a model folder, or the name of a shipped model.
+        data: folder of class folders, on whose test photos both files are measured; if not given, neither is.
     """
-    from train.onnx import write_onnx  # only here, because it needs ONNX Runtime
+    from train import onnx as files  # only here, because it needs ONNX Runtime
 
     folder = registry.find_local(name)
     classifier = FlowerClassifier.from_pretrained(folder)
-    difference = write_onnx(classifier, folder / ONNX)
+    difference = files.write_onnx(classifier, folder / ONNX)
+    other = files.write_int8(classifier, folder / ONNX, folder / ONNX_INT8)
     (folder / LABELS_FILE).write_text(json.dumps(classifier.config.labels) + "\n", encoding="utf-8")
     print(f"{folder / ONNX}: the probabilities are the classifier's to {max(difference, 1e-7):.0e}.")
+    print(f"{folder / ONNX_INT8}: those of drawn pictures differ by up to {max(other, 1e-3):.3f}.")
+    if data is not None:
+        photos, labels = split(data)["test"], find_classes(data)
+        if labels != classifier.config.labels:
+            raise InvalidDataset(f"{data} has other classes than {folder}: {', '.join(labels)}.")
+        for file in (ONNX, ONNX_INT8):
+            right = files.accuracy(classifier, folder / file, photos)
+            print(f"{file}: {right:.1%} of {counted(len(photos), 'test photo')} right")
 
 
 def main() -> None:
@@ -254,8 +269,9 @@ def _read_summary(folder: Path) -> Summary:
     return summary
 
 
-def _over_seeds(runs: Sequence[Summary]) -> dict[str, float]:
-    """Return mean and standard deviation of test accuracy, 0-1, over runs that differ only in their random seed.
+def _over_seeds(runs: Sequence[Summary]) -> dict[str, Any]:
+    """Return mean and standard deviation of test accuracy, 0-1, over runs that differ only in their random seed, and
+    as ``figures`` those of what else all of them measured, by its name.
 
     Raises:
         InvalidModel: the recipes differ, or a random seed occurs twice.
@@ -266,8 +282,45 @@ def _over_seeds(runs: Sequence[Summary]) -> dict[str, float]:
     photos = {run["dataset"]["photos"] for run in runs if "photos" in run.get("dataset", {})}
     if len(photos) > 1 and not photos <= set(FINGERPRINTS):
         raise InvalidModel("The runs given to --seeds must be on the same photos.")
-    accuracies = [run["test"]["accuracy"] for run in runs]
-    return {"runs": len(runs), "mean": statistics.mean(accuracies), "deviation": statistics.stdev(accuracies)}
+    rows = [_figures(run) for run in runs]
+    figures = {
+        name: [compute([row[name] for row in rows]) for compute in (statistics.mean, statistics.stdev)]
+        for name in rows[0]
+        if all(name in row for row in rows)
+    }
+    mean, deviation = figures.pop("test: right")
+    return {"runs": len(runs), "mean": mean, "deviation": deviation, "figures": figures}
+
+
+def _figures(run: Summary) -> dict[str, float]:
+    """Return the figures of a run, 0-1, whose spread over seeds a card tells."""
+    figures: dict[str, float] = {}
+    for part in ("test", "elsewhere"):
+        if part in run:
+            figures[f"{part}: right"] = run[part]["accuracy"]
+            if run[part].get("in_distribution") is not None:
+                figures[f"{part}: kept"] = run[part]["in_distribution"]
+            for how, anew in run[part].get("compressed", {}).items():
+                figures[f"{part}: kept, {how}"] = anew["in_distribution"]
+    for group, measured in run["test"].get("others", {}).items():
+        figures[f"{group}: taken"] = measured["taken"]
+        if measured.get("certain") is not None:
+            figures[f'{group}: named without "if"'] = measured["certain"]
+    return figures
+
+
+def speed(classifier: FlowerClassifier) -> dict[str, Any]:
+    """Return how long the network takes for one photo that is decoded and cropped, by the median of some on this
+    machine, and the machine."""
+    network = NetworkWithHead(classifier.network, classifier.in_distribution_head).eval()
+    side, seconds = classifier.config.preprocessing.crop, []
+    images = torch.zeros(1, 3, side, side, device=next(network.parameters()).device)
+    with torch.inference_mode():
+        for _ in range(TIMED):
+            started = time.perf_counter()
+            network(images)[0].cpu()
+            seconds.append(time.perf_counter() - started)
+    return {"milliseconds": 1000 * statistics.median(seconds), "machine": machine()}
 
 
 if __name__ == "__main__":

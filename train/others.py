@@ -30,7 +30,7 @@ from flower_alexnet.files import Walked, walk
 from flower_alexnet.images import has_image_suffix
 from flower_alexnet.words import counted, printable
 from train.cache import CACHE, make_folder
-from train.data import fingerprint
+from train.data import fingerprint, shown_path
 from train.decoded import DecodedPhotos
 
 OTHER_PHOTOS = "other_photos"
@@ -339,6 +339,7 @@ def describe(folder: Path, photos: OtherPhotos) -> dict[str, Any]:
 
     Returns:
         name: the folder's.
+        path: as it was given.
         held_out: ``kinds`` if no folder has photos in both parts, ``photos`` otherwise.
         photos: a fingerprint.
         train, validation: numbers of photos.
@@ -347,6 +348,7 @@ def describe(folder: Path, photos: OtherPhotos) -> dict[str, Any]:
     kinds = {part: {photo.path.parent.name for photo in files} for part, files in parts.items()}
     return {
         "name": printable(folder.resolve().name),
+        "path": shown_path(folder),
         "held_out": "kinds" if kinds["train"].isdisjoint(kinds["validation"]) else "photos",
         "photos": fingerprint(
             {part: [LabeledPhoto(photo.path, 0) for photo in parts[part]] for part in parts}, ["others"]

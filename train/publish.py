@@ -32,11 +32,10 @@ from huggingface_hub.utils import validate_repo_id
 
 from flower_alexnet import FlowerClassifier, InvalidModel, images, model_folder, registry
 from flower_alexnet.dataset import InvalidDataset, LabeledPhoto, find_classes, split
-from flower_alexnet.model_folder import CARD, LABELS_FILE, ONNX, UNFINISHED
+from flower_alexnet.model_folder import CARD, LABELS_FILE, MISTAKES, ONNX, ONNX_INT8, UNFINISHED
 from flower_alexnet.words import capitalized
 from train.card import TEMPLATES, USE, accuracy_in_words, use_section
 from train.checkpoint import NAME as CHECKPOINT
-from train.export import MISTAKES
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -93,7 +92,7 @@ class NotPublished(Exception):
 
 
 def model_files(folder: Path) -> Files:
-    """Return the files of a model folder but its ONNX file, after checking that others can use the model.
+    """Return the files of a model folder but its ONNX files, after checking that others can use the model.
 
     Raises:
         NotPublished: the model cannot be loaded, the card has no evaluation results, a file is none of a model folder,
@@ -152,7 +151,7 @@ def published_card(
         repo_id: the repository that the model is downloaded from.
         revision: its branch; the main branch if not given.
         install: what pip takes to install the library; None if it is not published.
-        onnx: whether ``model.onnx`` is published too.
+        onnx: whether ``model.onnx`` and ``model_int8.onnx`` are published too.
         described: what the publisher says of it.
     """
     address = f"{repo_id}@{revision}" if revision else repo_id
@@ -172,28 +171,32 @@ def published_card(
     return str(card).encode()
 
 
-def onnx_file(folder: Path, new: Path) -> Path:
-    """Return the ONNX file of a model folder if it gives the model's probabilities; otherwise write it to new.
+def onnx_files(folder: Path, new: Path) -> Files:
+    """Return the ONNX files of a model folder if they give the model's probabilities; otherwise write them to new.
 
     Raises:
-        NotPublished: ONNX Runtime is not installed, or the file does not give the model's probabilities.
+        NotPublished: ONNX Runtime is not installed, or a file does not give the model's probabilities.
     """
     try:
-        from train.onnx import NotTheSame, compare, write_onnx
+        from train.onnx import INT8_TOLERANCE, NotTheSame, compare, write_int8, write_onnx
     except ImportError as error:
-        raise NotPublished(f"--onnx needs requirements-train.txt installed ({error}).") from error
+        raise NotPublished(
+            f"model.onnx needs requirements-train.txt installed ({error}). Without it: --no-onnx"
+        ) from error
     classifier = FlowerClassifier.from_pretrained(folder)
-    if (folder / ONNX).is_file():
+    if (folder / ONNX).is_file() and (folder / ONNX_INT8).is_file():
         try:
             compare(classifier, folder / ONNX)
-            return folder / ONNX
+            compare(classifier, folder / ONNX_INT8, INT8_TOLERANCE)
+            return {name: folder / name for name in (ONNX, ONNX_INT8)}
         except NotTheSame as error:
             print(f"{error} It is made again.", file=sys.stderr)
     try:
-        write_onnx(classifier, new)
+        write_onnx(classifier, new / ONNX)
+        write_int8(classifier, new / ONNX, new / ONNX_INT8)
     except NotTheSame as error:
-        raise NotPublished(str(error)) from error
-    return new
+        raise NotPublished(f"{error} Publish without it: --no-onnx") from error
+    return {name: new / name for name in (ONNX, ONNX_INT8)}
 
 
 def space_files(project: Path = PROJECT) -> Files:
@@ -338,7 +341,7 @@ def model(
     private: tyro.conf.FlagCreatePairsOff[bool] = False,
     revision: str | None = None,
     tag: str | None = None,
-    onnx: tyro.conf.FlagCreatePairsOff[bool] = False,
+    onnx: bool = True,
     space: str | None = None,
     source: str | None = None,
     title: str | None = None,
@@ -354,7 +357,8 @@ def model(
         private: make a new repository private.
         revision: branch to upload to, created if it does not exist.
         tag: tag for the upload, such as v1.
-        onnx: also publish the model as model.onnx, made if the folder holds none that gives its probabilities.
+        onnx: also publish the model as model.onnx and model_int8.onnx, made if the folder holds none that give its
+            probabilities.
         space: the Space USER/SPACE of this project, which the card installs the library from.
         source: instead of a Space, what pip takes to install the library: git+https://..., or the address of a wheel.
         title: heading of the card; the name of the folder if not given.
@@ -372,10 +376,10 @@ def model(
         raise NotPublished(str(error)) from error
     files = model_files(folder)
     if not dry_run:
-        _check_token()  # before the work of making an ONNX file
+        _check_token()  # before the work of making ONNX files
     with tempfile.TemporaryDirectory() as temporary:
         if onnx:
-            files[ONNX] = onnx_file(folder, Path(temporary) / ONNX)
+            files |= onnx_files(folder, Path(temporary))
             files[LABELS_FILE] = json.dumps(model_folder.read_config(folder).labels).encode()
         files["README.md"] = published_card(
             folder, repo_id, revision, install, onnx, Described(title, weights_license, language)
@@ -498,7 +502,7 @@ def _files_under(folder: Path, top: Path) -> dict[str, Path]:
         file.relative_to(top).as_posix(): file
         for file in sorted(folder.rglob("*"))
         if file.is_file()
-        and file.name not in (ONNX, CHECKPOINT)
+        and file.name not in (ONNX, ONNX_INT8, CHECKPOINT)
         and not file.name.endswith(MISTAKES)
         and not any(
             part.startswith(".") or part == "__pycache__" or part.endswith(".part")

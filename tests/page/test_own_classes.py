@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 from gradio_client import Client, handle_file
 from playwright.sync_api import Browser, Page, expect
@@ -168,6 +169,10 @@ def test_page_of_own_classes_knows_nothing_of_flowers(
                 visitor.get_by_role("tab").nth(tab).click()
                 assert not re.search(flower, visitor.inner_text("body"), re.IGNORECASE), (language, tab)
             context.close()
+        endpoints = httpx2.get(f"{server.url}/gradio_api/info").json()["named_endpoints"]
+        described = " ".join(str(endpoint["description"]) for endpoint in endpoints.values())
+        assert f"labels ({', '.join(SHAPES)})" in described
+        assert not re.search(FLOWERS["en"], described, re.IGNORECASE)
         browser_page.goto(server.url)
         browser_page.locator(".strip.examples button").first.click()
         expect(browser_page.locator(".bars .bar")).to_have_count(len(SHAPES))

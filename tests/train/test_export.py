@@ -158,7 +158,30 @@ def test_mean_and_deviation_over_seeds() -> None:
     """The mean of 0.9, 0.8 and 0.76 is not their median, and their deviation is that of a sample."""
     runs = [run_of(0, 0.9), run_of(1, 0.8), run_of(2, 0.76)]
     expected = {"runs": 3, "mean": 0.82, "deviation": ((0.08**2 + 0.02**2 + 0.06**2) / 2) ** 0.5}
-    assert export._over_seeds(runs) == pytest.approx(expected)
+    over = export._over_seeds(runs)
+    assert over.pop("figures") == {}
+    assert over == pytest.approx(expected)
+
+
+def test_spread_of_every_figure_that_all_runs_have() -> None:
+    runs = [run_of(seed, 0.9) for seed in range(3)]
+    for run, kept in zip(runs, (0.8, 0.9, 1.0), strict=True):
+        run["elsewhere"] = {
+            "accuracy": 0.5,
+            "in_distribution": kept,
+            "compressed": {"full size, JPEG 70": {"in_distribution": kept - 0.1}},
+        }
+        run["test"]["others"] = {"imagenet": {"taken": 1 - kept, "certain": 0.02}}
+    del runs[2]["test"]["others"]["imagenet"]["certain"]
+    figures = export._over_seeds(runs)["figures"]
+    assert figures.keys() == {
+        "elsewhere: right",
+        "elsewhere: kept",
+        "elsewhere: kept, full size, JPEG 70",
+        "imagenet: taken",
+    }
+    assert figures["elsewhere: kept"] == pytest.approx([0.9, 0.1])
+    assert figures["imagenet: taken"] == pytest.approx([0.1, 0.1])
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def environment(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 def cards(hub: Hub, environment: dict[str, str], wheel: Path) -> dict[str, str]:
     """Publish the shipped models by their names; return the text of the card of each."""
     for name in SHIPPED:
-        publish(environment, "model", name, f"ann/{name}", "--onnx", "--source", str(wheel))
+        publish(environment, "model", name, f"ann/{name}", "--source", str(wheel))
     repos = {name: hub.repos["model", f"ann/{name}"] for name in SHIPPED}
     return {name: repo.commits[repo.branches["main"]]["README.md"].content.decode() for name, repo in repos.items()}
 
@@ -193,7 +193,7 @@ def test_with_the_library_of_a_published_space(
     publish(environment, "model", "alexnet-baseline", "ann/from-space", "--space", "ann/space")
     repo = hub.repos["model", "ann/from-space"]
     text = repo.commits[repo.branches["main"]]["README.md"].content.decode()
-    (line, _), code = snippets(text, "bash"), snippets(text, "python")[0]
+    (line, *_), code = snippets(text, "bash"), snippets(text, "python")[0]
     assert line == f'pip install "flower-alexnet @ git+{hub.url}/spaces/ann/space"\n'
     python = fresh_environment(tmp_path / "environment")
     run(line, tmp_path, {**environment, "PATH": os.pathsep.join([str(python.parent), environment["PATH"]])})
@@ -226,7 +226,7 @@ def test_with_onnx_runtime(
     name: str, cards: dict[str, str], plain_photos: list[Path], environment: dict[str, str], tmp_path: Path
 ) -> None:
     run(snippets(cards[name], "bash")[2], tmp_path, {**environment, "HF_TOKEN": ""})
-    assert sorted(file.name for file in tmp_path.glob("[!.]*")) == ["labels.json", "model.onnx"]
+    assert sorted(file.name for file in tmp_path.glob("[!.]*")) == ["labels.json", "model.onnx", "model_int8.onnx"]
     assert tuple(json.loads((tmp_path / "labels.json").read_text())) == LABELS
     assert "onnxruntime-web" in cards[name]
     code = snippets(cards[name], "python")[2]
@@ -247,7 +247,7 @@ def test_on_real_photos(
 
 
 def test_card_without_a_published_library_says_so(hub: Hub, environment: dict[str, str], photos: list[Path]) -> None:
-    publish(environment, "model", "alexnet-baseline", "ann/plain", "--revision", "trial")
+    publish(environment, "model", "alexnet-baseline", "ann/plain", "--revision", "trial", "--no-onnx")
     repo = hub.repos["model", "ann/plain"]
     files = repo.commits[repo.branches["trial"]]
     text = files["README.md"].content.decode()

@@ -13,14 +13,15 @@ import pytest
 import torch
 from torch import nn
 
-from flower_alexnet import AlexNet, Config, FlowerClassifier
+from flower_alexnet import LABELS, AlexNet, Config, FlowerClassifier
 from flower_alexnet.config import Preprocessing
+from flower_alexnet.dataset import split
 from flower_alexnet.images import center_crop
 from tests.support import PROJECT
 from tests.support.commands import run_module
 from tests.support.photos import drawn_flower
 from train import onnx, publish
-from train.onnx import NotTheSame, compare, write_onnx
+from train.onnx import INT8_TOLERANCE, NotTheSame, compare, write_int8, write_onnx
 
 
 def random_classifier(batch_norm: bool = False, threshold: float | None = None) -> FlowerClassifier:
@@ -57,6 +58,31 @@ def test_batches_of_any_size(batch_norm: bool, threshold: float | None, tmp_path
         assert len(known) == (threshold is not None)
         for one in known:
             assert one == pytest.approx([it.in_distribution_probability for it in predictions], abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["alexnet", "alexnet-bn"])
+def test_shipped_weights_take_half_the_bytes_and_in_8_bits_a_quarter(name: str, tmp_path: Path) -> None:
+    classifier, small = FlowerClassifier.from_pretrained(name), tmp_path / "model_int8.onnx"
+    assert write_onnx(classifier, tmp_path / "model.onnx") <= 1e-5  # they are of float16
+    assert 29e6 < (tmp_path / "model.onnx").stat().st_size < 32e6
+    assert write_int8(classifier, tmp_path / "model.onnx", small) <= 0.02
+    assert small.stat().st_size < 18e6
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["model.onnx", "model_int8.onnx"]
+    with pytest.raises(NotTheSame, match="differ"):
+        compare(replace_temperature(classifier, 5.0), small, INT8_TOLERANCE)
+
+
+def test_accuracy_of_a_file_is_the_classifiers(real_photos: Path, tmp_path: Path) -> None:
+    classifier = FlowerClassifier.from_pretrained("alexnet")
+    write_onnx(classifier, tmp_path / "model.onnx")
+    photos = split(real_photos)["test"][::12]
+    right = [classifier(photo.path).label == LABELS[photo.target] for photo in photos]
+    assert onnx.accuracy(classifier, tmp_path / "model.onnx", photos) == sum(right) / len(right)
+
+
+def replace_temperature(classifier: FlowerClassifier, temperature: float) -> FlowerClassifier:
+    config = replace(classifier.config, temperature=temperature)
+    return FlowerClassifier(classifier.network, config, classifier.in_distribution_head)
 
 
 def test_file_names_no_path_of_this_machine(tmp_path: Path) -> None:
@@ -96,13 +122,15 @@ def test_command_writes_it_and_publishing_makes_a_stale_one_again(tmp_path: Path
     assert "model.onnx: the probabilities are the classifier's to" in done.stdout
     assert done.stderr == ""
     assert tuple(json.loads((folder / "labels.json").read_text())) == classifier.config.labels
-    assert publish.onnx_file(folder, tmp_path / "new.onnx") == folder / "model.onnx"
+    new, names = tmp_path / "new", ("model.onnx", "model_int8.onnx")
+    new.mkdir()
+    assert publish.onnx_files(folder, new) == {name: folder / name for name in names}
 
     config = asdict(replace(classifier.config, temperature=1.0))
     (folder / "config.json").write_text(json.dumps(config))
     stale = (folder / "model.onnx").read_bytes()
-    assert publish.onnx_file(folder, tmp_path / "new.onnx") == tmp_path / "new.onnx"
-    compare(FlowerClassifier.from_pretrained(folder), tmp_path / "new.onnx")
+    assert publish.onnx_files(folder, new) == {name: new / name for name in names}
+    compare(FlowerClassifier.from_pretrained(folder), new / "model.onnx")
     assert (folder / "model.onnx").read_bytes() == stale  # publishing changes no model folder
 
     shutil.rmtree(folder)

@@ -58,7 +58,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def publish(environment: dict[str, str], *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    words = ("train.publish", *arguments)
+    made = () if arguments[:1] != ("model",) or "--onnx" in arguments else ("--no-onnx",)  # it takes seconds to make
+    words = ("train.publish", *arguments, *made)
     return run_module("tests.support.impatience", *words, environment={**environment, **changes})
 
 
