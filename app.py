@@ -38,7 +38,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from page import api, events, examples, repairs
+from page import api, events, examples, look, repairs
 from page.arguments import Arguments
 from page.guard import MAX_FILE, Guard
 from page.language import Localize
@@ -70,7 +70,7 @@ class PhotoTab(NamedTuple):
     """Components of the tab with one photo."""
 
     photo: gr.HTML
-    heat: gr.HTML
+    shown: gr.HTML
     answer: gr.HTML
     model: gr.Dropdown
 
@@ -124,14 +124,14 @@ def photo_tab() -> PhotoTab:
     with gr.Tab(I18N("tab_photo")), gr.Row(elem_classes="columns", equal_height=False):
         with gr.Column(min_width=300, elem_classes="photo"):
             photo = drawn("stage(element, trigger, props, upload)", "photo")
-            heat = drawn("heat(element, trigger, props, watch)", "heat", visible="hidden")
+            shown = drawn("shown(element, trigger, props, watch)", "shown", visible="hidden")
         with gr.Column(min_width=300, elem_classes="card"):
             answer = drawn("answer(element, trigger, props, watch)", "answer")
             model = gr.Dropdown(
                 events.model_choices(), value=MODELS.default or None, label=I18N("model"), elem_id="model"
             )
         drawn("strips(element)", "strips")
-    return PhotoTab(photo, heat, answer, model)
+    return PhotoTab(photo, shown, answer, model)
 
 
 def many_photos_tab() -> ManyPhotosTab:
@@ -195,12 +195,10 @@ def drawn(call: str, elem_id: str, **options: Any) -> gr.HTML:
 
 
 def on_photo(one: PhotoTab) -> None:
-    """Answer when a photo is there, and explain when asked to."""
+    """Answer when a photo is there, and send back one that the browser cannot show."""
     asked = one.photo.input(events.answer, [one.photo, one.model], one.answer, **private())
     on_failure(asked)
-    asked_label = "(photo, heat, model) => [photo, flowerPage.asked(), model]"
-    inputs = [one.photo, one.heat, one.model]
-    on_failure(one.heat.input(events.show_explanation, inputs, one.heat, js=asked_label, **private()))
+    on_failure(one.shown.input(events.show_photo, one.photo, one.shown, **private()))
 
 
 def on_model(page: gr.Blocks, one: PhotoTab, about: AboutTab) -> None:
@@ -298,7 +296,10 @@ def launch(**options: Any) -> gr.Blocks:
         mcp_server=True,
         max_file_size=MAX_FILE,
         head=f"<script>{PAGE_SCRIPT}</script>",
-        app_kwargs={"middleware": middleware, "routes": [Mount("/examples", StaticFiles(directory=examples.FOLDER))]},
+        app_kwargs={
+            "middleware": middleware,
+            "routes": [look.ROUTE, Mount("/examples", StaticFiles(directory=examples.FOLDER))],
+        },
         enable_monitoring=False,
         run_history=False,  # which would keep visitors' photos in their browsers
         **options,

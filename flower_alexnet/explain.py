@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,8 +83,8 @@ def explain(classifier: FlowerClassifier, photo: images.Source, label: str | Non
 
     preprocessing = classifier.config.preprocessing
     target = classifier.config.labels.index(label)
-    crops = images.to_tensor(image, preprocessing)[None]
-    (heat_map,) = FORWARD_THREAD.submit(grad_cam, classifier, crops, target).result().numpy()
+    crop = images.to_tensor(image, preprocessing)
+    (heat_map,) = FORWARD_THREAD.submit(grad_cam, classifier, crop, [target]).result().numpy()
 
     image.thumbnail((MAX_SIDE, MAX_SIDE))
     heat = np.zeros((image.height, image.width), dtype=np.float32)
@@ -95,24 +96,44 @@ def explain(classifier: FlowerClassifier, photo: images.Source, label: str | Non
     return Explanation(label, image, heat / max(heat.max(), np.finfo(np.float32).tiny))
 
 
-def grad_cam(classifier: FlowerClassifier, crops: Tensor, target: int) -> Tensor:
-    """Return the Grad-CAM maps, float32 (N, h, w), 0 or more, of the network's last convolution.
+def heat_grids(classifier: FlowerClassifier, image: Image.Image, probabilities: dict[str, float]) -> np.ndarray:
+    """Return Grad-CAM of several labels on one scale, float32 (labels, h, w), 0-1.
+
+    Each is multiplied by its label's probability over that of the most probable one, or what speaks for a label of 1 %
+    would shine like the answer; 1 is where most speaks for any of them.
+
+    Args:
+        classifier: the classifier to explain.
+        image: the photo, as ``images.load`` returns it.
+        probabilities: label -> probability, 0-1, of the labels that are asked about.
+    """
+    crop = images.to_tensor(image, classifier.config.preprocessing)
+    targets = [classifier.config.labels.index(label) for label in probabilities]
+    maps = FORWARD_THREAD.submit(grad_cam, classifier, crop, targets).result()
+    shares = torch.tensor(list(probabilities.values())) / max(probabilities.values())
+    weighted = maps * shares.view(-1, 1, 1)
+    grids: np.ndarray = (weighted / weighted.max().clamp(min=torch.finfo(torch.float32).tiny)).numpy()
+    return grids
+
+
+def grad_cam(classifier: FlowerClassifier, crop: Tensor, targets: Sequence[int]) -> Tensor:
+    """Return the Grad-CAM maps, float32 (targets, h, w), 0 or more, of the network's last convolution.
 
     Each channel of the last convolution's ReLU output is weighted by the mean of the target logit's gradient over its
     area; the weighted channels are summed, and negative sums set to 0.
 
     Args:
         classifier: its network is neither changed nor copied.
-        crops: normalized, float32 (N, 3, H, W).
-        target: index of the label.
+        crop: normalized, float32 (3, H, W).
+        targets: indices of the labels.
     """
     *layers, pool = classifier.network.features
     with torch.no_grad():
-        feature_maps = crops
+        feature_maps = crop[None]
         for layer in layers:
             feature_maps = layer(feature_maps)
-    feature_maps.requires_grad_()
-    logits = classifier.network.forward_head(pool(feature_maps))
-    (gradients,) = torch.autograd.grad(logits[:, target].sum(), feature_maps)
+    each = feature_maps.repeat(len(targets), 1, 1, 1).requires_grad_()
+    logits = classifier.network.forward_head(pool(each))
+    (gradients,) = torch.autograd.grad(logits[range(len(targets)), list(targets)].sum(), each)
     weights = gradients.mean((2, 3), keepdim=True)
-    return (weights * feature_maps.detach()).sum(1).relu()
+    return (weights * each.detach()).sum(1).relu()

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import gradio as gr
 from anyio import CapacityLimiter, to_thread
+from PIL import Image
 
 from flower_alexnet import FlowerClassifier, InvalidImage, InvalidModel, Prediction, batch, images
 from flower_alexnet import explain as grad_cam
@@ -107,7 +108,7 @@ async def predict(photo: Upload, model: str, language: str) -> Prediction:
     """Classify a photo; raise ``gr.Error`` with the problem in words."""
     source = _source(photo, language)
     classifier = await load(model, language)
-    with _photo_problems_in_words(language):
+    with photo_problems_in_words(language):
         return await PHOTOS.run(language, classifier, source)
 
 
@@ -116,10 +117,23 @@ async def explain(photo: Upload, label: str, model: str, language: str) -> grad_
     source = _source(photo, language)
     classifier = await load(model, language)
     try:
-        with _photo_problems_in_words(language):
+        with photo_problems_in_words(language):
             return await HEAVY.run(language, grad_cam.explain, classifier, source, label or None)
     except ValueError as error:  # no such label
         raise gr.Error(str(error), print_exception=False) from None
+
+
+async def shown(photo: Upload, language: str) -> Image.Image:
+    """Return a photo upright and in RGB, small enough for a screen; raise ``gr.Error`` with the problem in words."""
+    source = _source(photo, language)
+
+    def load_small() -> Image.Image:
+        image = images.load(source)
+        image.thumbnail((grad_cam.MAX_SIDE, grad_cam.MAX_SIDE))
+        return image
+
+    with photo_problems_in_words(language):
+        return await HEAVY.run(language, load_small)
 
 
 async def compare_models(photo: Upload, language: str) -> list[ModelPrediction]:
@@ -143,7 +157,7 @@ async def compare_models(photo: Upload, language: str) -> list[ModelPrediction]:
             predictions[name] = ModelPrediction(name, classifier(image), 1000 * (time.perf_counter() - started))
         return predictions
 
-    with _photo_problems_in_words(language):
+    with photo_problems_in_words(language):
         found = await HEAVY.run(language, predict_each)
     missing = {
         model.name: model.problem or translate("not_loaded", language, model=model.name) for model in MODELS.all()
@@ -228,7 +242,8 @@ def _source(photo: object, language: str) -> Path | bytes:
 
 
 @contextmanager
-def _photo_problems_in_words(language: str) -> Iterator[None]:
+def photo_problems_in_words(language: str) -> Iterator[None]:
+    """Raise ``gr.Error`` with the problem in words where a photo cannot be used."""
     try:
         yield
     except InvalidImage as error:

@@ -18,7 +18,7 @@ from page.answers import Answer, Upload
 from page.language import preferred_language
 from page.models import MODELS
 from page.subject import NAME
-from page.translations import describe, flower_name, translate
+from page.translations import describe, translate
 from page.wording import in_words, model_title
 
 
@@ -64,24 +64,15 @@ async def choose_model(model: str, request: gr.Request, progress: gr.Progress = 
     return gr.update(choices=model_choices(language))
 
 
-async def show_explanation(photo: Upload, asked: Any, model: str, request: gr.Request) -> dict[str, Any] | None:
-    """Return the photo under its Grad-CAM heat, the photo itself, and what the heat is of; nothing if it fails."""
-    language = _language(request)
+async def show_photo(photo: Upload, request: gr.Request) -> dict[str, Any] | None:
+    """Return a photo that the visitor's browser does not show, or shows turned, as one that it can; or nothing."""
     if answers.is_gone(photo):
-        return {"gone": True, "key": _key(photo), "asked": asked}
+        return {"gone": True, "key": _key(photo)}
     try:
-        explanation = await answers.explain(photo, asked if isinstance(asked, str) else "", model, language)
+        shown = await answers.shown(photo, _language(request))
     except gr.Error:
         return None  # what is wrong with the photo stands in place of its answer
-    return {
-        "key": _key(photo),
-        "model": model,
-        "asked": asked,
-        "label": explanation.label,
-        "name": flower_name(explanation.label, language),
-        "overlay": render.data_url(explanation.overlay),
-        "photo": render.data_url(explanation.image),
-    }
+    return {"key": _key(photo), "photo": render.data_url(shown)}
 
 
 async def show_all_models(photo: Upload, request: gr.Request) -> str:

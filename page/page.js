@@ -4,7 +4,7 @@ window.flowerPage = (() => {
   const MAX_BYTES = 1e6;   // larger photos are scaled before they are sent
   const MAX_SIDE = 1600;   // to at most so many pixels
   const KEPT = 5;          // photos of this visit to go back to, in memory alone
-  const now = {number: 0, file: null, address: null, key: null, asked: null};
+  const now = {number: 0, file: null, address: null, key: null, square: null, heat: null, asked: null};
   let recent = [];
   const parts = {};        // what each component gives: element, trigger, props, upload
   const find = (selector) => document.querySelector(selector);
@@ -21,29 +21,37 @@ window.flowerPage = (() => {
     element.innerHTML = `<div class="stage empty">
       <div class="drop">${icon}<h2>${texts.drop_title}</h2><p>${texts.drop_hint}</p><div class="row">
         ${chooser("btn", texts.choose, pictures)}
-        ${chooser("btn two take", texts.take, 'accept="image/*" capture="environment"')}</div></div>
-      <div class="frame"><figure hidden><div class="blur"></div><img class="picture" alt="${texts.photo}"><img class="heat" alt="" hidden>
+        ${chooser("btn two take", texts.take, 'accept="image/*" capture="environment"')}
+        <button type="button" class="btn two film" hidden>${texts.film}</button></div></div>
+      <p class="trouble" role="status" hidden></p>
+      <div class="frame"><figure hidden><img class="picture" alt="${texts.photo}">
+        <video class="video" muted playsinline hidden></video>
+        <canvas class="heat" hidden></canvas>
+        <div class="square" tabindex="0" role="group" aria-label="${texts.square}" title="${texts.square}" hidden><i class="grip"></i></div>
         <p class="unseen"></p></figure>
       <div class="pills" hidden>${chooser("pill go", texts.another, pictures)}
         ${chooser("pill take", texts.take, 'accept="image/*" capture="environment"')}
+        <button type="button" class="pill film" hidden>${texts.film}</button>
         <button type="button" class="pill where" aria-pressed="false">${texts.where}</button>
-        <button type="button" class="pill save">${texts.save}</button></div></div>
-      <div class="line" hidden><input type="range" min="0" max="100" value="0" aria-label="${texts.line}"><p></p></div>
+        <button type="button" class="pill middle" hidden>${texts.middle}</button>
+        <button type="button" class="pill save">${texts.save}</button>
+        <button type="button" class="pill hold" hidden>${texts.hold}</button>
+        <button type="button" class="pill end" hidden>${texts.end}</button></div></div>
+      <p class="looked" aria-live="polite" hidden></p>
     </div>`;
     for (const input of element.querySelectorAll("input[type=file]"))
       input.addEventListener("change", () => { if (input.files.length) use(input.files[0]); input.value = ""; });
     element.querySelector(".where").addEventListener("click", toggleHeat);
     element.querySelector(".save").addEventListener("click", save);
-    element.querySelector(".line input").addEventListener("input", drawLine);
-    const figure = element.querySelector("figure"), line = element.querySelector(".line input");
-    const drag = (event) => {
-      if (!event.buttons || figure.querySelector(".heat").hidden) return;
-      const {left, width} = pictureBox();
-      line.value = 100 * (event.clientX - figure.getBoundingClientRect().left - left) / width;
-      drawLine();
-    };
-    for (const kind of ["pointerdown", "pointermove"]) figure.addEventListener(kind, drag);
-    element.querySelector(".picture").addEventListener("error", () => element.querySelector(".stage").classList.add("undecoded"));
+    const picture = element.querySelector(".picture");
+    picture.addEventListener("error", () => element.querySelector(".stage").classList.add("undecoded"));
+    picture.addEventListener("load", () => { takeShape(); if (!now.square) middle(); else draw(); });
+    movable(element.querySelector(".square"), element.querySelector("figure"));
+    element.querySelector(".middle").addEventListener("click", () => { middle(); changed(true); });
+    for (const button of element.querySelectorAll(".film")) button.addEventListener("click", film);
+    element.querySelector(".hold").addEventListener("click", hold);
+    element.querySelector(".end").addEventListener("click", () => { endFilm(); if (now.file) use(now.file); else empty(); });
+    offerCamera();
   }
 
   function strips(element) {
@@ -103,6 +111,7 @@ window.flowerPage = (() => {
   }
 
   async function use(file) {
+    endFilm();
     const number = ++now.number;
     if (!find("#models")?.offsetParent) find('.tab-container [role="tab"]')?.click();
     now.file = file;
@@ -170,6 +179,10 @@ window.flowerPage = (() => {
     stage.classList.remove("empty", "undecoded", "turned");
     stage.querySelector(".drop").hidden = true;
     stage.querySelector("figure").hidden = stage.querySelector(".pills").hidden = false;
+    stage.querySelector(".trouble").hidden = stage.querySelector(".square").hidden = true;
+    now.square = null;
+    stage.classList.remove("moved");
+    stage.querySelector(".middle").hidden = true;
     stage.querySelector(".picture").src = now.address;
     document.body.style.setProperty("--shown", `url("${now.address}")`);
     stage.querySelector(".unseen").textContent = now.file.name;
@@ -201,10 +214,15 @@ window.flowerPage = (() => {
     `<div class="ref"><img src="${thumbnail}" alt="" width="44" height="44"><p><b class="name ${flower}">${label}</b> ${marks}</p></div>`
   ).join("");
 
+  const question = () => {
+    find("#words").innerHTML = `<div class="panel"><h2>${texts.question}</h2><p class="why">${texts.intro}</p>
+      <div class="guide">${guide()}</div></div>`;
+  };
+
   function answer(element, trigger, props, watch) {
     parts.answer = {element, trigger, props};
-    element.innerHTML = `<div id="words" aria-live="polite" aria-atomic="true"><div class="panel"><h2>${texts.question}</h2>
-      <p class="why">${texts.intro}</p><div class="guide">${guide()}</div></div></div>`;
+    element.innerHTML = '<div id="words" aria-live="polite" aria-atomic="true"></div>';
+    question();
     watch("value", () => {
       const made = document.createElement("div");
       made.innerHTML = props.value;
@@ -213,8 +231,9 @@ window.flowerPage = (() => {
       // Of what was asked last: when a question fails, Gradio sets the former value once more.
       if (now.key && (!now.waiting || (now.model && panel.dataset.model && panel.dataset.model !== now.model))) return;
       if (panel.classList.contains("gone")) return sendAgain(ask);
-      find("#words").replaceChildren(panel);
+      put(panel);
       settled(panel);
+      if (isMoved()) lookSoon(true);  // by another model, at what the visitor chose of the photo
       if (find("#models")?.offsetParent) parts.models.trigger("input");
     });
     element.addEventListener("click", (event) => {
@@ -235,8 +254,28 @@ window.flowerPage = (() => {
     if (label && now.key && !stage.classList.contains("undecoded")) remember(now);
     const turned = "turned" in panel.dataset;  // the browser shows it as it lies in the file: the server's is upright
     stage.classList.toggle("turned", turned);
-    if (label && (turned || stage.classList.contains("undecoded"))) askHeat("");  // with it comes a photo to show
-    else forgetHeat();
+    forgetHeat();
+    if (label && (turned || stage.classList.contains("undecoded"))) askShown();
+  }
+
+  // Put a panel in the place of the former one: what both have glides from there to here.
+  function put(panel) {
+    const words = find("#words"), before = new Map();
+    for (const bar of words.querySelectorAll(".bar[data-label]"))
+      before.set(bar.dataset.label, [bar.getBoundingClientRect().top, bar.querySelector("i").offsetWidth]);
+    const [kept, made] = [words, panel].map((it) => it.querySelector(".references"));
+    if (kept && made && kept.innerHTML === made.innerHTML) made.replaceWith(kept);  // its photos do not flicker
+    for (const opened of words.querySelectorAll("details[open]"))
+      panel.querySelector(`details.${opened.className}`)?.setAttribute("open", "");
+    words.replaceChildren(panel);
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    for (const bar of panel.querySelectorAll(".bar[data-label]")) {
+      const [top, width] = before.get(bar.dataset.label) ?? [], timing = {duration: 180, easing: "ease-out"};
+      if (top === undefined || !bar.offsetParent) continue;
+      const line = bar.querySelector("i"), down = top - bar.getBoundingClientRect().top;
+      if (down) bar.animate([{transform: `translateY(${down}px)`}, {transform: "none"}], timing);
+      line.animate([{width: `${width}px`}, {width: `${line.offsetWidth}px`}], timing);
+    }
   }
 
   // While an answer is on its way, nothing of the former one can be read, pressed or saved.
@@ -299,9 +338,8 @@ window.flowerPage = (() => {
     if (now.file && find("#words.stale, #words .problem")) {
       busy();
       await sendAgain(ask);
-    } else if (now.file && now.asked !== null && now.heat?.asked !== now.asked) {
-      const {asked} = now;
-      await sendAgain(() => askHeat(asked));
+    } else if (now.file && find(".stage").matches(".undecoded, .turned")) {
+      await sendAgain(askShown);
     }
     if (find("#models")?.offsetParent) setTimeout(() => parts.models.trigger("input"));
     if (find("#about")?.offsetParent) setTimeout(() => parts.about.trigger("input"));
@@ -346,99 +384,404 @@ window.flowerPage = (() => {
     });
   }
 
-  function heat(element, trigger, props, watch) {
-    parts.heat = {element, trigger, props};
+  // A photo that the browser cannot show, or shows as it lies in the file, comes back from the server as it is answered.
+  function shown(element, trigger, props, watch) {
+    parts.shown = {element, trigger, props};
     watch("value", () => {
-      const made = props.value;
-      if (made?.gone && made.key === now.key) return sendAgain(() => askHeat(made.asked ?? ""));
-      if (!made?.overlay || made.key !== now.key || made.asked !== now.asked) return;
-      if (now.model && made.model !== now.model) return;
-      const stage = find(".stage"), picture = stage.querySelector(".picture");
-      if (stage.matches(".undecoded, .turned")) { picture.src = made.photo; stage.classList.remove("undecoded", "turned"); }
-      stage.querySelector(".heat").src = made.overlay;
-      stage.querySelector(".line p").textContent = fill(texts.where_info, {flower: made.name});
-      now.heat = made;
-      showHeat(true);
-      if (stage.getBoundingClientRect().top < 0) stage.scrollIntoView({behavior: "smooth"});  // a bar below it was asked
+      const made = props.value, stage = find(".stage");
+      if (made?.gone && made.key === now.key) return sendAgain(askShown);
+      if (!made?.photo || made.key !== now.key || !stage.matches(".undecoded, .turned")) return;
+      stage.classList.remove("undecoded", "turned");
+      now.square = null;
+      stage.querySelector(".picture").src = made.photo;
     });
   }
 
-  // The label goes by asked(), not as the component's value, which an explanation that is on its way overwrites.
-  function askHeat(label) {
-    if (!now.key) return;
-    now.asked = label;
-    parts.heat.props.value = null;  // or the same explanation again would be no change, and not be shown
-    setTimeout(() => parts.heat.trigger("input"));
+  function askShown() {
+    parts.shown.props.value = null;
+    setTimeout(() => parts.shown.trigger("input"));
   }
 
-  const asked = () => now.asked;
+  // The square is what the network sees: of the photo, or of the camera's picture, in pixels of either.
+  const SMALLEST = 48;
+  const seen = () => find(now.filming ? ".stage .video" : ".stage .picture");
+  const sizeOf = (it) => [it.videoWidth ?? it.naturalWidth, it.videoHeight ?? it.naturalHeight];
+  const largest = () => Math.min(...sizeOf(seen()));
+  const inTheMiddle = () => {
+    const [width, height] = sizeOf(seen()), side = largest();
+    return {left: (width - side) / 2, top: (height - side) / 2, side};
+  };
+
+  // The frame has the shape of what is in it.
+  const takeShape = () => {
+    const [width, height] = sizeOf(seen());
+    find(".stage").style.setProperty("--shape", width / height || 1);
+  };
+
+  function middle() {
+    now.square = inTheMiddle();
+    draw();
+  }
+
+  // Whether it is elsewhere than where the network looks by itself.
+  function isMoved() {
+    if (!now.square) return false;
+    const {left, top, side} = inTheMiddle();
+    return Math.abs(now.square.side - side) + Math.abs(now.square.left - left) + Math.abs(now.square.top - top) > 1;
+  }
+
+  function place(left, top, side) {
+    const [width, height] = sizeOf(seen()), most = largest();
+    side = Math.min(most, Math.max(Math.min(SMALLEST, most), side));
+    left = Math.min(width - side, Math.max(0, left));
+    top = Math.min(height - side, Math.max(0, top));
+    now.square = {left, top, side};
+    draw();
+    changed(false);
+  }
+
+  // Make it larger or smaller around its middle.
+  const resize = (factor) => {
+    const {left, top, side} = now.square, most = largest();
+    const made = Math.min(most, Math.max(Math.min(SMALLEST, most), side * factor));
+    place(left + (side - made) / 2, top + (side - made) / 2, made);
+  };
+
+  function movable(square, figure) {
+    const fingers = new Map();
+    let begun = null;
+    const begin = () => {
+      const points = [...fingers.values()], {x, y} = points[0];
+      const apart = points.length > 1 ? Math.hypot(points[1].x - x, points[1].y - y) : null;
+      begun = {x, y, apart, ...now.square, grip: begun?.grip};
+    };
+    square.addEventListener("pointerdown", (event) => {
+      if (event.button || !now.square) return;
+      fingers.set(event.pointerId, {x: event.clientX, y: event.clientY});
+      begun = {grip: event.target.className === "grip"};
+      begin();
+      square.setPointerCapture(event.pointerId);
+    });
+    square.addEventListener("pointermove", (event) => {
+      if (!fingers.has(event.pointerId)) return;
+      fingers.set(event.pointerId, {x: event.clientX, y: event.clientY});
+      const {scale} = pictureBox(), [one, other] = [...fingers.values()];
+      const [right, down] = [(one.x - begun.x) / scale, (one.y - begun.y) / scale];
+      if (other && begun.apart) {
+        const side = begun.side * Math.hypot(other.x - one.x, other.y - one.y) / begun.apart;
+        place(begun.left + (begun.side - side) / 2, begun.top + (begun.side - side) / 2, side);
+      } else if (begun.grip) place(begun.left, begun.top, begun.side + Math.max(right, down));
+      else if (right || down) place(begun.left + right, begun.top + down, begun.side);
+    });
+    for (const kind of ["pointerup", "pointercancel"]) square.addEventListener(kind, (event) => {
+      if (fingers.delete(event.pointerId) && fingers.size) begin();
+    });
+    figure.addEventListener("wheel", (event) => {
+      // A wheel scrolls the page, until the square was taken up.
+      if (!now.square || !(event.ctrlKey || document.activeElement === square)) return;
+      event.preventDefault();
+      resize(Math.exp(event.deltaY * (event.ctrlKey ? 0.01 : 0.001)));
+    }, {passive: false});
+    square.addEventListener("keydown", (event) => {
+      if (!now.square || event.altKey || event.ctrlKey || event.metaKey) return;
+      const {left, top, side} = now.square, step = side * (event.shiftKey ? 0.15 : 0.04);
+      const to = {ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step]}[event.key];
+      if (to) place(left + to[0], top + to[1], side);
+      else if (event.key === "+" || event.key === "=") resize(1.08);
+      else if (event.key === "-") resize(1 / 1.08);
+      else if (event.key === "Escape" || event.key === "Home") { middle(); changed(true); }
+      else return;
+      event.preventDefault();
+    });
+  }
+
+  // Where the picture is in the frame, which it fills in one direction alone.
+  function pictureBox() {
+    const figure = find(".stage figure"), [width, height] = sizeOf(seen());
+    const scale = Math.min(figure.clientWidth / width, figure.clientHeight / height) || 1;
+    return {left: (figure.clientWidth - width * scale) / 2, top: (figure.clientHeight - height * scale) / 2, scale};
+  }
+
+  function draw() {
+    const stage = find(".stage"), square = stage?.querySelector(".square");
+    if (!now.square || !square) return;
+    const box = pictureBox();
+    for (const it of [square, stage.querySelector(".heat")]) {
+      it.style.left = `${box.left + now.square.left * box.scale}px`;
+      it.style.top = `${box.top + now.square.top * box.scale}px`;
+      it.style.width = it.style.height = `${now.square.side * box.scale}px`;
+    }
+    square.hidden = stage.matches(".undecoded, .refused");
+    stage.querySelector(".middle").hidden = now.filming || !isMoved();
+    stage.classList.toggle("moved", isMoved());
+  }
+  addEventListener("resize", draw);
+
+  // The network is asked all the time while the square moves, and once more, of every pixel, when it rests.
+  const asking = {busy: false, wanted: null, rest: null};
+
+  function changed(rests) {
+    if (!now.heatShown) now.heat = null;
+    lookSoon(rests);
+    clearTimeout(asking.rest);
+    if (!rests && !now.filming) asking.rest = setTimeout(() => lookSoon(true), 250);
+  }
+
+  async function lookSoon(rests) {
+    asking.wanted = {rests};
+    if (asking.busy) return;
+    asking.busy = true;
+    while (asking.wanted) {
+      const {rests} = asking.wanted;
+      asking.wanted = null;
+      try {
+        await look(rests);
+      } catch (error) {
+        if (now.filming) endFilm();
+        if (now.file) failed(() => lookSoon(true));
+        break;
+      }
+      if (now.filming && !asking.wanted) asking.wanted = {rests: false};
+    }
+    asking.busy = false;
+  }
+
+  const MOVING = [256, "image/webp", 0.85], RESTING = [448, "image/png"];  // pixels, format, quality: 8 kB, and exact
+
+  async function look(rests) {
+    if (!now.square || (!now.file && !now.filming)) return;
+    const {number, model} = now, {left, top, side} = now.square, [most, type, quality] = rests ? RESTING : MOVING;
+    const canvas = asking.canvas ??= document.createElement("canvas"), began = performance.now();
+    // Whole pixels: of a rectangle the server takes the middle square, and half a pixel more would blur all of them.
+    const [x, y] = [Math.floor(left + 1e-6), Math.floor(top + 1e-6)];
+    const [width, height] = [Math.ceil(left + side - 1e-6) - x, Math.ceil(top + side - 1e-6) - y];
+    const scale = Math.min(1, most / side);
+    [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
+    const context = canvas.getContext("2d");
+    context.imageSmoothingQuality = "high";
+    context.fillStyle = "white";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(seen(), x, y, width, height, 0, 0, canvas.width, canvas.height);
+    const picture = await new Promise((done) => canvas.toBlob(done, type, quality));
+    const chosen = model ?? find("#words .panel")?.dataset.model ?? new URLSearchParams(location.search).get("model");
+    const query = new URLSearchParams({model: chosen ?? "", key: now.key ?? ""});
+    if (rests || now.heatShown) query.set("heat", 1);
+    const response = await fetch(`look?${query}`, {method: "POST", body: picture, headers: {"Content-Type": type}});
+    if (response.status === 503) return new Promise((done) => setTimeout(done, 1000));
+    if (number !== now.number) return;
+    found();
+    if (!response.ok) return;
+    const told = await response.json();
+    const stays = now.square && left === now.square.left && top === now.square.top && side === now.square.side;
+    if (number !== now.number || (rests && !stays)) return;
+    const made = document.createElement("div");
+    made.innerHTML = told.panel;
+    find("#words").setAttribute("aria-live", rests ? "polite" : "off");
+    // Where it looks by itself, the answer to the whole photo stands.
+    if (now.filming || isMoved() || find(".stage").matches(".moved-once")) put(made.querySelector(".panel"));
+    find(".stage").classList.toggle("moved-once", now.filming || isMoved());
+    find(".stage").classList.toggle("unknown", told.verdict === "none");
+    if (told.heat) {
+      now.heat = {labels: told.heat, rests};
+      if (now.heatShown) drawHeat();
+    }
+    if (now.filming) await new Promise((done) => setTimeout(done, Math.max(0, 90 - (performance.now() - began))));
+  }
+
+  // A label's heat is there at once, or after one look.
+  function askHeat(label) {
+    if (!now.square) return;
+    now.asked = label;
+    now.heatShown = true;
+    if (now.heat) drawHeat();
+    else lookSoon(true);
+  }
 
   function toggleHeat() {
-    if (now.heat?.key === now.key) showHeat(find(".stage .heat").hidden);
+    if (now.heatShown && !find(".stage .heat").hidden) hideHeat();
     else askHeat("");
   }
 
-  function showHeat(shown) {
+  const INFERNO = [[0, 0, 4], [22, 11, 57], [66, 10, 104], [106, 23, 110], [147, 38, 103], [188, 55, 84], [221, 81, 58],
+    [243, 120, 25], [252, 165, 10], [246, 215, 70], [252, 255, 164]];  // as in flower_alexnet/explain.py
+
+  function drawHeat() {
+    const of = now.heat.labels[now.asked] ? now.asked : Object.keys(now.heat.labels)[0];
+    const {grid, name} = now.heat.labels[of];
+    const stage = find(".stage"), canvas = stage.querySelector(".heat"), context = canvas.getContext("2d");
+    const size = grid.length, image = new ImageData(size, size);
+    canvas.width = canvas.height = size;
+    grid.flat().forEach((value, index) => {
+      const at = value / 255 * (INFERNO.length - 1), low = INFERNO[Math.floor(at)], high = INFERNO[Math.ceil(at)];
+      for (let channel = 0; channel < 3; channel++)
+        image.data[4 * index + channel] = low[channel] + (high[channel] - low[channel]) * (at % 1);
+      image.data[4 * index + 3] = 255 * 0.65 * Math.max(value / 255, 0.5);
+    });
+    context.putImageData(image, 0, 0);
+    canvas.hidden = false;
+    draw();
+    const looked = stage.querySelector(".looked");
+    looked.textContent = whereItLooked(grid, name);
+    looked.hidden = false;
+    stage.querySelector(".where").ariaPressed = "true";
+    for (const bar of document.querySelectorAll("#words .bar")) bar.classList.toggle("asked", bar.dataset.label === of);
+    if (stage.getBoundingClientRect().top < 0) stage.scrollIntoView({behavior: "smooth"});  // a bar below it was pressed
+  }
+
+  // In words: in which ninth of the square the heat has its middle, or that it is all over it.
+  function whereItLooked(grid, flower) {
+    const size = grid.length, top = Math.max(...grid.flat());
+    if (top < 26) return fill(texts.looked_nowhere, {flower});
+    let sum = 0, across = 0, down = 0, hot = 0;
+    grid.forEach((row, y) => row.forEach((value, x) => {
+      const weight = value * value;  // what shines counts most
+      sum += weight; across += weight * (x + 0.5); down += weight * (y + 0.5); hot += value > top / 2;
+    }));
+    const third = (at) => at < 0.42 ? 0 : at > 0.58 ? 2 : 1, places = texts.places.split("|");
+    const where = hot > 0.6 * size * size ? places[9] : places[3 * third(down / sum / size) + third(across / sum / size)];
+    return fill(texts.where_info, {flower, place: where});
+  }
+
+  function hideHeat() {
     const stage = find(".stage");
-    stage.querySelector(".heat").hidden = stage.querySelector(".line").hidden = !shown;
-    stage.querySelector(".where").ariaPressed = String(shown);
-    for (const bar of document.querySelectorAll("#words .bar"))
-      bar.classList.toggle("asked", shown && bar.dataset.label === now.heat.label);
-    drawLine();
+    now.heatShown = false;
+    stage.querySelector(".heat").hidden = stage.querySelector(".looked").hidden = true;
+    stage.querySelector(".where").ariaPressed = "false";
+    for (const bar of document.querySelectorAll("#words .bar")) bar.classList.remove("asked");
   }
 
   function forgetHeat() {
     now.heat = now.asked = null;
-    find(".stage .line input").value = 0;  // the whole photo is under the map, until the line is drawn over it
-    showHeat(false);
+    hideHeat();
   }
 
-  // Where the photo is in the frame, which it fills in one direction alone.
-  function pictureBox() {
-    const figure = find(".stage figure"), picture = find(".stage .picture");
-    const scale = Math.min(figure.clientWidth / picture.naturalWidth, figure.clientHeight / picture.naturalHeight) || 1;
-    const width = picture.naturalWidth * scale;
-    return {left: (figure.clientWidth - width) / 2, width};
+  // The camera: its picture in place of the photo, and the same answers, as fast as they come.
+  async function offerCamera() {
+    const devices = await navigator.mediaDevices?.enumerateDevices?.().catch(() => []) ?? [];
+    // Over http no page has a camera: who presses the button is told.
+    const offered = !navigator.mediaDevices || devices.some(({kind}) => kind === "videoinput");
+    for (const button of document.querySelectorAll(".stage .film")) button.hidden = !offered;
+  }
+  navigator.mediaDevices?.addEventListener?.("devicechange", () => { if (find(".stage")) offerCamera(); });
+
+  async function film() {
+    const stage = find(".stage"), trouble = stage.querySelector(".trouble"), video = stage.querySelector(".video");
+    const say = (words) => { trouble.textContent = words; trouble.hidden = false; };
+    trouble.hidden = true;
+    if (!navigator.mediaDevices?.getUserMedia) return say(texts.film_https);
+    const number = ++now.number;
+    let stream;
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: "environment", width: {ideal: 960}}});
+    } catch (error) {
+      if (number === now.number) now.number--;
+      return say(error.name === "NotAllowedError" ? texts.film_refused :
+        error.name === "NotFoundError" ? texts.film_none : texts.film_failed);
+    }
+    if (number !== now.number) return stream.getTracks().forEach((track) => track.stop());
+    forgetHeat();
+    now.filming = stream;
+    now.key = null;
+    stop(false);
+    video.srcObject = stream;
+    await video.play().catch(() => {});
+    stage.classList.remove("empty", "undecoded", "turned", "refused");
+    stage.classList.add("filming");
+    stage.querySelector(".drop").hidden = true;
+    stage.querySelector("figure").hidden = stage.querySelector(".pills").hidden = video.hidden = false;
+    stage.querySelector(".hold").hidden = stage.querySelector(".end").hidden = false;
+    stage.querySelector(".where").disabled = false;
+    stage.querySelector(".hold").focus({preventScroll: true});
+    for (const track of stream.getTracks()) track.addEventListener("ended", () => { if (now.filming === stream) { endFilm(); empty(); say(texts.film_failed); } });
+    takeShape();
+    middle();
+    lookSoon(false);
   }
 
-  function drawLine() {
-    const stage = find(".stage"), shown = stage.querySelector(".heat"), {left, width} = pictureBox();
-    const share = stage.querySelector(".line input").value / 100;
-    shown.style.clipPath = `inset(0 0 0 ${left + share * width}px)`;
+  function endFilm() {
+    if (!now.filming) return;
+    for (const track of now.filming.getTracks()) track.stop();
+    now.filming = null;
+    now.number++;
+    asking.wanted = null;
+    now.square = null;
+    const stage = find(".stage"), video = stage.querySelector(".video");
+    video.srcObject = null;
+    stage.classList.remove("filming", "moved-once");
+    video.hidden = stage.querySelector(".hold").hidden = stage.querySelector(".end").hidden = true;
+    stage.querySelector(".square").hidden = true;
+    find("#words").setAttribute("aria-live", "polite");
+    forgetHeat();
   }
-  addEventListener("resize", () => { if (find(".stage .heat") && !find(".stage .heat").hidden) drawLine(); });
 
-  // A picture of photo, answer and heat, made here; it goes to the share sheet, or into the downloads.
+  // Keep the picture that is there, as the photo.
+  async function hold() {
+    const video = find(".stage .video"), canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = sizeOf(video);
+    canvas.getContext("2d").drawImage(video, 0, 0);
+    const picture = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.95));
+    use(new File([picture], "camera.jpg", {type: "image/jpeg"}));
+  }
+
+  // As it was before there was a photo.
+  function empty() {
+    const stage = find(".stage");
+    now.file = now.key = null;
+    stage.classList.add("empty");
+    stage.querySelector(".drop").hidden = false;
+    stage.querySelector("figure").hidden = stage.querySelector(".pills").hidden = true;
+    question();
+  }
+
+  // It films for nobody who does not look.
+  const leave = () => { if (now.filming) { endFilm(); if (now.file) use(now.file); else empty(); } };
+  document.addEventListener("visibilitychange", () => { if (document.hidden) leave(); });
+  document.addEventListener("click", (event) => {
+    const tab = event.target.closest?.('.tab-container [role="tab"]');
+    if (tab && now.filming && tab !== find('.tab-container [role="tab"]')) leave();
+  }, true);
+
+  // A card of photo, heat, answer and bars, made here; it goes to the share sheet, or into the downloads.
   async function save() {
     const stage = find(".stage"), picture = stage.querySelector(".picture"), over = stage.querySelector(".heat");
-    const panel = find("#words .panel"), style = getComputedStyle(document.body);
-    const width = 1080, height = Math.round(width * picture.naturalHeight / picture.naturalWidth), foot = 190;
-    const canvas = document.createElement("canvas");
+    const panel = find("#words .panel"), style = getComputedStyle(document.body), ink = (name) => style.getPropertyValue(name);
+    const bars = [...panel.querySelectorAll("button.bar")].slice(0, 3);
+    const width = 1080, scale = width / picture.naturalWidth, height = Math.round(scale * picture.naturalHeight);
+    const canvas = document.createElement("canvas"), context = canvas.getContext("2d");
     canvas.width = width;
-    canvas.height = height + foot;
-    const context = canvas.getContext("2d");
-    context.fillStyle = style.getPropertyValue("--card");
-    context.fillRect(0, 0, width, height + foot);
+    canvas.height = height + 210 + 56 * bars.length;
+    context.fillStyle = ink("--card");
+    context.fillRect(0, 0, width, canvas.height);
     context.drawImage(picture, 0, 0, width, height);
-    if (!over.hidden) {
-      const left = width * stage.querySelector(".line input").value / 100;
-      context.save();
-      context.beginPath();
-      context.rect(left, 0, width - left, height);
-      context.clip();
-      context.drawImage(over, 0, 0, width, height);
-      context.restore();
+    const {left, top, side} = now.square ?? {};
+    if (!over.hidden) context.drawImage(over, left * scale, top * scale, side * scale, side * scale);
+    if (isMoved()) {
+      context.lineWidth = 4;
+      context.strokeStyle = "white";
+      context.strokeRect(left * scale, top * scale, side * scale, side * scale);
     }
-    const heading = panel?.querySelector("h2"), name = heading?.querySelector(".name");
-    context.fillStyle = name ? getComputedStyle(name).color : style.getPropertyValue("--ink");
-    context.font = "700 64px system-ui, sans-serif";
-    context.fillText(heading?.innerText.replace(/\s+/g, " ") ?? "", 40, height + 90, width - 80);
-    context.fillStyle = style.getPropertyValue("--soft");
-    context.font = "30px system-ui, sans-serif";
-    const below = over.hidden ? document.title : stage.querySelector(".line p").textContent;
-    context.fillText(below, 40, height + 150, width - 80);
+    const heading = panel.querySelector("h2"), name = heading.querySelector(".name");
+    const write = (text, x, y, font, color, most, align = "left") => {
+      context.font = `${font} system-ui, sans-serif`;
+      context.fillStyle = color;
+      context.textAlign = align;
+      context.fillText(text, x, y, most);
+    };
+    write(heading.innerText.replace(/\s+/g, " "), 40, height + 90, "700 60px", name ? getComputedStyle(name).color : ink("--ink"), width - 80);
+    bars.forEach((bar, index) => {
+      const line = bar.querySelector("i"), y = height + 130 + 56 * index, long = 520 * parseFloat(line.style.width) / 100;
+      write(bar.querySelector(".n").textContent, 40, y + 30, "30px", ink("--ink"), 280);
+      context.fillStyle = getComputedStyle(line).backgroundColor;
+      context.beginPath();
+      context.roundRect(340, y + 6, Math.max(6, long), 28, 14);
+      context.fill();
+      write(bar.querySelector(".p").textContent, width - 40, y + 30, "600 30px", ink("--ink"), 140, "right");
+    });
+    const when = new Date().toLocaleDateString(document.documentElement.lang, {dateStyle: "long"});
+    const address = location.host + location.pathname.replace(/\/$/, "");
+    write([document.title, when, address].join(" · "), 40, canvas.height - 32, "26px", ink("--soft"), width - 80);
     const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
-    const file = new File([blob], `${panel?.dataset.known === "1" ? panel.dataset.label : "photo"}.jpg`, {type: "image/jpeg"});
+    const file = new File([blob], `${panel.dataset.known === "1" ? panel.dataset.label : "photo"}.jpg`, {type: "image/jpeg"});
     if (matchMedia("(pointer: coarse)").matches && navigator.canShare?.({files: [file]})) {
       try { await navigator.share({files: [file]}); } catch (error) { /* the visitor closed the sheet */ }
       return;
@@ -471,5 +814,5 @@ window.flowerPage = (() => {
     if (now.key) { busy(); parts.answer.props.value = null; }
   }
 
-  return {stage, strips, answer, heat, asked, hint, models, about, shareModel, failed};
+  return {stage, strips, answer, shown, hint, models, about, shareModel, failed};
 })();

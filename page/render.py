@@ -82,7 +82,7 @@ def _known_bar(prediction: Prediction, language: str) -> str:
     name = translate("one_of_five" if knows_flowers(prediction) else "one_of_known", language)
     probability = prediction.in_distribution_probability
     return (
-        f'<div class="bars known"><div class="bar"><span class="n">{escape(name)}</span><span class="t">'
+        f'<div class="bars known"><div class="bar" data-label="?"><span class="n">{escape(name)}</span><span class="t">'
         f'<i class="flower-other" style="width:{100 * probability:.1f}%"></i></span>'
         f'<span class="p">{escape(percent(probability, language))}</span></div></div>'
     )

@@ -177,25 +177,35 @@ CSS = (
   .drop h2, .drop p { display: none; }  /* a finger drops and pastes nothing */
 }
 .frame { position: relative; }
-.stage figure { position: relative; height: 470px; margin: 0; overflow: hidden; background: #10140f; }
-.blur { position: absolute; inset: -40px; background: var(--shown) center / cover; filter: blur(28px); opacity: 0.55; }
-.picture, .heat { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; margin: 0 !important; }
+.stage { --most: 396px; }
+.stage figure { position: relative; width: min(100% - 24px, var(--most) * var(--shape, 1));
+  aspect-ratio: var(--shape, 1); margin: 12px auto 0; overflow: hidden; border-radius: 10px; }
+.picture, .video { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; margin: 0 !important; }
+.heat { position: absolute; pointer-events: none; }
+.square { position: absolute; box-sizing: border-box; border: 2px solid #fff; border-radius: 4px; cursor: move;
+  box-shadow: 0 0 0 1px #0006, 0 0 0 2000px #10140f59; touch-action: pan-y; }
+.square:focus { touch-action: none; }
+.grip { position: absolute; right: -2px; bottom: -2px; width: 44px; height: 44px; cursor: nwse-resize;
+  touch-action: none; }
+.grip::after { content: ""; position: absolute; right: 5px; bottom: 5px; width: 16px; height: 16px; border: solid #fff;
+  border-width: 0 4px 4px 0; border-radius: 0 0 4px 0; filter: drop-shadow(0 0 2px #000a); }
+.filming .picture, .filming .pills > :not(.hold, .end, .where) { display: none; }
+.unknown.filming .where { display: inline-flex; }
+.trouble { margin: 0; padding: 12px 18px; color: var(--ink);
+  background: color-mix(in srgb, var(--leaf) 9%, transparent); }
 .unseen { display: none; }
-.undecoded .picture, .undecoded .blur { visibility: hidden; }
+.undecoded .picture { visibility: hidden; }
 .undecoded figure { background: var(--ground); }
 .undecoded .unseen { display: grid; place-items: center; position: absolute; inset: 0; color: var(--soft);
   padding: 20px; overflow-wrap: anywhere; margin: 0; }
 .refused .where, .refused .save, .unknown .where:not([aria-pressed="true"]) { display: none; }
-.stage figure:has(.heat:not([hidden])) { cursor: ew-resize; touch-action: pan-y; }
-.picture { pointer-events: none; }
-.pills { position: absolute; left: 14px; right: 14px; bottom: 14px; display: flex; gap: 8px; flex-wrap: wrap; }
-.pill { min-height: 40px; padding: 0 16px; background: #fffffff0; color: #22301f; font-size: 15px; border: 0;
-  box-shadow: 0 2px 10px #0003; }
-.pill.go { background: #2f6b3a; color: #fff; }
-.pill[aria-pressed="true"] { background: #22301f; color: #fff; }
-.line { padding: 10px 18px 12px; }
-.line input { width: 100%; height: 32px; accent-color: var(--leaf); cursor: ew-resize; }
-.line p { margin: 0; font-size: 14px; color: var(--soft); }
+.picture, .video { pointer-events: none; }
+.pills { display: flex; gap: 8px; flex-wrap: wrap; padding: 11px 12px; }
+.pill { min-height: 40px; padding: 0 15px; background: var(--card); color: var(--ink); font-size: 15px; border: 0;
+  box-shadow: inset 0 0 0 1px var(--rule); }
+.pill.go { background: var(--leaf); color: var(--card); }
+.pill[aria-pressed="true"] { background: var(--ink); color: var(--card); }
+.looked { margin: 0; padding: 10px 18px 12px; font-size: 15px; color: var(--soft); }
 
 .strip + .strip { margin-top: 16px; }
 .strip h3, .references h3 { font-size: 15px; font-weight: 600; margin: 0 0 8px; color: var(--soft); }
@@ -342,7 +352,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
   .columns:has(.stage.empty) > .card { order: 2; }
   #answer { min-height: 0; }
   #answer:not(:has(.panel)) { min-height: 230px; }
-  .stage figure { height: 250px; }
+  .stage { --most: 44vh; }
   .drop { height: 262px; }
   .card { padding: 16px 14px !important; }
   .panel h2, .panel.unknown h2, .panel.problem h2 { font-size: 30px; }
@@ -357,11 +367,8 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
   .confusion thead th:first-child { writing-mode: inherit; rotate: none; max-width: 90px; }
   .confusion td { padding: 8px 4px; }
   .confusion th { padding: 4px 2px; }
-  .pill { min-height: 36px; padding: 0 8px; font-size: 14px; }
-  .pills { position: static; padding: 10px; gap: 6px; display: grid; grid-template-columns: 1fr 1fr; }
-  .pill { justify-content: center; box-shadow: inset 0 0 0 1px var(--rule); }
-  .pill:not(.go) { background: var(--card); color: var(--ink); }
-  .pill[aria-pressed="true"] { background: var(--ink); color: var(--card); }
+  .pill { padding: 0 8px; font-size: 14px; justify-content: center; }
+  .pills { padding: 8px; gap: 6px; display: grid; grid-template-columns: 1fr 1fr; }
   .ref { grid-template-columns: 1fr; gap: 6px; }
   .columns { flex-direction: column; gap: 12px !important; }
   .columns > * { width: 100%; }

@@ -172,11 +172,11 @@ def test_photo_and_heat_have_one_orientation(browser: Browser, server: Server, k
     with opened(browser, server.url) as page:
         upload(page, file)
         expect(page.locator("#words .panel[data-label]")).to_be_visible()
-        if kind == "JPEG":  # of the others it came with the photo that the server turned
-            look(page)
-        page.wait_for_function("document.querySelector('.stage .heat').naturalWidth > 0")
-        sizes = page.evaluate(
-            "['.picture', '.heat'].map((name) => document.querySelector(`.stage ${name}`))"
-            ".map((image) => [image.naturalWidth, image.naturalHeight])"
-        )
-        assert sizes == [[200, 400], [200, 400]]
+        page.wait_for_function("document.querySelector('.stage .picture').naturalHeight === 400")
+        look(page)
+        page.wait_for_timeout(300)
+        frame, heat = (page.locator(f".stage {name}").bounding_box() for name in ("figure", ".heat"))
+        assert frame is not None and heat is not None
+        assert frame["height"] == pytest.approx(2 * frame["width"], rel=0.02)
+        assert heat["height"] == pytest.approx(frame["width"], rel=0.02)  # over the middle square
+        assert heat["y"] - frame["y"] == pytest.approx(frame["width"] / 2, rel=0.05)
