@@ -38,7 +38,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from page import api, events, examples, look, repairs
+from page import api, events, examples, game, look, repairs
 from page.arguments import Arguments
 from page.guard import MAX_FILE, Guard
 from page.language import Localize
@@ -101,9 +101,7 @@ class AboutTab(NamedTuple):
 def build() -> gr.Blocks:
     """Build the page: four tabs, then what happens on each event."""
     with gr.Blocks(title=TITLE, delete_cache=uploads.DELETE_CACHE) as page:
-        gr.HTML(
-            HEADER, elem_id="header", js_on_load="document.getElementById('tagline').textContent = flowerTexts.tagline"
-        )
+        gr.HTML(HEADER, elem_id="header", js_on_load="flowerPage.tagline()")
         with gr.Tabs():
             one = photo_tab()
             many = many_photos_tab()
@@ -176,6 +174,7 @@ def about_tab() -> AboutTab:
 def footer() -> None:
     """Lay out what becomes of photos, and who made those of the page."""
     with gr.Column(elem_id="footer"):
+        gr.HTML(elem_id="languages", js_on_load="flowerPage.languages(element)")
         gr.Markdown(I18N("privacy"))
         if examples.EXAMPLES and examples.CREDITS.is_file():
             with gr.Accordion(I18N("credits"), open=False):
@@ -298,8 +297,9 @@ def launch(**options: Any) -> gr.Blocks:
         head=f"<script>{PAGE_SCRIPT}</script>",
         app_kwargs={
             "middleware": middleware,
-            "routes": [look.ROUTE, Mount("/examples", StaticFiles(directory=examples.FOLDER))],
+            "routes": [look.ROUTE, game.ROUTE, Mount("/examples", StaticFiles(directory=examples.FOLDER))],
         },
+        footer_links=["api", "gradio"],
         enable_monitoring=False,
         run_history=False,  # which would keep visitors' photos in their browsers
         **options,

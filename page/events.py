@@ -35,6 +35,8 @@ def load_page(request: gr.Request) -> Any:
     wanted = registry.current_name(request.query_params.get("model") or "")
     language = _language(request)
     chosen = {"value": wanted} if wanted in MODELS.names() else {}
+    if wanted and not chosen:
+        gr.Warning(translate("unknown_model", language, model=wanted[:80]), title="")
     return gr.update(choices=model_choices(language), **chosen)
 
 
@@ -105,24 +107,28 @@ async def show_many(
         return
     yield render.progress(0, len(photos), language), "", _hidden(), _hidden()
     rows: list[batch.Row] = []
+    cards: list[str] = []
+    shown = BATCH_SIZE
     async for row in answers.classify_each(classifier, photos, thumbnails=True):
+        photo = photos[len(rows)]
         rows.append(row)
+        if row.prediction is not None and row.thumbnail is not None:
+            # What is in a zip is not at hand any more: its thumbnail is what can be looked at.
+            at = str(photo.path) if photo.member is None else ""
+            cards.append(render.card(PurePosixPath(row.name).name, row.prediction, row.thumbnail, at, language))
         if len(rows) % BATCH_SIZE == 0:
-            yield render.progress(len(rows), len(photos), language), *[gr.skip()] * 3
-    words = [_in_words(row, language) for row in rows]
-    problems = {PurePosixPath(row.name).name: said for row, said in zip(rows, words, strict=True) if row.problem}
+            answered: Any = gr.skip()
+            if len(rows) >= shown:  # twice as many as before, so that all of it is sent only a few times
+                answered, shown = render.photos(cards), 2 * shown
+            yield render.progress(len(rows), len(photos), language), answered, *[gr.skip()] * 2
+    problems = {PurePosixPath(row.name).name: _in_words(row, language) for row in rows if row.problem}
     predictions = [row.prediction for row in rows if row.prediction]
-    cards = [
-        (PurePosixPath(row.name).name, said, render.data_url(row.thumbnail))
-        for row, said in zip(rows, words, strict=True)
-        if row.thumbnail
-    ]
     with tempfile.TemporaryDirectory() as folder:  # Gradio copies the files
         table_file, sorted_photos = Path(folder) / f"{NAME}.csv", Path(folder) / f"{NAME}.zip"
         downloads.write_csv(rows, classifier.config.labels, table_file)
         downloads.write_sorted(photos, rows, sorted_photos)
         yield (
-            render.summary(predictions, problems, language),
+            render.summary(predictions, problems, model, language),
             render.photos(cards),
             gr.update(value=str(table_file), visible=True),
             gr.update(value=str(sorted_photos), visible=bool(predictions)),

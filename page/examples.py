@@ -10,16 +10,14 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from flower_alexnet import LABELS
-from flower_alexnet.words import capitalized
 from page.render import data_url
 from page.subject import ABOUT_FLOWERS
-from page.translations import flower_name, translate
 
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
 """Folder of the photos, each credited in its ``CREDITS.md``."""
 
-HARD, OTHER = "example_hard", "example_other"
-"""Keys of the texts for a photo that is hard, and for one that shows none of the five."""
+HARD, OTHER = "hard", "other"
+"""Keys of a photo that is hard, and of one that shows none of the five."""
 
 LIST = "examples.json"
 """File of a page of other classes: file of ``FOLDER`` -> its label."""
@@ -34,10 +32,13 @@ def _of_other_classes() -> dict[str, str]:
         return {}
 
 
+SHOWN = {HARD: "sunflowers", OTHER: None}
+"""Label of the photos that are no flower's example; None of one that shows none of the five."""
+
 FLOWER_EXAMPLES = {**{f"{label}_1.webp": label for label in LABELS}, "hard.webp": HARD, "other.webp": OTHER}
 
 EXAMPLES = FLOWER_EXAMPLES if ABOUT_FLOWERS else _of_other_classes()
-"""File -> its label, or the key of what it is."""
+"""File -> its label, or what it is."""
 
 CREDITS = FOLDER / "CREDITS.md"
 """Who made the photos of the page."""
@@ -71,9 +72,3 @@ def thumbnail(file: str) -> str:
     """Return an example's thumbnail as a data URL, so that the page loads seven files fewer."""
     with Image.open(FOLDER / file) as photo:
         return data_url(ImageOps.fit(photo.convert("RGB"), (THUMBNAIL, THUMBNAIL)), "WEBP", quality=65)
-
-
-def example_name(key: str, language: str) -> str:
-    """Return what an example is called."""
-    name = translate(key, language) if key in (HARD, OTHER) else flower_name(key, language)
-    return capitalized(name)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import suppress
 from functools import cache
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from webob.acceptparse import create_accept_encoding_header, create_accept_language_header
 
-from page.examples import EXAMPLES, example_name, thumbnail
+from flower_alexnet import LABELS, InvalidModel
+from flower_alexnet.model_folder import read_config
+from flower_alexnet.registry import Model
+from flower_alexnet.words import capitalized
+from page.examples import EXAMPLES, gallery, thumbnail
+from page.models import MODELS
 from page.theme import WAITING
-from page.translations import LANGUAGES, TEXTS
+from page.translations import LANGUAGES, TEXTS, flower_name
 
 TAGS = {language.partition("-")[0]: language for language in LANGUAGES}
 """Primary language tag -> language: every kind of Chinese is answered in the one that there is."""
@@ -21,8 +27,11 @@ SCRIPT = """<script>
 document.documentElement.lang = "{language}";
 Object.defineProperty(navigator, "language", {{value: "{language}"}});
 Object.defineProperty(navigator, "languages", {{value: ["{language}"]}});
+window.flowerLanguage = "{language}";
 window.flowerTexts = {texts};
 window.flowerExamples = {examples};
+window.flowerModels = {models};
+window.flowerGame = {game};
 </script>"""
 """For the head of the page: Gradio chooses its texts by ``navigator.language``, and ``page.js`` has them from here."""
 
@@ -50,8 +59,21 @@ IN_THE_BROWSER = (
     "photo",
     "question",
     "many_hint",
+    "language",
+    "cannot_tell",
     "intro",
     "examples",
+    "example_photo",
+    "game_title",
+    "game_count",
+    "game_none",
+    "game_truth",
+    "game_you",
+    "game_it",
+    "game_next",
+    "game_end",
+    "game_again",
+    "close",
     "recent",
     "recent_photo",
     "looking",
@@ -70,7 +92,7 @@ def preferred_language(accept_language: str | None) -> str:
 
 
 class Localize:
-    """Middleware that tells HTML pages the visitor's language, and compresses them.
+    """Middleware that tells HTML pages the visitor's language, or the one of ``?lang=``, and compresses them.
 
     Args:
         app: the application that answers.
@@ -85,7 +107,8 @@ class Localize:
             await self.app(scope, receive, send)
             return
         asked = Headers(scope=scope)
-        language = preferred_language(asked.get("accept-language"))
+        chosen = QueryParams(scope.get("query_string", b"")).get("lang")
+        language = chosen if chosen in LANGUAGES else preferred_language(asked.get("accept-language"))
         start: Message | None = None
         body = b""
 
@@ -120,15 +143,28 @@ def _script(language: str) -> bytes:
     examples = [
         {
             "name": name,
-            "label": example_name(key, language),
+            "label": capitalized(flower_name(key, language)),
             "marks": TEXTS[language].get(f"marks_{key}"),
             "flower": f"flower-{key}",
             "thumbnail": thumbnail(name),
         }
         for name, key in EXAMPLES.items()
     ]
-    made = (json.dumps(value, ensure_ascii=False).replace("<", "\\u003c") for value in (texts, examples))
-    return (WAITING + SCRIPT.format(language=language, texts=next(made), examples=next(made))).encode()
+    models = {model.name: _can_tell(model) for model in MODELS.all()}
+    guesses = [{"label": label, "name": capitalized(flower_name(label, language))} for label in LABELS]
+    game = guesses if gallery() else None
+    given = {"texts": texts, "examples": examples, "models": models, "game": game}
+    made = {name: json.dumps(value, ensure_ascii=False).replace("<", "\\u003c") for name, value in given.items()}
+    return (WAITING + SCRIPT.format(language=language, **made)).encode()
+
+
+def _can_tell(model: Model) -> bool:
+    """Return whether a model says so when it does not know what a photo shows; of one that is not here, it is hoped."""
+    if model.folder is None:
+        return True
+    with suppress(InvalidModel):
+        return read_config(model.folder).threshold is not None
+    return True
 
 
 def _accepts_gzip(accept_encoding: str | None) -> bool:

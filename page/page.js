@@ -52,19 +52,75 @@ window.flowerPage = (() => {
     element.querySelector(".hold").addEventListener("click", hold);
     element.querySelector(".end").addEventListener("click", () => { endFilm(); if (now.file) use(now.file); else empty(); });
     offerCamera();
+    recall();
+  }
+
+  // This browser keeps the photo and the tab until its tab is closed, so that Back and a reload lose nothing.
+  const KEEP = "flower-alexnet";
+
+  function keep(values) {
+    try {
+      sessionStorage.setItem(KEEP, JSON.stringify({...JSON.parse(sessionStorage.getItem(KEEP) ?? "{}"), ...values}));
+    } catch (error) { /* no room, or not allowed */ }
+  }
+
+  function keepPhoto(file) {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => { if (file === now.small) keep({photo: reader.result, name: now.file.name}); });
+    if (file.size < 1.5e6) reader.readAsDataURL(file);
+    else keep({photo: null});
+  }
+
+  async function recall() {
+    let kept = {};
+    try { kept = JSON.parse(sessionStorage.getItem(KEEP) ?? "{}"); } catch (error) { /* not allowed */ }
+    if (!kept.photo) return;
+    const blob = await (await fetch(kept.photo)).blob();
+    for (let tries = 0; tries < 100 && !parts.answer; tries++) await new Promise((done) => setTimeout(done, 50));
+    if (!now.file && !now.filming) await use(new File([blob], kept.name, {type: blob.type}));
+    if (kept.tab) document.querySelectorAll('.tab-container [role="tab"]')[kept.tab]?.click();
   }
 
   function strips(element) {
     element.innerHTML = `<section class="strip examples"><h3>${texts.examples}</h3><div class="thumbs"></div></section>
       <section class="strip recent" hidden><h3>${texts.recent}</h3><div class="thumbs"></div></section>`;
     element.querySelector(".examples").hidden = !window.flowerExamples.length;
-    for (const {name, label, thumbnail} of window.flowerExamples) {
+    offerGame(element);
+    for (const [index, {name, thumbnail}] of window.flowerExamples.entries()) {
       const button = document.createElement("button");
       button.type = "button";
-      button.innerHTML = `<img src="${thumbnail}" alt="" width="72" height="72"><span>${label}</span>`;
+      button.dataset.name = name;  // what it shows is not told before the network has been asked
+      button.innerHTML = `<img src="${thumbnail}" alt="${fill(texts.example_photo, {number: index + 1})}" width="72" height="72">`;
       button.addEventListener("click", async () => use(new File([await (await fetch(`examples/${name}`)).blob()], name)));
       element.querySelector(".examples .thumbs").append(button);
     }
+  }
+
+  // The visitor's language is negotiated; here another can be chosen, which the address keeps.
+  const LANGUAGES = {en: "English", "zh-CN": "中文", es: "Español", de: "Deutsch", fr: "Français", ja: "日本語"};
+
+  function languages(element) {
+    element.innerHTML = `<nav aria-label="${texts.language}"></nav>`;
+    for (const [code, name] of Object.entries(LANGUAGES)) {
+      const link = document.createElement("a"), url = new URL(location);
+      url.searchParams.set("lang", code);
+      Object.assign(link, {href: url, textContent: name, lang: code});
+      if (code === window.flowerLanguage) link.ariaCurrent = "true";
+      link.addEventListener("click", () => { link.href = Object.assign(new URL(location), {search: search(code)}); });
+      element.firstChild.append(link);
+    }
+  }
+
+  const search = (code) => {
+    const query = new URLSearchParams(location.search);
+    query.set("lang", code);
+    return query.toString();
+  };
+
+  // What the page promises: some models cannot tell what they do not know.
+  function tagline() {
+    const line = find("#tagline");
+    if (line) line.textContent = window.flowerModels[now.model] === false ? texts.cannot_tell : texts.tagline;
   }
 
   function hint(element, props, key) {
@@ -121,6 +177,7 @@ window.flowerPage = (() => {
     busy();
     try {
       now.small = await shrunk(file);
+      keepPhoto(now.small);
       if (await send(number)) ask();
     } catch (error) {
       if (number === now.number) failed();
@@ -263,6 +320,8 @@ window.flowerPage = (() => {
     const words = find("#words"), before = new Map();
     for (const bar of words.querySelectorAll(".bar[data-label]"))
       before.set(bar.dataset.label, [bar.getBoundingClientRect().top, bar.querySelector("i").offsetWidth]);
+    for (const photo of panel.querySelectorAll(".references img"))  // an example is not compared with itself
+      if (now.file?.name && photo.src.endsWith(`/examples/${now.file.name}`)) photo.remove();
     const [kept, made] = [words, panel].map((it) => it.querySelector(".references"));
     if (kept && made && kept.innerHTML === made.innerHTML) made.replaceWith(kept);  // its photos do not flicker
     for (const opened of words.querySelectorAll("details[open]"))
@@ -303,7 +362,9 @@ window.flowerPage = (() => {
     line.innerHTML = `<span>${texts.lost}</span> <button type="button" class="pill">${texts.again}</button>`;
     line.querySelector("button").addEventListener("click", () => { lost.tries = 0; recover(); });
     if (now.file && find("#words.stale")) {
-      find("#words").innerHTML = `<div class="panel problem" data-key=""><h2>${texts.failed}</h2><p class="why">${texts.try_again}</p></div>`;
+      find("#words").innerHTML = `<div class="panel problem" data-key=""><h2>${texts.failed}</h2><p class="why">${texts.try_again}</p>
+        <button type="button" class="pill go">${texts.again}</button></div>`;
+      find("#words .problem button").addEventListener("click", () => { lost.tries = 0; recover(); });
       stop(false);
       find(".stage").classList.add("refused");
     }
@@ -351,6 +412,10 @@ window.flowerPage = (() => {
   const NO_ANSWER = {error: "no connection", detail: "no connection"};
   window.fetch = async (address, options) => {
     const {pathname} = new URL(address?.url ?? address, location);
+    if (new URLSearchParams(location.search).has("lang") && options?.method === "POST") {
+      options = {...options, headers: new Headers(options.headers)};
+      options.headers.set("Accept-Language", window.flowerLanguage);
+    }
     const [, question] = pathname.match(/\/gradio_api\/(app_id|run\/predict|queue\/join|queue\/data)\/?$/) ?? [];
     if (!question) return reach(address, options);
     if (question === "app_id") throw new TypeError("not asked for");
@@ -551,27 +616,16 @@ window.flowerPage = (() => {
   async function look(rests) {
     if (!now.square || (!now.file && !now.filming)) return;
     const {number, model} = now, {left, top, side} = now.square, [most, type, quality] = rests ? RESTING : MOVING;
-    const canvas = asking.canvas ??= document.createElement("canvas"), began = performance.now();
+    const began = performance.now();
     // Whole pixels: of a rectangle the server takes the middle square, and half a pixel more would blur all of them.
     const [x, y] = [Math.floor(left + 1e-6), Math.floor(top + 1e-6)];
     const [width, height] = [Math.ceil(left + side - 1e-6) - x, Math.ceil(top + side - 1e-6) - y];
-    const scale = Math.min(1, most / side);
-    [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
-    const context = canvas.getContext("2d");
-    context.imageSmoothingQuality = "high";
-    context.fillStyle = "white";
-    context.fillRect(0, 0, canvas.width, canvas.height);
-    context.drawImage(seen(), x, y, width, height, 0, 0, canvas.width, canvas.height);
-    const picture = await new Promise((done) => canvas.toBlob(done, type, quality));
-    const chosen = model ?? find("#words .panel")?.dataset.model ?? new URLSearchParams(location.search).get("model");
-    const query = new URLSearchParams({model: chosen ?? "", key: now.key ?? ""});
-    if (rests || now.heatShown) query.set("heat", 1);
-    const response = await fetch(`look?${query}`, {method: "POST", body: picture, headers: {"Content-Type": type}});
-    if (response.status === 503) return new Promise((done) => setTimeout(done, 1000));
+    const query = {model: model ?? find("#words .panel")?.dataset.model ?? "", key: now.key ?? ""};
+    if (rests || now.heatShown) query.heat = 1;
+    const told = await askAbout(seen(), {x, y, width, height}, Math.min(1, most / side), type, query, quality);
     if (number !== now.number) return;
     found();
-    if (!response.ok) return;
-    const told = await response.json();
+    if (!told) return;
     const stays = now.square && left === now.square.left && top === now.square.top && side === now.square.side;
     if (number !== now.number || (rests && !stays)) return;
     const made = document.createElement("div");
@@ -586,6 +640,21 @@ window.flowerPage = (() => {
       if (now.heatShown) drawHeat();
     }
     if (now.filming) await new Promise((done) => setTimeout(done, Math.max(0, 90 - (performance.now() - began))));
+  }
+
+  // Send a part of a picture, and return what the network says of it; null where it is busy or cannot say.
+  async function askAbout(source, {x, y, width, height}, scale, type, query, quality) {
+    const canvas = asking.canvas ??= document.createElement("canvas"), context = canvas.getContext("2d");
+    [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
+    context.imageSmoothingQuality = "high";
+    context.fillStyle = "white";
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(source, x, y, width, height, 0, 0, canvas.width, canvas.height);
+    const picture = await new Promise((done) => canvas.toBlob(done, type, quality));
+    const address = `look?${new URLSearchParams(query)}`;
+    const response = await fetch(address, {method: "POST", body: picture, headers: {"Content-Type": type}});
+    if (response.status === 503) await new Promise((done) => setTimeout(done, 1000));  // who is too many is slowed
+    return response.ok ? response.json() : null;
   }
 
   // A label's heat is there at once, or after one look.
@@ -605,11 +674,8 @@ window.flowerPage = (() => {
   const INFERNO = [[0, 0, 4], [22, 11, 57], [66, 10, 104], [106, 23, 110], [147, 38, 103], [188, 55, 84], [221, 81, 58],
     [243, 120, 25], [252, 165, 10], [246, 215, 70], [252, 255, 164]];  // as in flower_alexnet/explain.py
 
-  function drawHeat() {
-    const of = now.heat.labels[now.asked] ? now.asked : Object.keys(now.heat.labels)[0];
-    const {grid, name} = now.heat.labels[of];
-    const stage = find(".stage"), canvas = stage.querySelector(".heat"), context = canvas.getContext("2d");
-    const size = grid.length, image = new ImageData(size, size);
+  function paint(canvas, grid) {
+    const context = canvas.getContext("2d"), size = grid.length, image = new ImageData(size, size);
     canvas.width = canvas.height = size;
     grid.flat().forEach((value, index) => {
       const at = value / 255 * (INFERNO.length - 1), low = INFERNO[Math.floor(at)], high = INFERNO[Math.ceil(at)];
@@ -619,6 +685,13 @@ window.flowerPage = (() => {
     });
     context.putImageData(image, 0, 0);
     canvas.hidden = false;
+  }
+
+  function drawHeat() {
+    const of = now.heat.labels[now.asked] ? now.asked : Object.keys(now.heat.labels)[0];
+    const {grid, name} = now.heat.labels[of];
+    const stage = find(".stage");
+    paint(stage.querySelector(".heat"), grid);
     draw();
     const looked = stage.querySelector(".looked");
     looked.textContent = whereItLooked(grid, name);
@@ -653,6 +726,104 @@ window.flowerPage = (() => {
   function forgetHeat() {
     now.heat = now.asked = null;
     hideHeat();
+  }
+
+  // You or the network: ten photos, each guessed by the visitor first; then the network says what it sees, and where.
+  const game = {photos: [], at: 0, you: 0, it: 0};
+
+  function offerGame(element) {
+    if (!window.flowerGame) return;  // of other classes there is no gallery
+    const button = document.createElement("button");
+    Object.assign(button, {type: "button", className: "pill play", textContent: texts.game_title});
+    button.addEventListener("click", play);
+    element.querySelector(".examples").append(button);
+  }
+
+  async function play() {
+    let dialog = find("#game");
+    if (!dialog) {
+      dialog = document.body.querySelector(".gradio-container").appendChild(document.createElement("dialog"));
+      dialog.id = "game";
+      dialog.setAttribute("aria-label", texts.game_title);
+      dialog.addEventListener("keydown", ({key}) => { if (/^[1-9]$/.test(key)) dialog.querySelectorAll(".guess button")[key - 1]?.click(); });
+      dialog.addEventListener("click", ({target}) => { if (target === dialog) dialog.close(); });  // beside it
+    }
+    try {
+      const response = await fetch("game", {headers: {"Accept-Language": window.flowerLanguage}});
+      if (!response.ok) throw new Error(response.status);
+      Object.assign(game, {photos: await response.json(), at: 0, you: 0, it: 0});
+    } catch (error) {
+      return failed(play);
+    }
+    found();
+    if (!dialog.open) dialog.showModal();
+    turn();
+  }
+
+  const guesses = () => [...window.flowerGame, {label: null, name: texts.game_none}];
+
+  function turn() {
+    const dialog = find("#game"), photo = game.photos[game.at], all = game.photos.length;
+    if (!photo) {
+      const words = fill(texts.game_end, {you: game.you, it: game.it, all});
+      dialog.innerHTML = `<form method="dialog"><button class="close" aria-label="${texts.close}">×</button></form><h2>${words}</h2>
+        <div class="row"><button type="button" class="btn again">${texts.game_again}</button></div>`;
+      dialog.querySelector(".again").addEventListener("click", play);
+      dialog.querySelector(".again").focus();
+      return;
+    }
+    const count = fill(texts.game_count, {number: game.at + 1, all, you: game.you, it: game.it});
+    dialog.innerHTML = `<form method="dialog"><button class="close" aria-label="${texts.close}">×</button></form>
+      <p class="count">${count}</p>
+      <figure><img src="${photo.address}" alt="${fill(texts.example_photo, {number: game.at + 1})}" width="224" height="224">
+        <canvas class="heat" hidden></canvas></figure>
+      <div class="guess"></div><div class="told" aria-live="polite"></div>`;
+    for (const {label, name} of guesses()) {
+      const button = document.createElement("button");
+      Object.assign(button, {type: "button", className: `pill ${label ? `flower-${label}` : ""}`, textContent: name});
+      button.addEventListener("click", () => guess(label, button));
+      dialog.querySelector(".guess").append(button);
+    }
+    dialog.querySelector(".guess button").focus();
+  }
+
+  async function guess(label, button) {
+    const dialog = find("#game"), photo = game.photos[game.at], image = dialog.querySelector("img"), number = game.at;
+    if (dialog.querySelector(".guess").inert) return;
+    dialog.querySelector(".guess").inert = true;
+    const right = label === photo.label, told = dialog.querySelector(".told");
+    button.classList.add("chosen");
+    let answer;
+    try {
+      await image.decode();
+      answer = await askAbout(image, {x: 0, y: 0, width: image.naturalWidth, height: image.naturalHeight}, 1, "image/png", {heat: 1});
+    } catch (error) { answer = null; }
+    if (game.at !== number || !dialog.open) return;
+    if (!answer) {
+      dialog.querySelector(".guess").inert = false;
+      told.textContent = texts.try_again;
+      return;
+    }
+    const [first] = Object.keys(answer.heat), said = answer.verdict === "none" ? null : first;
+    game.you += right;
+    game.it += said === photo.label;
+    const named = (label) => guesses().find((it) => it.label === label).name, chance = answer.probabilities[first];
+    const share = said ? ` (${(100 * chance).toFixed(0)} %)` : "";
+    const line = (words, good) => `<p class="${good ? "good" : "bad"}">${good ? "✓" : "✗"} ${words}</p>`;
+    const shows = document.createElement("b");
+    shows.textContent = named(photo.label);
+    shows.className = photo.label ? `name flower-${photo.label}` : "name";
+    told.innerHTML = `<p>${fill(texts.game_truth, {flower: shows.outerHTML})}</p>` +
+      line(fill(texts.game_you, {flower: named(label)}), right) +
+      line(fill(texts.game_it, {flower: named(said) + share}), said === photo.label) +
+      `<p class="credit"></p><button type="button" class="btn next">${texts.game_next}</button>`;
+    told.querySelector(".credit").textContent = photo.credit;
+    for (const one of dialog.querySelectorAll(".guess button")) one.classList.toggle("right", one.textContent === named(photo.label));
+    const canvas = dialog.querySelector(".heat");
+    if (said) paint(canvas, answer.heat[said].grid);
+    dialog.querySelector("figure").classList.add("asked");
+    told.querySelector(".next").addEventListener("click", () => { game.at++; turn(); });
+    told.querySelector(".next").focus();
   }
 
   // The camera: its picture in place of the photo, and the same answers, as fast as they come.
@@ -738,6 +909,7 @@ window.flowerPage = (() => {
   document.addEventListener("visibilitychange", () => { if (document.hidden) leave(); });
   document.addEventListener("click", (event) => {
     const tab = event.target.closest?.('.tab-container [role="tab"]');
+    if (tab) keep({tab: [...document.querySelectorAll('.tab-container [role="tab"]')].indexOf(tab)});
     if (tab && now.filming && tab !== find('.tab-container [role="tab"]')) leave();
   }, true);
 
@@ -793,6 +965,38 @@ window.flowerPage = (() => {
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
+  // Many photos: shown by flower, the least sure first, and each can be opened where one photo is.
+  document.addEventListener("click", (event) => {
+    const chip = event.target.closest?.("#status button.chip"), one = event.target.closest?.("#photos figure button");
+    if (chip) {
+      const pressed = chip.ariaPressed !== "true";
+      const alike = chip.matches(".sort") ? [chip] : document.querySelectorAll("#status button.chip:not(.sort)");
+      for (const other of alike) other.ariaPressed = "false";
+      chip.ariaPressed = String(pressed);
+      arrange();
+    } else if (one) lookCloser(one.closest("figure"));
+  });
+
+  function arrange() {
+    const shown = find('#status button.chip:not(.sort)[aria-pressed="true"]')?.dataset.label;
+    const photos = [...document.querySelectorAll("#photos figure")];
+    photos.forEach((photo, index) => {
+      photo.dataset.index ??= index;
+      photo.hidden = shown !== undefined && photo.dataset.label !== shown;
+    });
+    const key = find("#status .sort")?.ariaPressed === "true" ? "sure" : "index";
+    photos.sort((one, other) => one.dataset[key] - other.dataset[key]);
+    photos[0]?.parentElement.append(...photos);
+  }
+
+  async function lookCloser(photo) {
+    const {at, name} = photo.dataset;
+    let response = null;
+    if (at) response = await fetch(`gradio_api/file=${at}`).catch(() => null);
+    if (!response?.ok) response = await fetch(photo.querySelector("img").src);
+    use(new File([await response.blob()], name));
+  }
+
   function models(element, trigger, props, watch) {
     parts.models = {element, trigger, props};
     watch("value", () => {
@@ -807,6 +1011,7 @@ window.flowerPage = (() => {
   // The address names the model; in a Space the page is in a frame, whose address nobody sees.
   function shareModel(model) {
     now.model = model;
+    tagline();
     const url = new URL(location);
     url.searchParams.set("model", model);
     history.replaceState(null, "", url);
@@ -814,5 +1019,7 @@ window.flowerPage = (() => {
     if (now.key) { busy(); parts.answer.props.value = null; }
   }
 
-  return {stage, strips, answer, shown, hint, models, about, shareModel, failed};
+  const named = new URLSearchParams(location.search).get("model");
+  now.model = Object.hasOwn(window.flowerModels, named) ? named : null;
+  return {languages, tagline, stage, strips, answer, shown, hint, models, about, shareModel, failed};
 })();

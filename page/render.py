@@ -44,7 +44,7 @@ def answer(given: Answer, language: str) -> str:
             f"<h2>{escape(in_words(prediction, language))}</h2>"
             f'<p class="why">{escape(translate("none_why", language, flowers=names))}</p>'
             f"{_as_one_of_them(prediction, language)}"
-            f'<p class="tip">{escape(translate("tip", language))}</p>{known}'
+            f'{known}<p class="tip">{escape(translate("tip", language))}</p>'
             f'<details class="choice"><summary>{escape(translate("had_to_choose", language))}</summary>{bars}</details>'
             f"{_references(labels[:1], language) if _leads(prediction) else ''}"
         )
@@ -71,7 +71,8 @@ def answer(given: Answer, language: str) -> str:
             other_probability=percent(prediction.probabilities[other], language),
         )
     reason = f'<p class="why">{escape(why)}</p>' if why else ""
-    body = f"<h2>{heading}</h2>{reason}{known}{bars}{_trust(prediction, model, language)}"
+    press = f'<p class="press">{escape(translate("press_bar", language))}</p>'
+    body = f"<h2>{heading}</h2>{reason}{known}{bars}{press}{_trust(prediction, model, language)}"
     return _panel(given, body + _references(labels[:2], language))
 
 
@@ -94,9 +95,7 @@ def _leads(prediction: Prediction) -> bool:
 
 
 def _as_one_of_them(prediction: Prediction, language: str) -> str:
-    """Return which of the classes a refused photo would be, if one leads clearly."""
-    if not _leads(prediction):
-        return ""
+    """Return which of the classes a refused photo would be."""
     key = "as_one_of_five" if knows_flowers(prediction) else "as_one_of_known"
     words = translate(key, language, flower=a_flower(prediction.label, language))
     return f'<p class="as-one {_flower(prediction.label)}">{escape(words)}</p>'
@@ -176,13 +175,30 @@ def known_models(words: str, described: Mapping[str, str], language: str) -> str
     return hint(words) + "".join(cards)
 
 
-def photos(answered: Sequence[tuple[str, str, str]]) -> str:
-    """Return photos with their answers: of each the name of its file, the answer in words, and the address of it."""
-    return "".join(
-        f'<figure><img src="{escape(address)}" alt=""><figcaption><b>{escape(words)}</b> <span>{escape(name)}</span>'
-        "</figcaption></figure>"
-        for name, words, address in answered
+def card(name: str, prediction: Prediction, thumbnail: Image.Image, at: str, language: str) -> str:
+    """Return one of many photos with its answer, which can be pressed to look closer.
+
+    Args:
+        name: of its file.
+        prediction: of it.
+        thumbnail: of it.
+        at: where the whole photo is here; empty if it is not at hand.
+        language: of the visitor.
+    """
+    words, look = in_words(prediction, language), translate("look_closer", language, name=name)
+    label = prediction.label if prediction.in_distribution else ""
+    known = 1 if prediction.in_distribution_probability is None else prediction.in_distribution_probability
+    return (
+        f'<figure class="{_flower(label) if label else "unknown"} {prediction.verdict}" data-label="{escape(label)}" '
+        f'data-sure="{known * prediction.probability:.4f}" data-at="{escape(at)}" data-name="{escape(name)}">'
+        f'<button type="button" aria-label="{escape(look)}"><img src="{escape(data_url(thumbnail))}" alt=""></button>'
+        f"<figcaption><b>{escape(words)}</b> <span>{escape(name)}</span></figcaption></figure>"
     )
+
+
+def photos(cards: Sequence[str]) -> str:
+    """Return many photos with their answers, as ``card`` makes each."""
+    return "".join(cards)
 
 
 def lead(sentences: Sequence[str]) -> str:
@@ -213,26 +229,41 @@ def progress(done: int, photos: int, language: str) -> str:
     return f'<p class="words">{words}</p><progress max="{photos}" value="{done}" aria-label="{words}"></progress>'
 
 
-def summary(predictions: Sequence[Prediction], problems: Mapping[str, str], language: str) -> str:
-    """Return how many photos show what, and why some cannot be used.
+def summary(predictions: Sequence[Prediction], problems: Mapping[str, str], model: str, language: str) -> str:
+    """Return how many photos show what, by which model, and why some cannot be used.
 
     Args:
         predictions: of the photos that can be used.
         problems: name of each other photo -> what is wrong with it, in words.
+        model: that answered.
         language: of the visitor.
     """
     counts = Counter(prediction.label if prediction.in_distribution else "" for prediction in predictions)
     unknown = counts.pop("", 0)
     parts = [
-        f'<span class="chip {_flower(label)}">'
-        f"{escape(translate('summary_flower', language, count=count, flower=flower_name(label, language)))}</span>"
+        _filter(label, translate("summary_flower", language, count=count, flower=flower_name(label, language)))
         for label, count in counts.most_common()
     ]
-    for key, count in (("summary_none", unknown), ("summary_unusable", len(problems))):
-        if count:
-            parts.append(f'<span class="chip">{escape(translate(key, language, count=count))}</span>')
+    if unknown:
+        parts.append(_filter("", translate("summary_none", language, count=unknown)))
+    if problems:
+        parts.append(
+            f'<span class="chip">{escape(translate("summary_unusable", language, count=len(problems)))}</span>'
+        )
+    if len(predictions) > 1:
+        unsure = escape(translate("unsure_first", language))
+        parts.append(f'<button type="button" class="chip sort" aria-pressed="false">{unsure}</button>')
+    by = hint(translate("answered_by", language, model=model)) if predictions else ""
     reasons = "".join(f"<li><b>{escape(name)}</b> {escape(why)}</li>" for name, why in problems.items())
-    return f'<p class="chips">{"".join(parts)}</p>' + (f'<ul class="reasons">{reasons}</ul>' if reasons else "")
+    return f'<p class="chips">{"".join(parts)}</p>{by}' + (f'<ul class="reasons">{reasons}</ul>' if reasons else "")
+
+
+def _filter(label: str, words: str) -> str:
+    """Return a button that shows the photos of one answer alone, which ``page.js`` makes work; "" is for none."""
+    return (
+        f'<button type="button" class="chip {_flower(label) if label else ""}" data-label="{escape(label)}" '
+        f'aria-pressed="false">{escape(words)}</button>'
+    )
 
 
 def confusion(test: Mapping[str, Any], language: str) -> str:

@@ -153,7 +153,7 @@ CSS = (
 #photo { min-height: 470px; }
 #answer { min-height: 300px; }
 #answer:not(:has(.panel)) { min-height: 530px; }
-#strips { min-height: 104px; }
+#strips { min-height: 108px; }
 .tabs { min-height: 1100px; }
 .stage { position: relative; background: var(--card); border: 1px solid var(--rule); border-radius: 20px;
   box-shadow: var(--shade); overflow: hidden; }
@@ -191,6 +191,7 @@ CSS = (
   border-width: 0 4px 4px 0; border-radius: 0 0 4px 0; filter: drop-shadow(0 0 2px #000a); }
 .filming .picture, .filming .pills > :not(.hold, .end, .where) { display: none; }
 .unknown.filming .where { display: inline-flex; }
+.drop .film[hidden] { display: inline-flex !important; visibility: hidden; }  /* nothing moves when it comes */
 .trouble { margin: 0; padding: 12px 18px; color: var(--ink);
   background: color-mix(in srgb, var(--leaf) 9%, transparent); }
 .unseen { display: none; }
@@ -207,6 +208,30 @@ CSS = (
 .pill[aria-pressed="true"] { background: var(--ink); color: var(--card); }
 .looked { margin: 0; padding: 10px 18px 12px; font-size: 15px; color: var(--soft); }
 
+.strip button.play { width: auto; margin-top: 12px; padding: 0 16px; font-size: 15px; color: var(--ink);
+  background: var(--card); }
+#game { width: min(440px, calc(100vw - 24px)); max-height: calc(100dvh - 24px); margin: auto; padding: 20px 22px 24px;
+  overflow: auto; color: var(--ink); background: var(--card); border: 1px solid var(--rule); border-radius: 20px; }
+#game::backdrop { background: #000a; }
+#game h2 { font-size: 30px; line-height: 1.2; margin: 24px 0 6px; text-align: center; }
+#game .close { position: absolute; right: 8px; top: 6px; width: 44px; height: 44px; border: 0; background: none;
+  font-size: 26px; color: var(--soft); cursor: pointer; }
+#game .count { margin: 0 36px 10px 0; color: var(--soft); font-size: 15px; font-variant-numeric: tabular-nums; }
+#game figure { position: relative; margin: 0 auto; width: min(300px, 42dvh); }
+#game img, #game .heat { width: 100%; height: auto; aspect-ratio: 1; border-radius: 12px; display: block;
+  margin: 0 !important; }
+#game .heat { inset: 0; }
+#game .heat[hidden] { display: none; }
+#game .guess { display: grid; grid-template-columns: 1fr 1fr; gap: 8px; margin: 14px 0 0; }
+#game .guess button { justify-content: center; min-height: 44px; color: var(--name, var(--ink)); }
+#game .chosen { background: color-mix(in srgb, var(--leaf) 14%, var(--card)); }
+#game .right { box-shadow: inset 0 0 0 2px var(--leaf); }
+#game .told { margin-top: 12px; }
+#game .told p { margin: 2px 0; font-size: 17px; }
+#game .told .credit { font-size: 13px; color: var(--soft); }
+#game .btn { border: 0; margin-top: 10px; padding: 0 26px; background: var(--leaf); color: var(--card);
+  font-weight: 600; }
+#game h2 { font-weight: 700; }
 .strip + .strip { margin-top: 16px; }
 .strip h3, .references h3 { font-size: 15px; font-weight: 600; margin: 0 0 8px; color: var(--soft); }
 .strip .thumbs { display: flex; gap: 10px; flex-wrap: wrap; }
@@ -233,6 +258,7 @@ CSS = (
   justify-content: center; padding: 0.6em 1em; background: var(--card); border-top: 1px solid var(--line);
   color: var(--ink); }
 .toast-wrap:has(.error) { display: none; }
+.panel h2:has(.name) { margin-bottom: 10px; }
 .name { color: var(--name, var(--ink)); }
 .bars { display: grid; grid-template-columns: fit-content(max(45%, 150px)) 1fr max-content; column-gap: 14px;
   margin: 0 -6px; }
@@ -260,6 +286,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .unknown .bars.known { border: 0; margin-bottom: 0; }
 .as-one { color: var(--name); font-weight: 600; margin: 0 0 8px; }
 .trust summary { cursor: pointer; min-height: 32px; color: var(--soft); font-size: 15px; }
+.press { margin: 4px 0 6px; font-size: 14px; color: var(--soft); }
 .choice { border-top: 1px solid var(--rule); padding-top: 10px; }
 .choice summary { cursor: pointer; font-weight: 600; min-height: 32px; color: var(--soft); }
 .references { border-top: 1px solid var(--rule); margin-top: 14px; padding-top: 14px; }
@@ -300,11 +327,18 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .chips { display: flex; flex-wrap: wrap; gap: 8px; margin: 0 0 8px; }
 .chip { border-radius: 999px; padding: 5px 14px; font-weight: 600; color: var(--ink);
   background: color-mix(in srgb, var(--bar, var(--mute)) 14%, var(--card)); border: 1px solid var(--rule); }
+button.chip { cursor: pointer; min-height: 36px; }
+button.chip[aria-pressed="true"] { color: var(--card); background: var(--ink); }
 .reasons { margin: 0 0 8px; padding: 0 !important; list-style: none !important; color: var(--soft);
   overflow-wrap: anywhere; }
 #photos .gradio-style { display: grid; grid-template-columns: repeat(auto-fill, minmax(160px, 1fr)); gap: 14px; }
 #photos figure { margin: 0; background: var(--card); border: 1px solid var(--rule); border-radius: 14px;
   overflow: hidden; content-visibility: auto; contain-intrinsic-size: 160px 220px; }
+#photos figure[hidden] { display: none; }
+#photos figure button { display: block; width: 100%; padding: 0; border: 0; background: none; cursor: zoom-in; }
+#photos .certain b { color: var(--name, var(--ink)); }
+#photos .conditional { border-style: dashed; }
+#photos .none img { opacity: 0.6; }
 #photos img { display: block; width: 100%; aspect-ratio: 1; object-fit: cover; margin: 0 !important; }
 #photos figcaption { padding: 8px 12px 10px; font-size: 15px; line-height: 1.3; color: var(--ink); }
 #photos span { display: block; font-size: 12px; color: var(--soft); overflow-wrap: anywhere; }
@@ -325,12 +359,36 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 #about .prose table { display: block; overflow-x: auto; }
 #about pre { overflow-x: auto; margin: 0; font-size: 13px; line-height: 1.5; }
 #about .prose th, #about .prose td { overflow-wrap: normal; word-break: normal; }
+#languages nav { display: flex; flex-wrap: wrap; gap: 4px 14px; font-size: 14px; }
+#languages a { color: var(--soft); text-decoration: none; padding: 4px 0; }
+#languages a[aria-current] { color: var(--ink); font-weight: 600; }
+#languages a:hover { text-decoration: underline; }
 #footer p { margin: 10px 0 0; padding-left: 2px; font-size: 14px; color: var(--soft); }
 
 @media (min-width: 700px) {
   .columns { display: grid !important; grid-template-columns: minmax(0, 1.08fr) minmax(0, 1fr);
     grid-template-rows: auto 1fr; gap: 18px 22px !important; }
   .columns > .card { grid-area: 1 / 2 / span 2; align-self: start; }
+}
+@media (min-width: 560px) and (max-height: 520px) {  /* a window at 200 %, a phone on its side */
+  .columns { display: grid !important; grid-template-columns: minmax(0, 1fr) minmax(0, 1.2fr); gap: 14px !important; }
+  .columns > .card { grid-area: 1 / 2 / span 2; align-self: start; }
+  .stage { --most: 46vh; }
+}
+@media (min-width: 700px) and (max-width: 1060px) {
+  .ref { grid-template-columns: 1fr; gap: 6px; }
+}
+@media (min-width: 900px) and (max-width: 1060px) {
+  #header p { display: none; }
+}
+@media (pointer: coarse) {
+  .pill, button.bar, .trust summary, .choice summary { min-height: 44px; }
+}
+@media (forced-colors: active) {
+  .bar i, .bar .t, .chip, .heat { forced-color-adjust: none; }
+}
+@media print {
+  .pills, #strips, .tab-wrapper, #model, #footer, footer, .press, .grip { display: none !important; }
 }
 @media (min-width: 900px) {
   .tabs { min-height: 690px; }
@@ -339,7 +397,8 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 }
 @media (max-width: 899px) {
   .gradio-container > .main { padding: 12px 14px 28px !important; }
-  #header p { display: none; }
+  #header p { font-size: 13px; line-height: 1.3; }
+  #header .gradio-style { gap: 10px; }
   .tab-container { width: 100% !important; justify-content: space-between; overflow-x: auto !important; }
   .tab-container button { padding: 0 10px !important; font-size: 14px !important; }
   .tabs { gap: 12px !important; }
@@ -352,7 +411,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
   .columns:has(.stage.empty) > .card { order: 2; }
   #answer { min-height: 0; }
   #answer:not(:has(.panel)) { min-height: 230px; }
-  .stage { --most: 44vh; }
+  .stage { --most: 40vh; }
   .drop { height: 262px; }
   .card { padding: 16px 14px !important; }
   .panel h2, .panel.unknown h2, .panel.problem h2 { font-size: 30px; }
@@ -368,6 +427,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
   .confusion td { padding: 8px 4px; }
   .confusion th { padding: 4px 2px; }
   .pill { padding: 0 8px; font-size: 14px; justify-content: center; }
+  .pill.take { display: none; }  /* who chooses another photo may take one */
   .pills { padding: 8px; gap: 6px; display: grid; grid-template-columns: 1fr 1fr; }
   .ref { grid-template-columns: 1fr; gap: 6px; }
   .columns { flex-direction: column; gap: 12px !important; }

@@ -5,14 +5,29 @@ from __future__ import annotations
 from flower_alexnet import LABELS, Prediction
 from flower_alexnet.registry import Model
 from flower_alexnet.words import capitalized
-from page.translations import flower_name, percent, translate
+from page.models import MODELS
+from page.translations import TEXTS, flower_name, percent, translate
 
 MAX_NAMES = 12
 """Most labels that are listed in a sentence."""
 
 
 def model_title(model: Model, language: str) -> str:
-    """Return a model's name with its test accuracy, as the list of models shows it."""
+    """Return a model's name with what it is for a visitor and its test accuracy, as the list of models shows it."""
+    title, name = _title(model, language), _name(model, language)
+    return f"{title} · {name}" if title else name
+
+
+def _title(model: Model, language: str) -> str:
+    """Return what a shipped model is for a visitor; the first of the list is the best one."""
+    if not model.shipped or model.problem is not None:
+        return ""
+    key = "best" if model.name == MODELS.default else model.name
+    return TEXTS[language].get(f"title_{key}", "")
+
+
+def _name(model: Model, language: str) -> str:
+    """Return a model's name with its test accuracy, or that it cannot be used."""
     if model.problem is not None:
         return translate("unavailable", language, model=model.name)
     if model.test_accuracy is not None:

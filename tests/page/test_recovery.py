@@ -17,7 +17,7 @@ from PIL import ExifTags, Image
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support import PROJECT
-from tests.support.page import bars, choose_model, click_example, heading, look, open_tab, upload
+from tests.support.page import bars, choose_model, click_example, example, heading, look, open_tab, upload
 from tests.support.pages import start_page
 from tests.support.server import STARTS_WITHIN, Server, free_port, is_running, serve
 
@@ -80,7 +80,7 @@ def test_deleted_photo_is_sent_again_unseen(browser: Browser, then: str) -> None
             expect(page.locator("#words:not(.stale) .panel[data-label]")).to_be_visible()
             expect(bars(page)).to_have_count(5)
         elif then == "same photo":
-            page.locator('.examples button:has-text("Rose")').click()
+            example(page, "Rose").click()
             expect(page.locator("#words:not(.stale) h2")).to_have_text(re.compile(re.escape(before.split()[0])))
         elif then == "bar":
             page.locator(".stage .where").click()
@@ -141,7 +141,7 @@ def test_nothing_of_an_old_answer_can_be_used_beside_a_new_photo(browser: Browse
         click_example(page, "Rose")
         held: list[Route] = []
         page.route("**/gradio_api/upload*", lambda route: route.continue_() if held else held.append(route))
-        page.locator('.examples button:has-text("Tulip")').click()
+        example(page, "Tulip").click()
         expect(page.locator("#words.stale")).to_be_visible()
         expect(page.locator(".stage .save")).to_be_disabled()
         expect(page.locator(".stage .where")).to_be_disabled()

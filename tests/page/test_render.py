@@ -143,9 +143,12 @@ def test_names_and_problems_are_escaped() -> None:
             {bad: bad},
             "en",
         ),
-        render.summary([Prediction({bad: 0.9, "b": 0.1})], {bad: bad}, "en"),
+        render.summary([Prediction({bad: 0.9, "b": 0.1})], {bad: bad}, bad, "en"),
         render.confusion({"per_class": {bad: {}, "b": {}}, "confusion_matrix": [[1, 0], [0, 1]]}, "en"),
-        render.photos([(bad, bad, bad)]),
+        render.card(bad, Prediction({bad: 0.9, "b": 0.1}), Image.new("RGB", (8, 8)), bad, "en"),
+        render.mistakes(
+            {"photos": 9, "mistakes": [{"photo": bad, "said": bad, "probability": 1}]}, {bad: (bad, bad)}, "en"
+        ),
         render.gone(bad) + bad.replace("<", "&lt;"),
         render.hint(bad),
         render.lead([bad]),

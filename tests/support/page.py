@@ -10,6 +10,17 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page
 
+EXAMPLE_FILES = {
+    "Daisy": "daisy_1.webp",
+    "Dandelion": "dandelion_1.webp",
+    "Rose": "roses_1.webp",
+    "Sunflower": "sunflowers_1.webp",
+    "Tulip": "tulips_1.webp",
+    "A hard one": "hard.webp",
+    "None of the five": "other.webp",
+}
+"""What an example shows -> its file."""
+
 KEY = "document.querySelector('#words:not(.stale) .panel[data-label]')?.dataset.key"
 """What tells the answer that is shown from others."""
 
@@ -39,10 +50,15 @@ def look(page: Page) -> None:
     page.locator(".stage .heat").wait_for()
 
 
+def example(page: Page, name: str) -> Locator:
+    """Return the button of an example, which does not say what it shows."""
+    return page.locator(f'.examples button[data-name="{EXAMPLE_FILES[name]}"]')
+
+
 def click_example(page: Page, name: str) -> None:
     """Click on an example and wait until its answer is there."""
     before = page.evaluate(KEY)
-    page.locator(f'.examples button:has-text("{name}")').click()
+    example(page, name).click()
     page.wait_for_function(f"(before) => ({KEY}) && ({KEY}) !== before", arg=before)
     settle(page)  # until it is no longer faded
 
