@@ -38,7 +38,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from page import api, events, examples, game, look, repairs
+from page import api, events, examples, game, look, preload, repairs
 from page.arguments import Arguments
 from page.guard import MAX_FILE, Guard
 from page.language import Localize
@@ -156,9 +156,9 @@ def about_tab() -> AboutTab:
     """Lay out what the chosen model is, its figures, its card and its layers."""
     with gr.Tab(I18N("about")) as tab, gr.Column(elem_id="about"):
         description = gr.HTML(js_on_load="flowerPage.about(element, trigger)")
-        with gr.Accordion(I18N("recall"), open=False):
+        with gr.Accordion(I18N("recall")):
             confusion = gr.HTML()
-        with gr.Accordion(I18N("reliability"), open=False):
+        with gr.Accordion(I18N("reliability")):
             reliability = gr.HTML()
         with gr.Accordion(I18N("training_curves"), open=False):
             curves = gr.LinePlot(
@@ -288,13 +288,14 @@ def launch(**options: Any) -> gr.Blocks:
         Middleware(Arguments, endpoints=api.ENDPOINTS),
         Middleware(Localize),
     ]
+    types = {component["type"] for component in page.config["components"]}
     page.launch(
         theme=THEME,
         css=CSS,
         i18n=I18N,
         mcp_server=True,
         max_file_size=MAX_FILE,
-        head=f"<script>{PAGE_SCRIPT}</script>",
+        head=f"{preload.links(types)}<script>{PAGE_SCRIPT}</script>",
         app_kwargs={
             "middleware": middleware,
             "routes": [look.ROUTE, game.ROUTE, Mount("/examples", StaticFiles(directory=examples.FOLDER))],

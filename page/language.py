@@ -6,6 +6,7 @@ import gzip
 import json
 from contextlib import suppress
 from functools import cache
+from html import escape
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,7 +18,8 @@ from flower_alexnet.registry import Model
 from flower_alexnet.words import capitalized
 from page.examples import EXAMPLES, gallery, thumbnail
 from page.models import MODELS
-from page.theme import WAITING
+from page.subject import TITLE
+from page.theme import EARLY_STYLE
 from page.translations import LANGUAGES, TEXTS, flower_name
 
 TAGS = {language.partition("-")[0]: language for language in LANGUAGES}
@@ -120,6 +122,7 @@ class Localize:
                 body += message.get("body", b"")
                 if not message.get("more_body", False):
                     body = body.replace(b"<head>", b"<head>" + _script(language), 1)
+                    body = body.replace(b"<gradio-app", _early(language) + b"<gradio-app", 1)
                     no_script = f"<noscript><p>{TEXTS[language]['no_script']}</p></noscript></body>"
                     body = body.replace(b"</body>", no_script.encode(), 1)
                     headers = MutableHeaders(raw=start["headers"])
@@ -155,7 +158,18 @@ def _script(language: str) -> bytes:
     game = guesses if gallery() else None
     given = {"texts": texts, "examples": examples, "models": models, "game": game}
     made = {name: json.dumps(value, ensure_ascii=False).replace("<", "\\u003c") for name, value in given.items()}
-    return (WAITING + SCRIPT.format(language=language, **made)).encode()
+    return (EARLY_STYLE + SCRIPT.format(language=language, **made)).encode()
+
+
+@cache
+def _early(language: str) -> bytes:
+    """Return the stage as it is before Gradio is there: it takes a photo already, which ``page.js`` keeps."""
+    texts = TEXTS[language]
+    return (
+        f'<div id="early"><h1>{escape(TITLE)}</h1>{escape(texts["tagline"])}<label><b>{escape(texts["drop_title"])}</b>'
+        f'<span>{escape(texts["choose"])}</span><input type="file" multiple accept="image/*,.heic,.heif,.avif,.zip">'
+        f"<output></output></label></div>"
+    ).encode()
 
 
 def _can_tell(model: Model) -> bool:

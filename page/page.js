@@ -74,7 +74,7 @@ window.flowerPage = (() => {
   async function recall() {
     let kept = {};
     try { kept = JSON.parse(sessionStorage.getItem(KEEP) ?? "{}"); } catch (error) { /* not allowed */ }
-    if (!kept.photo) return;
+    if (!kept.photo || early) return;
     const blob = await (await fetch(kept.photo)).blob();
     for (let tries = 0; tries < 100 && !parts.answer; tries++) await new Promise((done) => setTimeout(done, 50));
     if (!now.file && !now.filming) await use(new File([blob], kept.name, {type: blob.type}));
@@ -127,6 +127,11 @@ window.flowerPage = (() => {
     if (!props.value) element.innerHTML = `<p class="why">${texts[key]}</p>`;
   }
 
+  let early = null;  // what was given before the page was there
+  document.addEventListener("change", (event) => {
+    if (event.target.closest?.("#early") && event.target.files.length) take([...event.target.files]);
+  });
+
   // A photo may be dropped or pasted anywhere but into the field for many photos.
   const forMany = (event) => event.target.closest?.("#files");
   document.addEventListener("dragover", (event) => {
@@ -146,6 +151,12 @@ window.flowerPage = (() => {
 
   // One photo is answered where it is; several, or a zip of them, among the many photos.
   function take(files) {
+    if (!parts.stage || !parts.answer) {  // the page is still on its way
+      early = files;
+      const told = find("#early output");
+      if (told) told.textContent = `${files[0].name} – ${texts.looking}`;
+      return;
+    }
     if (files.length > 1 || /\.zip$/i.test(files[0].name)) useMany(files);
     else use(files[0]);
   }
@@ -211,23 +222,40 @@ window.flowerPage = (() => {
     }
   }
 
-  // A large photo takes seconds on a slow line, and the network sees 224 pixels of it.
-  async function shrunk(file) {
-    if (file.size <= MAX_BYTES) return file;
+  // A large photo takes seconds on a slow line, and the network sees 224 pixels of it. It is scaled beside the page,
+  // which would stand still meanwhile.
+  const SCALER = `onmessage = async ({data: {file, most}}) => {
     try {
       const bitmap = await createImageBitmap(file, {imageOrientation: "from-image"});
-      const scale = Math.min(1, MAX_SIDE / Math.max(bitmap.width, bitmap.height));
+      const scale = Math.min(1, most / Math.max(bitmap.width, bitmap.height));
       const canvas = new OffscreenCanvas(Math.round(bitmap.width * scale), Math.round(bitmap.height * scale));
       const context = canvas.getContext("2d");
       context.fillStyle = "white";
       context.fillRect(0, 0, canvas.width, canvas.height);
       context.imageSmoothingQuality = "high";
       context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-      bitmap.close();
-      const blob = await canvas.convertToBlob({type: "image/jpeg", quality: 0.85});
-      return blob.size < file.size ? new File([blob], file.name.replace(/\.\w+$/, "") + ".jpg", {type: blob.type}) : file;
+      postMessage(await canvas.convertToBlob({type: "image/jpeg", quality: 0.85}));
     } catch (error) {
-      return file;  // what the browser cannot decode, the server may
+      postMessage(null);  // what the browser cannot decode, the server may
+    }
+  }`;
+
+  async function shrunk(file) {
+    if (file.size <= MAX_BYTES) return file;
+    let worker;
+    try {
+      worker = new Worker(URL.createObjectURL(new Blob([SCALER], {type: "text/javascript"})));
+      const blob = await new Promise((done) => {
+        worker.onmessage = ({data}) => done(data);
+        worker.onerror = () => done(null);
+        worker.postMessage({file, most: MAX_SIDE});
+      });
+      if (!blob || blob.size >= file.size) return file;
+      return new File([blob], file.name.replace(/\.\w+$/, "") + ".jpg", {type: blob.type});
+    } catch (error) {
+      return file;
+    } finally {
+      worker?.terminate();
     }
   }
 
@@ -280,6 +308,7 @@ window.flowerPage = (() => {
     parts.answer = {element, trigger, props};
     element.innerHTML = '<div id="words" aria-live="polite" aria-atomic="true"></div>';
     question();
+    if (early) setTimeout(() => take(early));
     watch("value", () => {
       const made = document.createElement("div");
       made.innerHTML = props.value;

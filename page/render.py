@@ -147,6 +147,15 @@ def models(answers: Sequence[ModelPrediction], described: Mapping[str, str], lan
         language: of the visitor.
     """
     cards = [f'<div class="of" role="img" aria-label="{escape(translate("photo", language))}"></div>']
+    votes = [
+        given.prediction.label if given.prediction.in_distribution else "" for given in answers if given.prediction
+    ]
+    if len(votes) > 1:
+        [(most, count)] = Counter(votes).most_common(1)
+        none = translate("vote_none", language)
+        said = capitalized(flower_name(most, language)) if most else none
+        words = translate("vote", language, flower=said, count=count, all=len(votes))
+        cards.append(f'<p class="vote {_flower(most) if most else ""}">{escape(words)}</p>')
     for given in answers:
         model = MODELS.get(given.model)
         name = f"<h2>{escape(model_title(model, language) if model else given.model)}</h2>"

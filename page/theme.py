@@ -1,10 +1,6 @@
 """The look of the page: Gradio's theme, and the CSS of what the page draws itself."""
 
-from json import dumps
-
 import gradio as gr
-
-from page.subject import TITLE
 
 GROUND, CARD, INK, SOFT, LINE, LEAF = "#f6f3ec", "#fffdf9", "#22301f", "#566151", "#e4dfd2", "#2f6b3a"
 GROUND_DARK, CARD_DARK, INK_DARK = "#141814", "#1d231d", "#eef2e9"
@@ -103,14 +99,25 @@ _FLOWERS = "\n".join(
     for label, (light, dark) in FLOWER_COLORS.items()
 )
 
-_WAITING_FOR = dumps(f"{TITLE} …".replace("<", ""))
-
-WAITING = f"""<style>
-body:not(:has(#header))::before {{ content: {_WAITING_FOR}; position: fixed; inset: 42vh 0 auto; text-align: center;
-  font: 700 22px system-ui, sans-serif; color: {SOFT}; }}
-@media (prefers-color-scheme: dark) {{ body:not(:has(#header))::before {{ color: {SOFT_DARK}; }} }}
+EARLY_STYLE = f"""<style>
+#early {{ position: absolute; inset: 0; z-index: 5; box-sizing: border-box; padding: 24px max(16px, 50vw - 562px);
+  background: {GROUND}; color: {INK}; font: 16px/1.4 system-ui, sans-serif; }}
+body:has(.stage) #early {{ display: none; }}
+#early h1 {{ font-size: 22px; margin: 0; }}
+#early label {{ display: grid; place-content: center; gap: 10px; text-align: center; height: min(470px, 60vh);
+  margin: 24px 0; border: 2px dashed {LINE}; border-radius: 20px; background: {CARD}; cursor: pointer; }}
+#early b {{ font-size: 24px; }}
+#early span {{ justify-self: center; padding: 12px 24px; border-radius: 99px; font-weight: 600; color: {CARD};
+  background: {LEAF}; }}
+#early input {{ position: absolute; opacity: 0; width: 1px; }}
+#early label:has(:focus-visible) {{ outline: 3px solid {LEAF}; }}
+@media (prefers-color-scheme: dark) {{
+  #early {{ background: {GROUND_DARK}; color: {INK_DARK}; }}
+  #early label {{ background: {CARD_DARK}; border-color: {LINE_DARK}; }}
+  #early span {{ color: {CARD_DARK}; background: {LEAF_DARK}; }}
+}}
 </style>"""
-"""What is shown until the page's script has arrived and drawn the page."""
+"""The look of what is there, and takes a photo, before the page's script has arrived and drawn the page."""
 
 CSS = (
     f""":root {{
@@ -304,6 +311,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 #models .gradio-style { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 18px; }
 #models .gradio-style > .why, #models .of { grid-column: 1 / -1; }
 #models .of { width: 180px; height: 180px; border-radius: 20px; background: var(--shown) center / cover; }
+#models .vote { grid-column: 1 / -1; margin: 0; font-size: 28px; font-weight: 700; color: var(--name, var(--ink)); }
 #models article { background: var(--card); border: 1px solid var(--rule); border-radius: 20px; padding: 20px 22px;
   box-shadow: var(--shade); }
 #models h2 { font-size: 15px; font-weight: 600; color: var(--soft); margin: 0; min-height: 2.5em; }

@@ -419,6 +419,15 @@ _TEXTS = {
         "Voir {name} de près",
         "{name}を詳しく見る",
     ),
+    "vote": (
+        "{flower}, say {count} of {all}",
+        "{all} 个中有 {count} 个说：{flower}",
+        "{flower}, dicen {count} de {all}",
+        "{flower}, sagen {count} von {all}",
+        "{flower}, disent {count} sur {all}",
+        "{all} 個中 {count} 個が「{flower}」",
+    ),
+    "vote_none": ("None of them", "都不是", "Ninguna", "Keine davon", "Aucune", "どれでもない"),
     "press_bar": (
         "Press a bar to see what speaks for it.",
         "点击一条，看看依据是什么。",
