@@ -306,7 +306,7 @@ window.flowerPage = (() => {
 
   function answer(element, trigger, props, watch) {
     parts.answer = {element, trigger, props};
-    element.innerHTML = '<div id="words" aria-live="polite" aria-atomic="true"></div>';
+    element.innerHTML = '<p id="said" role="status"></p><div id="words"></div>';
     question();
     if (early) setTimeout(() => take(early));
     watch("value", () => {
@@ -356,6 +356,9 @@ window.flowerPage = (() => {
     for (const opened of words.querySelectorAll("details[open]"))
       panel.querySelector(`details.${opened.className}`)?.setAttribute("open", "");
     words.replaceChildren(panel);
+    // Read aloud is what it says, not the bars and the photos to compare with; nothing while it moves.
+    clearTimeout(asking.said);
+    asking.said = setTimeout(() => { find("#said").textContent = panel.querySelector("h2")?.innerText ?? ""; }, now.filming ? 2000 : 300);
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     for (const bar of panel.querySelectorAll(".bar[data-label]")) {
       const [top, width] = before.get(bar.dataset.label) ?? [], timing = {duration: 180, easing: "ease-out"};
@@ -659,7 +662,6 @@ window.flowerPage = (() => {
     if (number !== now.number || (rests && !stays)) return;
     const made = document.createElement("div");
     made.innerHTML = told.panel;
-    find("#words").setAttribute("aria-live", rests ? "polite" : "off");
     // Where it looks by itself, the answer to the whole photo stands.
     if (now.filming || isMoved() || find(".stage").matches(".moved-once")) put(made.querySelector(".panel"));
     find(".stage").classList.toggle("moved-once", now.filming || isMoved());
@@ -910,7 +912,6 @@ window.flowerPage = (() => {
     stage.classList.remove("filming", "moved-once");
     video.hidden = stage.querySelector(".hold").hidden = stage.querySelector(".end").hidden = true;
     stage.querySelector(".square").hidden = true;
-    find("#words").setAttribute("aria-live", "polite");
     forgetHeat();
   }
 

@@ -258,6 +258,7 @@ CSS = (
 .panel h2 small { font-size: 34px; font-weight: 600; opacity: 0.85; white-space: nowrap; }
 .panel.unknown h2, .panel.problem h2 { font-size: 38px; }
 .why { color: var(--soft); margin: 8px 0 16px; max-width: 48ch; font-size: 16px; line-height: 1.5; }
+#said { position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%); }
 #words { transition: opacity 0.15s; min-height: 300px; }
 #words.stale .panel > :not(h2) { visibility: hidden; }
 #words.stale { opacity: 0.6; }
@@ -329,6 +330,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 #files [data-testid="upload-text"]::first-line { color: var(--ink); font-size: 19px; font-weight: 700; }
 #files [data-testid="upload-icon"] { position: absolute; top: 20px; left: calc(50% - 19px); width: 38px;
   color: var(--leaf); }
+#files .file-preview-holder, #files table { display: block; max-height: 190px; overflow: auto; }
 #files td { padding-block: 2px !important; }
 #files .or { display: block; height: 0; overflow: hidden; }
 #status progress { width: 100%; height: 10px; accent-color: var(--leaf); }
