@@ -278,6 +278,7 @@ def launch(**options: Any) -> gr.Blocks:
     uploads.start_sweeping(page, UPLOADS)
     # While the page is already served.
     threading.Thread(target=MODELS.load_local).start()
+    types = {component["type"] for component in page.config["components"]}
     middleware = [
         Middleware(
             Guard,
@@ -286,16 +287,14 @@ def launch(**options: Any) -> gr.Blocks:
             functions={number: function.inputs for number, function in page.fns.items() if function.fn},
         ),
         Middleware(Arguments, endpoints=api.ENDPOINTS),
-        Middleware(Localize),
+        Middleware(Localize, head=f"{preload.links(types)}<script>{PAGE_SCRIPT}</script>"),
     ]
-    types = {component["type"] for component in page.config["components"]}
     page.launch(
         theme=THEME,
         css=CSS,
         i18n=I18N,
         mcp_server=True,
         max_file_size=MAX_FILE,
-        head=f"{preload.links(types)}<script>{PAGE_SCRIPT}</script>",
         app_kwargs={
             "middleware": middleware,
             "routes": [look.ROUTE, game.ROUTE, Mount("/examples", StaticFiles(directory=examples.FOLDER))],

@@ -35,8 +35,6 @@ def load_page(request: gr.Request) -> Any:
     wanted = registry.current_name(request.query_params.get("model") or "")
     language = _language(request)
     chosen = {"value": wanted} if wanted in MODELS.names() else {}
-    if wanted and not chosen:
-        gr.Warning(translate("unknown_model", language, model=wanted[:80]), title="")
     return gr.update(choices=model_choices(language), **chosen)
 
 

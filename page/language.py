@@ -14,7 +14,7 @@ from webob.acceptparse import create_accept_encoding_header, create_accept_langu
 
 from flower_alexnet import LABELS, InvalidModel
 from flower_alexnet.model_folder import read_config
-from flower_alexnet.registry import Model
+from flower_alexnet.registry import ALIASES, Model
 from flower_alexnet.words import capitalized
 from page.examples import EXAMPLES, gallery, thumbnail
 from page.models import MODELS
@@ -33,6 +33,7 @@ window.flowerLanguage = "{language}";
 window.flowerTexts = {texts};
 window.flowerExamples = {examples};
 window.flowerModels = {models};
+window.flowerAliases = {aliases};
 window.flowerGame = {game};
 </script>"""
 """For the head of the page: Gradio chooses its texts by ``navigator.language``, and ``page.js`` has them from here."""
@@ -62,6 +63,7 @@ IN_THE_BROWSER = (
     "question",
     "many_hint",
     "language",
+    "unknown_model",
     "cannot_tell",
     "intro",
     "examples",
@@ -98,10 +100,12 @@ class Localize:
 
     Args:
         app: the application that answers.
+        head: what else belongs into the head of a page, behind the texts: Gradio would add it when all has arrived.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, head: str = "") -> None:
         self.app = app
+        self.head = head.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, and change the response if it is a page."""
@@ -121,7 +125,7 @@ class Localize:
             elif message["type"] == "http.response.body" and start is not None:
                 body += message.get("body", b"")
                 if not message.get("more_body", False):
-                    body = body.replace(b"<head>", b"<head>" + _script(language), 1)
+                    body = body.replace(b"<head>", b"<head>" + _script(language) + self.head, 1)
                     body = body.replace(b"<gradio-app", _early(language) + b"<gradio-app", 1)
                     no_script = f"<noscript><p>{TEXTS[language]['no_script']}</p></noscript></body>"
                     body = body.replace(b"</body>", no_script.encode(), 1)
@@ -156,7 +160,7 @@ def _script(language: str) -> bytes:
     models = {model.name: _can_tell(model) for model in MODELS.all()}
     guesses = [{"label": label, "name": capitalized(flower_name(label, language))} for label in LABELS]
     game = guesses if gallery() else None
-    given = {"texts": texts, "examples": examples, "models": models, "game": game}
+    given = {"texts": texts, "examples": examples, "models": models, "aliases": ALIASES, "game": game}
     made = {name: json.dumps(value, ensure_ascii=False).replace("<", "\\u003c") for name, value in given.items()}
     return (EARLY_STYLE + SCRIPT.format(language=language, **made)).encode()
 

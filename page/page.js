@@ -5,6 +5,9 @@ window.flowerPage = (() => {
   const MAX_SIDE = 1600;   // to at most so many pixels
   const KEPT = 5;          // photos of this visit to go back to, in memory alone
   const now = {number: 0, file: null, address: null, key: null, square: null, heat: null, asked: null};
+  const named = new URLSearchParams(location.search).get("model");
+  const model = window.flowerAliases[named] ?? named;
+  now.model = Object.hasOwn(window.flowerModels, model) ? model : null;
   let recent = [];
   const parts = {};        // what each component gives: element, trigger, props, upload
   const find = (selector) => document.querySelector(selector);
@@ -51,6 +54,10 @@ window.flowerPage = (() => {
     for (const button of element.querySelectorAll(".film")) button.addEventListener("click", film);
     element.querySelector(".hold").addEventListener("click", hold);
     element.querySelector(".end").addEventListener("click", () => { endFilm(); if (now.file) use(now.file); else empty(); });
+    if (named && !now.model) {
+      element.querySelector(".trouble").textContent = fill(texts.unknown_model, {model: named.slice(0, 80)});
+      element.querySelector(".trouble").hidden = false;
+    }
     offerCamera();
     recall();
   }
@@ -341,6 +348,7 @@ window.flowerPage = (() => {
     const turned = "turned" in panel.dataset;  // the browser shows it as it lies in the file: the server's is upright
     stage.classList.toggle("turned", turned);
     forgetHeat();
+    draw();
     if (label && (turned || stage.classList.contains("undecoded"))) askShown();
   }
 
@@ -1049,7 +1057,5 @@ window.flowerPage = (() => {
     if (now.key) { busy(); parts.answer.props.value = null; }
   }
 
-  const named = new URLSearchParams(location.search).get("model");
-  now.model = Object.hasOwn(window.flowerModels, named) ? named : null;
   return {languages, tagline, stage, strips, answer, shown, hint, models, about, shareModel, failed};
 })();

@@ -72,14 +72,19 @@ def many(page: Page) -> None:
 
 
 def about(page: Page) -> None:
-    """Show what the model is, with its figures unfolded."""
+    """Show what the model is, with its figures."""
     open_tab(page, "About")
-    for name in ("Which flowers it confuses", "How often it is right when it is so sure"):
-        page.get_by_role("button", name=name).click()
-        page.wait_for_timeout(500)
+    expect(page.locator(".mistakes img").first).to_be_visible()
 
 
-SCENES: tuple[Callable[[Page], None], ...] = (first, answer, stranger, heat, models, many, about)
+def game(page: Page) -> None:
+    """Show a turn of You or the network."""
+    page.get_by_role("button", name="You or the network?").click()
+    page.locator("#game .guess button").nth(2).click()
+    page.locator("#game .next").wait_for()
+
+
+SCENES: tuple[Callable[[Page], None], ...] = (first, answer, stranger, heat, models, many, about, game)
 
 
 def main(folder: Path, wanted: set[str] | None) -> None:
