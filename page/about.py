@@ -9,10 +9,11 @@ from typing import Any
 
 import gradio as gr
 import pandas as pd
+from PIL import Image
 
 from flower_alexnet import FlowerClassifier, InvalidModel
 from flower_alexnet.interval import accuracy_interval
-from flower_alexnet.model_folder import ALL_PHOTOS, CARD
+from flower_alexnet.model_folder import ALL_PHOTOS, CARD, mistakes_of
 from flower_alexnet.registry import Model
 from page import render
 from page.examples import gallery
@@ -53,12 +54,24 @@ async def describe_model(model: Model | None, language: str) -> list[Any]:
     return [
         render.lead(sentences),
         (_or_none(lambda known, to: render.confusion(known["test"], to), metrics, language) or "")
-        + (_or_none(lambda known, to: render.mistakes(known["test"], gallery(), to), metrics, language) or ""),
+        + _mistakes(model, metrics, language),
         _or_none(lambda known, to: render.reliability(known["test"], to), metrics, language) or "",
         _or_none(_curves, metrics, language) or _no_plot(),
         card(model, language),
         render.layers(classifier.network),
     ]
+
+
+def _mistakes(model: Model, metrics: Any, language: str) -> str:
+    """Return the test photos that a model gets wrong: of the gallery, or as the picture beside a folder of one's own."""
+    told = _or_none(lambda known, to: render.mistakes(known["test"], gallery(), to), metrics, language)
+    if told or model.folder is None:
+        return told or ""
+    try:
+        with Image.open(mistakes_of(model.folder)) as picture:
+            return render.own_mistakes(picture.convert("RGB"), language)
+    except OSError:
+        return ""
 
 
 def in_short(language: str) -> dict[str, str]:

@@ -321,6 +321,12 @@ def mistakes(test: Mapping[str, Any], photographers: Mapping[str, tuple[str, str
     return f'{how}<div class="mistakes">{"".join(tiles)}</div>'
 
 
+def own_mistakes(picture: Image.Image, language: str) -> str:
+    """Return the picture of the test photos that a model of one's own gets wrong."""
+    words = escape(translate("own_mistakes", language))
+    return f'<p class="why">{words}</p><img class="own-mistakes" src="{escape(data_url(picture))}" alt="{words}">'
+
+
 def reliability(test: Mapping[str, Any], language: str) -> str:
     """Return bars of how often answers were right, each with a mark at how sure the model was of them.
 

@@ -361,6 +361,7 @@ button.chip[aria-pressed="true"] { color: var(--card); background: var(--ink); }
   color: var(--ink); background: color-mix(in srgb, var(--leaf) calc(var(--share) * 55%), var(--ground)); }
 #about { gap: 12px; }
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(112px, 1fr)); gap: 16px 12px; }
+.own-mistakes { width: 100%; height: auto; border-radius: 10px; }
 .mistakes figure { margin: 0; }
 .mistakes img { width: 100%; height: auto; aspect-ratio: 1; border-radius: 10px; display: block; }
 .mistakes figcaption { font-size: 14px; line-height: 1.4; padding-top: 4px; color: var(--soft); }

@@ -749,6 +749,14 @@ _TEXTS = {
         "Quelles fleurs il confond",
         "どの花を間違えるか",
     ),
+    "own_mistakes": (
+        "Test photos that it gets wrong, with what they show and its answer",
+        "它答错的测试照片，以及照片内容和它的答案",
+        "Fotos de prueba en las que se equivoca, con lo que muestran y su respuesta",
+        "Testfotos, bei denen es sich irrt, mit dem, was sie zeigen, und seiner Antwort",
+        "Photos de test où il se trompe, avec ce qu’elles montrent et sa réponse",
+        "間違えたテスト写真と、写っているもの、その答え",
+    ),
     "mistakes_how": (
         "The {number} of {photos} test photos that it gets wrong, the worst first. Press a photo for its photographer.",
         "在 {photos} 张测试照片中答错的 {number} 张，错得最厉害的在前。点击照片可看到摄影者。",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from flower_alexnet import registry
+from flower_alexnet.model_folder import mistakes_of
 from flower_alexnet.registry import Model
 from page import about
 from page.translations import LANGUAGES, flower_name
@@ -22,11 +24,20 @@ def test_shipped_models_are_described_by_their_measurements(language: str) -> No
         for label, counts in zip(metrics["test"]["per_class"], metrics["test"]["confusion_matrix"], strict=True):
             assert flower_name(label, language) in confusion
             assert all(f">{count}</td>" in confusion for count in counts)
+        wrong = metrics["test"]["photos"] - sum(row[at] for at, row in enumerate(metrics["test"]["confusion_matrix"]))
+        assert confusion.count("<figure>") == len(metrics["test"]["mistakes"]) == wrong
         assert 1 < reliability.count("<u ") <= len(metrics["test"]["reliability"])
         assert len(curves["value"]) == 2 * metrics["training"]["epochs"]
         assert card.lstrip().startswith(f"# {model.name}")
         assert "![" not in card
         assert layers.startswith("<pre>AlexNet(")
+
+
+def test_photos_that_a_model_of_ones_own_gets_wrong_are_shown_where_they_are(random_model: Path) -> None:
+    assert "own-mistakes" not in described(Model(str(random_model), None, shipped=False), "en")[1]
+    Image.new("RGB", (40, 30)).save(mistakes_of(random_model))
+    assert "own-mistakes" in described(Model(str(random_model), None, shipped=False), "en")[1]
+    mistakes_of(random_model).unlink()
 
 
 def test_others_are_told_of_first_hand(random_model: Path) -> None:
