@@ -63,7 +63,7 @@ async def describe_model(model: Model | None, language: str) -> list[Any]:
 
 
 def _mistakes(model: Model, metrics: Any, language: str) -> str:
-    """Return the test photos that a model gets wrong: of the gallery, or as the picture beside a folder of one's own."""
+    """Return the test photos that a model gets wrong: of the gallery, or the picture beside one's own folder."""
     told = _or_none(lambda known, to: render.mistakes(known["test"], gallery(), to), metrics, language)
     if told or model.folder is None:
         return told or ""
