@@ -32,15 +32,18 @@ class Turns:
 
     Args:
         number: of the threads.
+        waiting: requests that may wait; None for ``MAX_WAITING``.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, waiting: int | None = None) -> None:
         self._limiter = CapacityLimiter(number)
+        self._waiting = waiting
         self.asked = 0
 
     async def run(self, language: str, function: Callable[..., Result], *args: Any) -> Result:
-        """Call a function in a thread, when it is its turn; raise ``gr.Error`` if ``MAX_WAITING`` others wait."""
-        if self.asked >= self._limiter.total_tokens + MAX_WAITING:
+        """Call a function in a thread, when it is its turn; raise ``gr.Error`` if too many others wait."""
+        most = MAX_WAITING if self._waiting is None else self._waiting
+        if self.asked >= self._limiter.total_tokens + most:
             raise gr.Error(translate("busy", language), print_exception=False)
         return await self.run_part(function, *args)
 

@@ -16,14 +16,15 @@ from page.language import preferred_language
 from page.models import MODELS
 from page.translations import flower_name, translate
 
-MAX_LOOK = 1_500_000
-"""Bytes of a picture: the browser cuts out what the network sees, and scales it to a few hundred pixels."""
+MAX_LOOK = 700_000
+"""Bytes of a picture: the browser cuts out what the network sees, and scales it to 448 pixels at most."""
 
 SHOWN = 5
 """Labels whose heat is told: those with a bar."""
 
-LOOKS = answers.Turns(1)
-"""Looks at the same time: however many visitors move and film, one processor answers photos."""
+LOOKS = answers.Turns(1, waiting=64)
+"""Looks at the same time, and those that may wait: however many visitors move and film, one processor is for photos.
+A browser asks again when it was answered, so that it is slower where there are many."""
 
 
 async def look(request: Request) -> JSONResponse:

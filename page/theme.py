@@ -197,7 +197,6 @@ CSS = (
 .grip::after { content: ""; position: absolute; right: 5px; bottom: 5px; width: 16px; height: 16px; border: solid #fff;
   border-width: 0 4px 4px 0; border-radius: 0 0 4px 0; filter: drop-shadow(0 0 2px #000a); }
 .filming .picture, .filming .pills > :not(.hold, .end, .where) { display: none; }
-.unknown.filming .where { display: inline-flex; }
 .drop .film[hidden] { display: inline-flex !important; visibility: hidden; }  /* nothing moves when it comes */
 .trouble { margin: 0; padding: 12px 18px; color: var(--ink);
   background: color-mix(in srgb, var(--leaf) 9%, transparent); }
@@ -206,7 +205,7 @@ CSS = (
 .undecoded figure { background: var(--ground); }
 .undecoded .unseen { display: grid; place-items: center; position: absolute; inset: 0; color: var(--soft);
   padding: 20px; overflow-wrap: anywhere; margin: 0; }
-.refused .where, .refused .save, .unknown .where:not([aria-pressed="true"]) { display: none; }
+.refused .where, .refused .save { display: none; }
 .picture, .video { pointer-events: none; }
 .pills { display: flex; gap: 8px; flex-wrap: wrap; padding: 11px 12px; }
 .pill { min-height: 40px; padding: 0 15px; background: var(--card); color: var(--ink); font-size: 15px; border: 0;

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
 from flower_alexnet import LABELS, FlowerClassifier
 from flower_alexnet.dataset import split
 from page.look import MAX_LOOK
+from tests.flower_alexnet import test_formats as formats
+from tests.flower_alexnet import test_hostile_files as hostile
 from tests.support import PROJECT
 from tests.support.browser import CHROMIUM, CHROMIUM_OPTIONS
 from tests.support.page import bars, click_example, heading, look, open_tab, upload, wait_until
@@ -308,3 +312,26 @@ def test_look_writes_and_keeps_nothing(server: Server) -> None:
     Image.open(ROSE).convert("RGB").resize((224, 224)).save(content, "PNG")
     assert httpx2.post(f"{server.url}/look?model=alexnet", content=content.getvalue()).status_code == 200
     assert files() <= before | {server.log}
+
+
+def test_hostile_pictures_are_refused_in_words(server: Server, new_log: Callable[[], str]) -> None:
+    for name, make in {**formats.HOSTILE, **hostile.FILES}.items():
+        content = make()
+        answer = httpx2.post(f"{server.url}/look?model=alexnet&heat=1", content=content, timeout=60)
+        assert answer.status_code == 413 if len(content) > MAX_LOOK else answer.status_code in (200, 422), name
+        if answer.status_code != 200:
+            assert answer.json()["error"], name
+    assert "Traceback" not in new_log()
+
+
+def test_too_many_looks_are_told_to_wait(server: Server) -> None:
+    """The page asks again a second later: who is too many is slowed."""
+    picture = encoded(Image.open(ROSE).convert("RGB").resize((256, 256)), "WEBP")
+
+    def ask(_: int) -> int:
+        return httpx2.post(f"{server.url}/look?model=alexnet", content=picture, timeout=60).status_code
+
+    with ThreadPoolExecutor(90) as visitors:
+        statuses = Counter(visitors.map(ask, range(180)))
+    assert set(statuses) <= {200, 503}
+    assert statuses[200] >= 65
