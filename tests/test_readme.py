@@ -37,5 +37,10 @@ def test_python_example_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     example = re.search(r"```python\n(.+?)```", README.text, re.DOTALL)
     assert example is not None
     monkeypatch.chdir(PROJECT)
-    exec(example[1], {})
+    names: dict[str, object] = {}
+    exec(example[1], names)
     assert capsys.readouterr().out.startswith("roses 0.")
+    inside = re.search(r"```python\n(from flower_alexnet.inside.+?)```", README.text, re.DOTALL)
+    assert inside is not None
+    exec(inside[1], names)
+    assert capsys.readouterr().out.startswith("(48, 11, 11, 3) [((48, 55, 55), 11), ((128, 27, 27), 51)")
