@@ -87,7 +87,7 @@ def test_fields_are_where_gradients_come_from(batch_norm: bool) -> None:
 
 def test_kernels_are_pictures_of_the_weights() -> None:
     classifier = FlowerClassifier.from_pretrained()
-    pictures, weight = kernels(classifier), list(classifier.network.features.parameters())[0].detach()
+    pictures, weight = kernels(classifier), next(iter(classifier.network.features.parameters())).detach()
     assert pictures.shape == (48, 11, 11, 3)
     assert pictures.min() >= 0
     assert pictures.max() <= 1
