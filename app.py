@@ -220,15 +220,17 @@ def on_all_models(one: PhotoTab, models: ModelsTab) -> None:
 
 
 def on_many_photos(one: PhotoTab, many: ManyPhotosTab) -> None:
-    """Classify many photos as soon as they are there, or stop doing so."""
+    """Classify many photos as soon as they are there, and anew by another model, or stop doing so."""
     hide = {"fn": lambda: gr.update(visible=False), "outputs": many.cancel_button, **private()}
     many.files.upload(lambda: gr.update(visible=True), None, many.cancel_button, **private())
-    asked = [many.files.upload, many.files.clear]
+    asked, inputs = [many.files.upload, many.files.clear], [many.files, one.model]
     # Through the queue: it streams, and is cancelled.
-    running = gr.on(asked, events.show_many, [many.files, one.model], many.outputs, **private(queue=True))
-    running.then(**hide)
-    running.failure(None, None, None, js="() => { flowerPage.failed(() => {}); }")
-    stopped = many.cancel_button.click(None, cancels=running, **private())
+    running = gr.on(asked, events.show_many, inputs, many.outputs, **private(queue=True))
+    anew = one.model.input(events.show_many_anew, inputs, many.outputs, **private(queue=True))
+    for answered in (running, anew):
+        answered.then(**hide)
+        answered.failure(None, None, None, js="() => { flowerPage.failedMany(); }")
+    stopped = many.cancel_button.click(None, cancels=[running, anew], **private())
     stopped.then(events.cancel, None, many.outputs[0], **private()).then(**hide)
 
 

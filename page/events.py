@@ -133,6 +133,17 @@ async def show_many(
         )
 
 
+async def show_many_anew(
+    files: list[dict[str, Any]] | None, model: str, request: gr.Request
+) -> AsyncIterator[tuple[Any, Any, Any, Any]]:
+    """Ask about the photos that are there, if there are any, once more: another model was chosen."""
+    if not files:
+        yield gr.skip(), gr.skip(), gr.skip(), gr.skip()
+        return
+    async for shown in show_many(files, model, request):
+        yield shown
+
+
 def cancel(request: gr.Request) -> str:
     """Return what is shown after many photos were cancelled."""
     return render.hint(translate("cancelled", _language(request)))

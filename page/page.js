@@ -1035,6 +1035,8 @@ window.flowerPage = (() => {
     use(new File([await response.blob()], name));
   }
 
+  const failedMany = () => { if (find("#many")?.offsetParent) failed(() => {}); };
+
   function models(element, trigger, props, watch) {
     parts.models = {element, trigger, props};
     watch("value", () => {
@@ -1057,5 +1059,5 @@ window.flowerPage = (() => {
     if (now.key) { busy(); parts.answer.props.value = null; }
   }
 
-  return {languages, tagline, stage, strips, answer, shown, hint, models, about, shareModel, failed};
+  return {languages, tagline, stage, strips, answer, shown, hint, models, about, shareModel, failed, failedMany};
 })();
