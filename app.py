@@ -38,7 +38,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from page import api, events, examples, game, look, preload, repairs
+from page import api, events, examples, game, inside, look, preload, repairs
 from page.arguments import Arguments
 from page.guard import MAX_FILE, Guard
 from page.language import Localize
@@ -62,8 +62,14 @@ DRAWING = """<svg aria-hidden="true" width="40" height="40" viewBox="0 0 34 34">
 
 HEADER = f'{DRAWING if ABOUT_FLOWERS else ""}<div><h1>{escape(TITLE)}</h1><p id="tagline"></p></div>'
 
-PAGE_SCRIPT = (Path(events.__file__).parent / "page.js").read_text(encoding="utf-8")
+PAGE_SCRIPT = "\n".join(
+    (Path(events.__file__).parent / name).read_text(encoding="utf-8") for name in ("page.js", "inside.js")
+)
 """What runs in the visitor's browser; the components below call its functions when they are there."""
+
+
+ROUTES = (look.ROUTE, game.ROUTE, inside.ROUTE)
+"""What the page asks itself, past Gradio."""
 
 
 class PhotoTab(NamedTuple):
@@ -106,6 +112,7 @@ def build() -> gr.Blocks:
             one = photo_tab()
             many = many_photos_tab()
             models = models_tab()
+            inside_tab()
             about = about_tab()
         footer()
 
@@ -150,6 +157,13 @@ def models_tab() -> ModelsTab:
     with gr.Tab(I18N("models")) as tab:
         predictions = gr.HTML(elem_id="models", js_on_load="flowerPage.models(element, trigger, props, watch)")
     return ModelsTab(tab, predictions)
+
+
+def inside_tab() -> None:
+    """Lay out the way of a photo through the network, which is asked for when the tab is opened."""
+    with gr.Tab(I18N("tab_inside")) as tab:
+        gr.HTML(elem_id="inside", js_on_load="flowerInside.mount(element)")
+    tab.select(None, None, None, js="() => { flowerInside.show(); }")
 
 
 def about_tab() -> AboutTab:
@@ -299,7 +313,12 @@ def launch(**options: Any) -> gr.Blocks:
         max_file_size=MAX_FILE,
         app_kwargs={
             "middleware": middleware,
-            "routes": [look.ROUTE, game.ROUTE, Mount("/examples", StaticFiles(directory=examples.FOLDER))],
+            "routes": [
+                look.ROUTE,
+                game.ROUTE,
+                inside.ROUTE,
+                Mount("/examples", StaticFiles(directory=examples.FOLDER)),
+            ],
         },
         footer_links=["api", "gradio"],
         enable_monitoring=False,

@@ -50,7 +50,7 @@ REACHABLE = re.compile(
     r"""/(
         config/? | theme\.css | favicon\.ico | robots\.txt | manifest\.json | pwa_icon(/\d+)?
         | (assets|static|svelte)/.*
-        | look | game
+        | look | game | inside
         | examples/(gallery/\w+/)?[\w-]+\.webp
         | gradio_api/(
             info/? | openapi\.json | app_id/? | login_check/? | startup-events | theme\.css

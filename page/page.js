@@ -21,6 +21,7 @@ window.flowerPage = (() => {
 
   function stage(element, trigger, props, upload) {
     parts.stage = {element, trigger, props, upload};
+    find("#early")?.remove();
     element.innerHTML = `<div class="stage empty">
       <div class="drop">${icon}<h2>${texts.drop_title}</h2><p>${texts.drop_hint}</p><div class="row">
         ${chooser("btn", texts.choose, pictures)}
@@ -682,7 +683,7 @@ window.flowerPage = (() => {
   }
 
   // Send a part of a picture, and return what the network says of it; null where it is busy or cannot say.
-  async function askAbout(source, {x, y, width, height}, scale, type, query, quality) {
+  async function askAbout(source, {x, y, width, height}, scale, type, query, quality, path = "look") {
     const canvas = asking.canvas ??= document.createElement("canvas"), context = canvas.getContext("2d");
     [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
     context.imageSmoothingQuality = "high";
@@ -690,11 +691,28 @@ window.flowerPage = (() => {
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.drawImage(source, x, y, width, height, 0, 0, canvas.width, canvas.height);
     const picture = await new Promise((done) => canvas.toBlob(done, type, quality));
-    const address = `look?${new URLSearchParams(query)}`;
+    const address = `${path}?${new URLSearchParams(query)}`;
     const response = await fetch(address, {method: "POST", body: picture, headers: {"Content-Type": type}});
     if (response.status === 503) await new Promise((done) => setTimeout(done, 1000));  // who is too many is slowed
     return response.ok ? response.json() : null;
   }
+
+  // What the square holds, for who looks inside; of an example as long as there is no photo.
+  async function current() {
+    if (now.square && !now.filming && !find(".stage").matches(".undecoded")) {
+      const {left, top, side} = now.square;
+      return {image: seen(), x: left, y: top, width: side, height: side};
+    }
+    const image = new Image(), example = window.flowerExamples[2] ?? window.flowerExamples[0];
+    if (!example) return null;
+    image.src = `examples/${example.name}`;
+    await image.decode();
+    const side = Math.min(image.naturalWidth, image.naturalHeight);
+    return {image, x: (image.naturalWidth - side) / 2, y: (image.naturalHeight - side) / 2, width: side, height: side};
+  }
+
+  const askInside = (path, {image, ...box}, type, query) => askAbout(image, box, Math.min(1, 448 / box.width), type,
+    {model: now.model ?? find("#words .panel")?.dataset.model ?? "", ...query}, undefined, path);
 
   // A label's heat is there at once, or after one look.
   function askHeat(label) {
@@ -1059,5 +1077,5 @@ window.flowerPage = (() => {
     if (now.key) { busy(); parts.answer.props.value = null; }
   }
 
-  return {languages, tagline, stage, strips, answer, shown, hint, models, about, shareModel, failed, failedMany};
+  return {languages, tagline, stage, strips, answer, shown, hint, models, about, shareModel, failed, failedMany, found, current, ask: askInside, paint};
 })();

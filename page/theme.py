@@ -308,6 +308,48 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 #model input { min-height: 34px; text-overflow: ellipsis; padding-right: 22px; }
 .card .form { overflow: visible !important; }
 
+.inside { display: grid; grid-template-columns: 300px 1fr; gap: 22px; align-items: start; color: var(--ink); }
+.inside aside { position: sticky; top: 12px; }
+.inside aside, .inside .station { background: var(--card); border: 1px solid var(--rule); border-radius: 20px;
+  padding: 20px 22px; box-shadow: var(--shade); }
+.inside .story { display: grid; grid-template-columns: minmax(0, 1fr); gap: 18px; min-width: 0; }
+.inside .story > .why { margin: 0; font-size: 18px; }
+.inside h3 { margin: 0 0 4px; font-size: 22px; color: var(--ink); }
+.inside .alike { min-height: 150px; }
+.inside p { margin: 0 0 12px; overflow-wrap: anywhere; line-height: 1.5; color: var(--soft); max-width: 70ch; }
+.inside .size { margin: 12px 0 6px; font-size: 14px; }
+.inside .code { margin: 12px 0 0; font-size: 13px; font-family: ui-monospace, monospace; }
+.seen { position: relative; line-height: 0; }
+.seen canvas { width: 100%; height: auto; aspect-ratio: 1; border-radius: 10px; }
+.seen .over { position: absolute; inset: 0; }
+.seen .over[hidden], .seen i[hidden] { display: none; }
+.seen i { position: absolute; box-sizing: border-box; border: 2px solid #fff; box-shadow: 0 0 0 1px #000; }
+.kernels { display: grid; grid-template-columns: repeat(auto-fill, minmax(40px, 1fr)); gap: 6px; }
+.maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(64px, 1fr)); gap: 6px; }
+.inside button:not(.pill) { padding: 0; border: 0; background: none; line-height: 0; cursor: pointer;
+  border-radius: 6px; }
+.inside button canvas { width: 100%; height: auto; aspect-ratio: 1; image-rendering: pixelated; border-radius: 6px; }
+.inside button.laid { outline: 3px solid var(--leaf); }
+.alike { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 12px; }
+.alike figure { margin: 0; }
+.alike img { width: 100%; height: auto; aspect-ratio: 1; border-radius: 10px; margin: 0 !important; }
+.alike figcaption { font-weight: 600; font-size: 15px; }
+.alike small { color: var(--soft); font-size: 12px; overflow-wrap: anywhere; }
+.inside table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.inside table, .inside th, .inside td { border: 0 !important; background: none; }
+.inside th, .inside td { padding: 6px 18px 6px 0 !important; text-align: right; }
+.inside th:first-child { text-align: left; }
+.break { display: grid; grid-template-columns: minmax(0, 260px) 1fr; gap: 20px; align-items: start; }
+.break canvas { width: 100%; height: auto; aspect-ratio: 1; border-radius: 10px; cursor: crosshair;
+  touch-action: none; }
+.break label { display: grid; grid-template-columns: 100px 1fr; gap: 10px; align-items: center; min-height: 40px; }
+.break input { accent-color: var(--leaf); width: 100%; }
+.break .bars { margin-top: 10px; }
+@media (max-width: 820px) {
+  .inside, .break { grid-template-columns: minmax(0, 1fr); }
+  .inside aside { position: static; }
+  .inside .seen, .break canvas { max-width: 300px; }
+}
 #models .gradio-style { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 18px; }
 #models .gradio-style > .why, #models .of { grid-column: 1 / -1; }
 #models .of { width: 180px; height: 180px; border-radius: 20px; background: var(--shown) center / cover; }
@@ -410,9 +452,16 @@ button.chip[aria-pressed="true"] { color: var(--card); background: var(--ink); }
   #header p { font-size: 13px; line-height: 1.3; }
   #header .gradio-style { gap: 10px; }
   .tab-container { width: 100% !important; justify-content: space-between; overflow-x: auto !important; }
-  .tab-container button { padding: 0 10px !important; font-size: 14px !important; }
+  .tab-container button { padding: 0 8px !important; font-size: 14px !important; }
   .tabs { gap: 12px !important; }
   #model input { font-size: 12.5px; }
+}
+@media (max-width: 480px) {
+  .tab-container { gap: 0; }
+  .tab-container button { padding: 0 6px !important; font-size: 13px !important; }
+}
+@media (max-width: 350px) {
+  .tab-container button { padding: 0 4px !important; font-size: 12px !important; }
 }
 @media (max-width: 700px) {
   #photo { min-height: 292px; }
