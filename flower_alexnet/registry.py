@@ -99,6 +99,8 @@ def first_models() -> list[Model]:
     if not name:
         return shipped_models()
     folder = find(name)  # downloaded, if it is of the Hub: the page is about its labels
+    if _folder(name, WEIGHTS) is not None:
+        name = folder.resolve().name  # visitors are not told where it is
     return [Model(name, *_accuracies(read_metrics(folder)), shipped=False, problem=_problem(folder), at=folder)]
 
 

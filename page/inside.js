@@ -63,9 +63,9 @@ window.flowerInside = (() => {
       for (const [channel, grid] of layer.maps.slice(0, 12)) {
         const name = fill(texts.inside_map, {number: channel + 1, layer: at + 1});
         const button = make("button", {type: "button", title: name, ariaLabel: name}, picture(bytes(grid), layer.side));
-        button.addEventListener("click", () => lay(photo, layer, grid, button));
+        button.addEventListener("click", (event) => { lay(photo, layer, grid, button); if (event.detail) field(photo, layer, event, told.size); });
         button.addEventListener("pointermove", (event) => field(photo, layer, event, told.size));
-        button.addEventListener("pointerleave", () => { photo.querySelector("i").hidden = true; });
+        button.addEventListener("pointerleave", ({pointerType}) => { if (pointerType === "mouse") photo.querySelector("i").hidden = true; });
         row.append(button);
       }
       const [channels, side] = layer.shape;
@@ -78,15 +78,23 @@ window.flowerInside = (() => {
       station(texts.inside_kernels, texts.inside_kernels_how, kernels, line(told.lines.kernels)),
       station(texts.inside_layers, texts.inside_layers_how, ...layers, line(told.lines.layers)),
       station(fill(texts.inside_features, {all}), fill(texts.inside_features_how, {all, active}), alike, line(told.lines.features)),
-      station(texts.inside_answers, fill(texts.inside_answers_how, {temperature: told.temperature.toFixed(2)}), table(told)),
+      station(texts.inside_answers, fill(texts.inside_answers_how, {temperature: number(told.temperature, 2)}), table(told)),
       station(texts.inside_break, texts.inside_break_how, breaking(source, told)));
-    const arrives = make("aside", {}, make("h3", {textContent: texts.inside_arrives}),
-      make("p", {textContent: fill(texts.inside_arrives_how, {size: told.size})}), photo);
+    const how = `${source.example ? `${texts.inside_example} ` : ""}${fill(texts.inside_arrives_how, {size: told.size})}`;
+    const arrives = make("aside", {}, make("h3", {textContent: texts.inside_arrives}), make("p", {textContent: how}), photo);
     element.replaceChildren(arrives, story);
     nearest(alike, source, number);
   }
 
-  const line = (at) => make("p", {className: "code", textContent: fill(texts.inside_code, {file: MODEL, line: at})});
+  // In a Space the line can be read; elsewhere it is told which one it is.
+  function line(at) {
+    const words = fill(texts.inside_code, {file: MODEL, line: at}), {code} = shown.told;
+    const link = code && make("a", {href: `${code}#L${at}`, target: "_blank", rel: "noopener", textContent: words});
+    return make("p", {className: "code"}, link || words);
+  }
+
+  const number = (value, digits) => value.toLocaleString(document.documentElement.lang, {minimumFractionDigits: digits, maximumFractionDigits: digits});
+  const percent = (share) => share >= 0.995 ? ">99 %" : share < 0.005 ? "<1 %" : `${Math.round(100 * share)} %`;
 
   // The square as it is sent.
   function cut({image, x, y, width, height}, size) {
@@ -104,9 +112,9 @@ window.flowerInside = (() => {
     over.hidden = again;
     if (again) return;
     button.classList.add("laid");
-    const values = bytes(grid), side = layer.side, rows = Array.from({length: side}, (_, row) => [...values.slice(row * side, (row + 1) * side)]);
+    const values = bytes(grid), side = layer.side, most = Math.max(1, ...values);  // faint ones show where, too
+    const rows = Array.from({length: side}, (_, row) => [...values.slice(row * side, (row + 1) * side)].map((it) => 255 * it / most));
     flowerPage.paint(over, rows);
-    photo.scrollIntoView({block: "nearest", behavior: "smooth"});
   }
 
   // What a place of a map has seen of the photo.
@@ -137,17 +145,18 @@ window.flowerInside = (() => {
 
   function table(told) {
     const rows = [...told.answers].sort((one, other) => other[2] - one[2]).slice(0, 8).map(([name, label, logit, share]) => make("tr", {},
-      make("th", {scope: "row", className: `name flower-${label}`, textContent: name}), make("td", {textContent: logit.toFixed(2)}),
-      make("td", {textContent: (logit / told.temperature).toFixed(2)}), make("td", {textContent: `${(100 * share).toFixed(1)} %`})));
+      make("th", {scope: "row", className: `name flower-${label}`, textContent: name}), make("td", {textContent: number(logit, 2)}),
+      make("td", {textContent: number(logit / told.temperature, 2)}), make("td", {textContent: `${number(100 * share, 1)} %`})));
     const heads = ["", texts.inside_logit, texts.inside_divided, texts.inside_share].map((it) => make("th", {scope: "col", textContent: it}));
     const made = make("div", {className: "scroll"}, make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)));
-    if (told.known !== null) made.append(make("p", {className: "size", textContent: fill(texts.inside_known, {share: (100 * told.known).toFixed(1)})}));
+    if (told.known !== null) made.append(make("p", {className: "size", textContent: fill(texts.inside_known, {share: number(100 * told.known, 1)})}));
     return made;
   }
 
   // The photo, spoiled by hand; the bars follow.
   function breaking(source, told) {
-    const size = told.size, canvas = cut(source, size), bars = make("div", {className: "bars", role: "status"});
+    // As many pixels as are sent otherwise: untouched, it has the same answer.
+    const size = Math.round(Math.min(448, source.width)), canvas = cut(source, size), bars = make("div", {className: "bars", role: "status"});
     const state = {blur: 0, dark: 0, turn: 0, cover: null};
     const sliders = [["blur", texts.inside_blur, 8], ["dark", texts.inside_dark, 90], ["turn", texts.inside_turn, 180]].map(([key, name, max]) => {
       const input = make("input", {type: "range", min: 0, max, value: 0});
@@ -161,7 +170,7 @@ window.flowerInside = (() => {
       context.filter = "none";
       context.fillStyle = "#808080";
       context.fillRect(0, 0, size, size);
-      context.filter = `blur(${state.blur}px) brightness(${100 - state.dark}%)`;
+      context.filter = `blur(${state.blur * size / 224}px) brightness(${100 - state.dark}%)`;
       context.translate(size / 2, size / 2);
       context.rotate(state.turn * Math.PI / 180);
       context.drawImage(image, x, y, width, height, -size / 2, -size / 2, size, size);
@@ -188,7 +197,7 @@ window.flowerInside = (() => {
     canvas.addEventListener("pointerdown", cover);
     canvas.addEventListener("pointermove", cover);
     canvas.addEventListener("keydown", (event) => {
-      const step = {ArrowLeft: [-12, 0], ArrowRight: [12, 0], ArrowUp: [0, -12], ArrowDown: [0, 12]}[event.key];
+      const step = {ArrowLeft: [-size / 20, 0], ArrowRight: [size / 20, 0], ArrowUp: [0, -size / 20], ArrowDown: [0, size / 20]}[event.key];
       if (!step) return;
       event.preventDefault();
       const {x, y} = state.cover ?? {x: size / 2, y: size / 2};
@@ -210,7 +219,7 @@ window.flowerInside = (() => {
     for (const [label, {name}] of Object.entries(answer.heat)) rows.push([name, label, answer.probabilities[label]]);
     bars.replaceChildren(...rows.map(([name, label, share]) => {
       const track = make("span", {className: "t"}, make("i", {className: `flower-${label}`, style: `width:${100 * share}%`}));
-      return make("div", {className: "bar"}, make("span", {className: "n", textContent: name}), track, make("span", {className: "p", textContent: `${Math.round(100 * share)} %`}));
+      return make("div", {className: "bar"}, make("span", {className: "n", textContent: name}), track, make("span", {className: "p", textContent: percent(share)}));
     }));
   }
 

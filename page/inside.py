@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from base64 import b64encode
 from functools import cache
@@ -30,6 +31,11 @@ SIDE = 28
 
 ALIKE = 6
 """Photos of the gallery that are shown as most alike."""
+
+_SPACE = os.environ.get("SPACE_ID")
+
+CODE = f"https://huggingface.co/spaces/{_SPACE}/blob/main/flower_alexnet/model.py" if _SPACE else None
+"""Where the network's code can be read: in the Space that this page is, if it is one."""
 
 INSIDES = answers.Turns(1, waiting=32)
 """Looks inside at the same time, and those that may wait."""
@@ -68,6 +74,7 @@ def _numbers(classifier: FlowerClassifier, name: str, picture: bytes, language: 
         ],
         "known": found.in_distribution_probability,
         "lines": _lines(),
+        "code": CODE,
     }
 
 

@@ -18,7 +18,7 @@ from flower_alexnet.registry import ALIASES, Model
 from flower_alexnet.words import capitalized
 from page.examples import EXAMPLES, gallery, thumbnail
 from page.models import MODELS
-from page.subject import TITLE
+from page.subject import ABOUT_FLOWERS, TITLE
 from page.theme import EARLY_STYLE
 from page.translations import LANGUAGES, TEXTS, flower_name
 
@@ -70,6 +70,7 @@ IN_THE_BROWSER = (
     "example_photo",
     "inside_intro",
     "inside_arrives",
+    "inside_example",
     "inside_arrives_how",
     "inside_kernels",
     "inside_kernels_how",
@@ -180,7 +181,7 @@ def _script(language: str) -> bytes:
         {
             "name": name,
             "label": capitalized(flower_name(key, language)),
-            "marks": TEXTS[language].get(f"marks_{key}"),
+            "marks": TEXTS[language].get(f"marks_{key}") if ABOUT_FLOWERS else None,
             "flower": f"flower-{key}",
             "thumbnail": thumbnail(name),
         }

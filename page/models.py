@@ -135,7 +135,8 @@ class Models:
 
     def _load(self, name: str, loading: Loading) -> None:
         try:
-            classifier = load_classifier(name)
+            at = self[name].at
+            classifier = load_classifier(name if at is None else str(at.resolve()))
         except BaseException as error:  # whoever waits is told
             problem = without_paths(error) if isinstance(error, InvalidModel) else None
             self._finish(name, None, problem)

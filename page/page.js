@@ -366,8 +366,10 @@ window.flowerPage = (() => {
       panel.querySelector(`details.${opened.className}`)?.setAttribute("open", "");
     words.replaceChildren(panel);
     // Read aloud is what it says, not the bars and the photos to compare with; nothing while it moves.
-    clearTimeout(asking.said);
-    asking.said = setTimeout(() => { find("#said").textContent = panel.querySelector("h2")?.innerText ?? ""; }, now.filming ? 2000 : 300);
+    asking.said ??= setTimeout(() => {
+      asking.said = null;
+      find("#said").textContent = find("#words h2")?.innerText ?? "";
+    }, now.filming ? 2000 : 300);
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
     for (const bar of panel.querySelectorAll(".bar[data-label]")) {
       const [top, width] = before.get(bar.dataset.label) ?? [], timing = {duration: 180, easing: "ease-out"};
@@ -708,7 +710,8 @@ window.flowerPage = (() => {
     image.src = `examples/${example.name}`;
     await image.decode();
     const side = Math.min(image.naturalWidth, image.naturalHeight);
-    return {image, x: (image.naturalWidth - side) / 2, y: (image.naturalHeight - side) / 2, width: side, height: side};
+    const [x, y] = [(image.naturalWidth - side) / 2, (image.naturalHeight - side) / 2];
+    return {image, x, y, width: side, height: side, example: true};
   }
 
   const askInside = (path, {image, ...box}, type, query) => askAbout(image, box, Math.min(1, 448 / box.width), type,
@@ -875,6 +878,8 @@ window.flowerPage = (() => {
       line(fill(texts.game_it, {flower: named(said) + share}), said === photo.label) +
       `<p class="credit"></p><button type="button" class="btn next">${texts.game_next}</button>`;
     told.querySelector(".credit").textContent = photo.credit;
+    const counted = {number: game.at + 1, all: game.photos.length, you: game.you, it: game.it};
+    dialog.querySelector(".count").textContent = fill(texts.game_count, counted);
     for (const one of dialog.querySelectorAll(".guess button")) one.classList.toggle("right", one.textContent === named(photo.label));
     const canvas = dialog.querySelector(".heat");
     if (said) paint(canvas, answer.heat[said].grid);
@@ -973,7 +978,7 @@ window.flowerPage = (() => {
   async function save() {
     const stage = find(".stage"), picture = stage.querySelector(".picture"), over = stage.querySelector(".heat");
     const panel = find("#words .panel"), style = getComputedStyle(document.body), ink = (name) => style.getPropertyValue(name);
-    const bars = [...panel.querySelectorAll("button.bar")].slice(0, 3);
+    const bars = [...panel.querySelectorAll(".known .bar"), ...[...panel.querySelectorAll("button.bar")].slice(0, 3)];
     const width = 1080, scale = width / picture.naturalWidth, height = Math.round(scale * picture.naturalHeight);
     const canvas = document.createElement("canvas"), context = canvas.getContext("2d");
     canvas.width = width;
@@ -1051,6 +1056,7 @@ window.flowerPage = (() => {
     if (at) response = await fetch(`gradio_api/file=${at}`).catch(() => null);
     if (!response?.ok) response = await fetch(photo.querySelector("img").src);
     use(new File([await response.blob()], name));
+    setTimeout(() => scrollTo({top: 0}), 50);
   }
 
   const failedMany = () => { if (find("#many")?.offsetParent) failed(() => {}); };

@@ -19,6 +19,7 @@ from flower_alexnet.registry import Model
 from flower_alexnet.words import capitalized
 from page.answers import Answer, ModelPrediction
 from page.models import MODELS
+from page.subject import ABOUT_FLOWERS
 from page.translations import a_flower, flower_name, listed, percent, translate
 from page.wording import candidates, in_words, known_names, knows_flowers, model_title
 
@@ -95,7 +96,9 @@ def _leads(prediction: Prediction) -> bool:
 
 
 def _as_one_of_them(prediction: Prediction, language: str) -> str:
-    """Return which of the classes a refused photo would be."""
+    """Return which of the classes a refused photo would be, if one leads clearly."""
+    if not _leads(prediction):
+        return ""
     key = "as_one_of_five" if knows_flowers(prediction) else "as_one_of_known"
     words = translate(key, language, flower=a_flower(prediction.label, language))
     return f'<p class="as-one {_flower(prediction.label)}">{escape(words)}</p>'
@@ -197,9 +200,10 @@ def card(name: str, prediction: Prediction, thumbnail: Image.Image, at: str, lan
     words, look = in_words(prediction, language), translate("look_closer", language, name=name)
     label = prediction.label if prediction.in_distribution else ""
     known = 1 if prediction.in_distribution_probability is None else prediction.in_distribution_probability
+    sure = known * prediction.probability if prediction.in_distribution else 1 - known
     return (
         f'<figure class="{_flower(label) if label else "unknown"} {prediction.verdict}" data-label="{escape(label)}" '
-        f'data-sure="{known * prediction.probability:.4f}" data-at="{escape(at)}" data-name="{escape(name)}">'
+        f'data-sure="{sure:.4f}" data-at="{escape(at)}" data-name="{escape(name)}">'
         f'<button type="button" aria-label="{escape(look)}"><img src="{escape(data_url(thumbnail))}" alt=""></button>'
         f"<figcaption><b>{escape(words)}</b> <span>{escape(name)}</span></figcaption></figure>"
     )
@@ -385,7 +389,7 @@ def _references(labels: Sequence[str], language: str) -> str:
     """Return photos of two flowers to compare with, if there are any: of the five alone."""
     rows = []
     for label in labels:
-        if label not in LABELS:
+        if not ABOUT_FLOWERS or label not in LABELS:
             return ""
         photos = "".join(
             f'<img src="examples/{label}_{number}.webp" alt="{escape(flower_name(label, language))}" '

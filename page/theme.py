@@ -132,7 +132,7 @@ CSS = (
     + _FLOWERS
     + """
 .flower-other { --name: var(--leaf); --bar: var(--leaf); }
-.gradio-container { background: var(--ground); }
+.gradio-container { background: var(--ground); overflow: clip !important; }
 .gradio-container > .main { max-width: 1180px !important; margin: 0 auto; padding: 20px 28px 36px !important; }
 .gradio-container .html-container { padding: 0; }
 .gradio-container :focus-visible { outline: 3px solid var(--leaf); outline-offset: 2px; }
@@ -197,7 +197,9 @@ CSS = (
 .grip::after { content: ""; position: absolute; right: 5px; bottom: 5px; width: 16px; height: 16px; border: solid #fff;
   border-width: 0 4px 4px 0; border-radius: 0 0 4px 0; filter: drop-shadow(0 0 2px #000a); }
 .filming .picture, .filming .pills > :not(.hold, .end, .where) { display: none; }
-.drop .film[hidden] { display: inline-flex !important; visibility: hidden; }  /* nothing moves when it comes */
+@media (max-width: 700px), (pointer: coarse) {
+  .drop .film[hidden] { display: inline-flex !important; visibility: hidden; }  /* nothing moves when it comes */
+}
 .trouble { margin: 0; padding: 12px 18px; color: var(--ink);
   background: color-mix(in srgb, var(--leaf) 9%, transparent); }
 .unseen { display: none; }
@@ -326,6 +328,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .seen i { position: absolute; box-sizing: border-box; border: 2px solid #fff; box-shadow: 0 0 0 1px #000; }
 .kernels { display: grid; grid-template-columns: repeat(auto-fill, minmax(40px, 1fr)); gap: 6px; }
 .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(64px, 1fr)); gap: 6px; }
+.inside button, .chips > * { margin: 0 !important; }
 .inside button:not(.pill) { padding: 0; border: 0; background: none; line-height: 0; cursor: pointer;
   border-radius: 6px; }
 .inside button canvas { width: 100%; height: auto; aspect-ratio: 1; image-rendering: pixelated; border-radius: 6px; }
@@ -336,7 +339,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .alike figcaption { font-weight: 600; font-size: 15px; }
 .alike small { color: var(--soft); font-size: 12px; overflow-wrap: anywhere; }
 .inside table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-.inside table, .inside th, .inside td { border: 0 !important; background: none; }
+.inside table, .inside tr, .inside thead, .inside th, .inside td { border: 0 !important; background: none; }
 .inside th, .inside td { padding: 6px 18px 6px 0 !important; text-align: right; }
 .inside th:first-child { text-align: left; }
 .break { display: grid; grid-template-columns: minmax(0, 260px) 1fr; gap: 20px; align-items: start; }
@@ -347,8 +350,12 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .break .bars { margin-top: 10px; }
 @media (max-width: 820px) {
   .inside, .break { grid-template-columns: minmax(0, 1fr); }
-  .inside aside { position: static; }
-  .inside .seen, .break canvas { max-width: 300px; }
+  .inside aside { top: 0; z-index: 2; display: grid; grid-template-columns: 130px 1fr; gap: 4px 14px;
+    padding: 10px 14px; }
+  .inside aside .seen { grid-area: 1 / 1 / span 2; }
+  .inside aside h3 { font-size: 18px; }
+  .inside aside p { font-size: 13px; line-height: 1.35; margin: 0; }
+  .break canvas { max-width: 300px; }
 }
 #models .gradio-style { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 18px; }
 #models .gradio-style > .why, #models .of { grid-column: 1 / -1; }
@@ -415,6 +422,7 @@ button.chip[aria-pressed="true"] { color: var(--card); background: var(--ink); }
 #languages a { color: var(--soft); text-decoration: none; padding: 4px 0; }
 #languages a[aria-current] { color: var(--ink); font-weight: 600; }
 #languages a:hover { text-decoration: underline; }
+footer .divider:last-child { display: none; }
 #footer p { margin: 10px 0 0; padding-left: 2px; font-size: 14px; color: var(--soft); }
 
 @media (min-width: 700px) {

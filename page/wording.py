@@ -6,6 +6,7 @@ from flower_alexnet import LABELS, Prediction
 from flower_alexnet.registry import Model
 from flower_alexnet.words import capitalized
 from page.models import MODELS
+from page.subject import ABOUT_FLOWERS
 from page.translations import TEXTS, flower_name, percent, translate
 
 MAX_NAMES = 12
@@ -20,7 +21,7 @@ def model_title(model: Model, language: str) -> str:
 
 def _title(model: Model, language: str) -> str:
     """Return what a shipped model is for a visitor; the first of the list is the best one."""
-    if not model.shipped or model.problem is not None:
+    if not model.shipped or model.problem is not None or not ABOUT_FLOWERS:
         return ""
     key = "best" if model.name == MODELS.default else model.name
     return TEXTS[language].get(f"title_{key}", "")

@@ -28,7 +28,7 @@ VISITORS: dict[str, dict[str, Any]] = {
     },
 }
 
-IN_DOCS = {"laptop-answer", "phone-answer", "laptop-stranger", "phone-first"}
+IN_DOCS = {"laptop-answer", "phone-answer", "laptop-stranger", "phone-first", "laptop-inside"}
 """Screenshots that the README shows."""
 
 
@@ -84,7 +84,15 @@ def game(page: Page) -> None:
     page.locator("#game .next").wait_for()
 
 
-SCENES: tuple[Callable[[Page], None], ...] = (first, answer, stranger, heat, models, many, about, game)
+def inside(page: Page) -> None:
+    """Show a photo on its way through the network."""
+    click_example(page, "Sunflower")
+    open_tab(page, "Inside")
+    expect(page.locator("#inside .alike img")).to_have_count(6)
+    page.locator("#inside .maps").nth(4).locator("button").nth(1).click()
+
+
+SCENES: tuple[Callable[[Page], None], ...] = (first, answer, stranger, heat, models, many, inside, about, game)
 
 
 def main(folder: Path, wanted: set[str] | None) -> None:

@@ -35,8 +35,8 @@ from train.pretrained import TIMM, PretrainedTeacher
 from train.recipes import ALIASES, RECIPES, InvalidRecipe, Recipe
 from train.teacher import Teacher
 
-TIME_TO_EVALUATE = 0.1
-"""Share of the time of a run that is kept for validation, checkpoints and the evaluation at its end."""
+TIME_TO_EVALUATE, SECONDS_TO_EVALUATE = 0.1, 45.0
+"""Share of the time of a run, and seconds, that are kept for validation, checkpoints and the evaluation at its end."""
 
 
 def train(
@@ -122,7 +122,7 @@ def train(
             raise InvalidRecipe("minutes: the time of a step is measured in one process. Give --epochs to several.")
         steps = len(photos) // engine.batch_size_for(recipe, len(photos), 1)
         seconds = engine.seconds_a_step(recipe, training_data)
-        left = 60 * minutes * (1 - TIME_TO_EVALUATE) - (time.monotonic() - started)
+        left = 60 * minutes * (1 - TIME_TO_EVALUATE) - SECONDS_TO_EVALUATE - (time.monotonic() - started)
         recipe = recipes.validate(recipes.for_seconds(recipe, left, seconds, steps))
         print(f"A step takes {seconds:.2f} s.", *_changed(recipe, name), sep="\n", file=sys.stderr)
         training_data = replace(  # of that size, as a resumed run has them

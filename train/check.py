@@ -112,11 +112,20 @@ def _copies(splits: Mapping[str, Sequence[LabeledPhoto]]) -> list[str]:
 def _told_by_files(photos: Sequence[LabeledPhoto], labels: Sequence[str]) -> list[str]:
     """Return what a network could learn of the files in place of what they show, and how many photos are too small."""
     kinds: dict[int, list[Kind]] = {target: [] for target in range(len(labels))}
+    unread = []
     for photo in photos:
-        if (kind := _kind(photo.path)) is not None:
+        if (kind := _kind(photo.path)) is None:
+            unread.append(photo.path)
+        else:
             kinds[photo.target].append(kind)
     found = []
     every = [kind for group in kinds.values() for kind in group]
+    if unread:
+        found.append(
+            f"{counted(len(unread), 'file')} {'is' if len(unread) == 1 else 'are'} no photo that can be read, such as "
+            f"{unread[0]}: a run leaves {'it' if len(unread) == 1 else 'them'} out. Delete "
+            f"{'it' if len(unread) == 1 else 'them'}, or take another copy."
+        )
     if small := sum(kind.side < SMALL for kind in every):
         found.append(
             f"{small} of {counted(len(every), 'photo')} have a side of fewer than {SMALL} pixels: they are blurred at "

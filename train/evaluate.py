@@ -307,7 +307,8 @@ def _report_of_certain(metrics: Metrics) -> list[str]:
     if metrics["certain_accuracy"] is None:
         return []
     return [
-        f"named without if   {metrics['certain']:.1%} of the photos, {metrics['certain_accuracy']:.1%} of them right"
+        f"named without if   {metrics['certain']:.1%} of the photos ({round(metrics['certain'] * metrics['photos'])}), "
+        f"{metrics['certain_accuracy']:.1%} of them right"
     ]
 
 

@@ -13,7 +13,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from pathlib import Path
@@ -74,6 +74,9 @@ MOST_CHARACTERS = 60
 
 MOST_EXAMPLES, EXAMPLE_SIDE = 7, 512
 """Photos to try in a Space of one's own, and pixels of their longer sides."""
+
+MOST_TRIED = 20
+"""Photos of a class that are tried to find those that the model gets right."""
 
 LOGIN = "Log in with `hf auth login` or set HF_TOKEN to a token that may write."
 
@@ -247,11 +250,13 @@ def own_space_files(folder: Path, title: str, examples: Path | None = None, proj
             labels=", ".join(labels),
             can_tell=config.threshold is not None,
             accuracy=accuracy_in_words(metrics["test"]) if "test" in metrics else None,
+            taken=metrics.get("test", {}).get("others", {}).get(model_folder.ALL_PHOTOS, {}).get("taken"),
         )
         .encode()
     )
     listed: dict[str, str] = {}
-    for number, photo in enumerate(_examples(examples, config.labels) if examples else []):
+    chosen = _examples(examples, FlowerClassifier.from_pretrained(folder)) if examples else []
+    for number, photo in enumerate(chosen):
         try:
             image = images.load(photo.path)  # upright, and without what its file says of place and camera
         except images.InvalidImage as error:
@@ -265,21 +270,32 @@ def own_space_files(folder: Path, title: str, examples: Path | None = None, proj
     return files
 
 
-def _examples(folder: Path, labels: Sequence[str]) -> list[LabeledPhoto]:
-    """Return up to ``MOST_EXAMPLES`` test photos of a folder of class folders, of each class in turn.
+def _examples(folder: Path, classifier: FlowerClassifier) -> list[LabeledPhoto]:
+    """Return up to ``MOST_EXAMPLES`` test photos of a folder of class folders, of each class in turn, those first that
+    the model gets right.
 
     Raises:
         NotPublished: the folder has other classes, or no photos.
     """
+    labels = classifier.config.labels
     try:
-        if (found := find_classes(folder)) != tuple(labels):
+        if (found := find_classes(folder)) != labels:
             raise NotPublished(f"The model knows {', '.join(labels)}, but {folder} shows {', '.join(found)}.")
         photos = split(folder)["test"]
     except InvalidDataset as error:
         raise NotPublished(str(error)) from error
     of_class = [[photo for photo in photos if photo.target == target] for target in range(len(labels))]
+    of_class = [sorted(group[:MOST_TRIED], key=lambda photo: _is_wrong(classifier, photo)) for group in of_class]
     in_turn = [photo for turn in zip_longest(*of_class) for photo in turn if photo is not None]
     return in_turn[:MOST_EXAMPLES]
+
+
+def _is_wrong(classifier: FlowerClassifier, photo: LabeledPhoto) -> bool:
+    """Return whether a model gets a photo wrong; one that cannot be read comes first, to be told of."""
+    try:
+        return classifier(photo.path).label != classifier.config.labels[photo.target]
+    except images.InvalidImage:
+        return False
 
 
 def publish(
