@@ -19,6 +19,7 @@ from flower_alexnet.config import Preprocessing
 from flower_alexnet.registry import find_local
 from train import __main__, export
 from train.card import card
+from train.data import shown_path
 from train.flower_photos import FINGERPRINTS
 from train.recipes import RECIPES, Recipe
 
@@ -95,7 +96,7 @@ def test_command_gives_the_recipe_of_the_run(
 ) -> None:
     recipe = replace(RECIPES[name], **changes)
     line = command_of(written(tmp_path, name, recipe))
-    assert parsed(line, monkeypatch) == (name, recipe, Path("runs") / name, Path("shapes"), False, None)
+    assert parsed(line, monkeypatch) == (name, recipe, Path("runs/shapes"), Path("shapes"), False, None)
     options = {f"--{'no-' if value is False else ''}{field.replace('_', '-')}" for field, value in changes.items()}
     assert {word.partition("=")[0] for word in shlex.split(line) if word.startswith("--")} == {
         *("--data", "--output"),
@@ -107,6 +108,14 @@ def test_command_gives_the_recipe_of_the_run(
 def test_command_names_the_folder_of_own_photos(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     line = command_of(written(tmp_path, dataset={"name": folder}))
     assert parsed(line, monkeypatch)[3] == Path(folder)
+
+
+def test_command_has_the_paths_as_they_were_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = command_of(written(tmp_path, dataset={"name": "pets", "path": "../photos/my pets"}))
+    assert parsed(line, monkeypatch)[3] == Path("../photos/my pets")
+    monkeypatch.chdir(tmp_path)
+    assert shown_path(tmp_path / "pets") == shown_path(Path("pets")) == "pets"
+    assert shown_path(Path("/home/ann/secret/pets")) == "pets"  # whose disk it is concerns nobody
 
 
 def test_recipe_of_an_earlier_version_has_the_defaults_of_fields_it_did_not_have(

@@ -191,6 +191,7 @@ def test_any_folder_is_split_by_names(tmp_path: Path) -> None:
     assert others.split(tmp_path) == split
     assert others.describe(tmp_path, split) | {"photos": ""} == {
         "name": tmp_path.name,
+        "path": tmp_path.name,
         "held_out": "photos",
         "photos": "",
         "train": 16,
