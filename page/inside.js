@@ -78,7 +78,7 @@ window.flowerInside = (() => {
       station(texts.inside_kernels, texts.inside_kernels_how, kernels, line(told.lines.kernels)),
       station(texts.inside_layers, texts.inside_layers_how, ...layers, line(told.lines.layers)),
       station(fill(texts.inside_features, {all}), fill(texts.inside_features_how, {all, active}), alike, line(told.lines.features)),
-      station(texts.inside_answers, fill(texts.inside_answers_how, {temperature: number(told.temperature, 2)}), table(told)),
+      station(texts.inside_answers, fill(texts.inside_answers_how, {temperature: decimal(told.temperature, 2)}), table(told)),
       station(texts.inside_break, texts.inside_break_how, breaking(source, told)));
     const how = `${source.example ? `${texts.inside_example} ` : ""}${fill(texts.inside_arrives_how, {size: told.size})}`;
     const arrives = make("aside", {}, make("h3", {textContent: texts.inside_arrives}), make("p", {textContent: how}), photo);
@@ -93,7 +93,7 @@ window.flowerInside = (() => {
     return make("p", {className: "code"}, link || words);
   }
 
-  const number = (value, digits) => value.toLocaleString(document.documentElement.lang, {minimumFractionDigits: digits, maximumFractionDigits: digits});
+  const decimal = (value, digits) => value.toLocaleString(document.documentElement.lang, {minimumFractionDigits: digits, maximumFractionDigits: digits});
   const percent = (share) => share >= 0.995 ? ">99 %" : share < 0.005 ? "<1 %" : `${Math.round(100 * share)} %`;
 
   // The square as it is sent.
@@ -145,11 +145,11 @@ window.flowerInside = (() => {
 
   function table(told) {
     const rows = [...told.answers].sort((one, other) => other[2] - one[2]).slice(0, 8).map(([name, label, logit, share]) => make("tr", {},
-      make("th", {scope: "row", className: `name flower-${label}`, textContent: name}), make("td", {textContent: number(logit, 2)}),
-      make("td", {textContent: number(logit / told.temperature, 2)}), make("td", {textContent: `${number(100 * share, 1)} %`})));
+      make("th", {scope: "row", className: `name flower-${label}`, textContent: name}), make("td", {textContent: decimal(logit, 2)}),
+      make("td", {textContent: decimal(logit / told.temperature, 2)}), make("td", {textContent: `${decimal(100 * share, 1)} %`})));
     const heads = ["", texts.inside_logit, texts.inside_divided, texts.inside_share].map((it) => make("th", {scope: "col", textContent: it}));
     const made = make("div", {className: "scroll"}, make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)));
-    if (told.known !== null) made.append(make("p", {className: "size", textContent: fill(texts.inside_known, {share: number(100 * told.known, 1)})}));
+    if (told.known !== null) made.append(make("p", {className: "size", textContent: fill(texts.inside_known, {share: decimal(100 * told.known, 1)})}));
     return made;
   }
 

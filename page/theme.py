@@ -103,6 +103,7 @@ EARLY_STYLE = f"""<style>
 #early {{ position: absolute; inset: 0; z-index: 5; box-sizing: border-box; padding: 24px max(16px, 50vw - 562px);
   background: {GROUND}; color: {INK}; font: 16px/1.4 system-ui, sans-serif; }}
 body:has(.stage) #early {{ display: none; }}
+body:has(#early) gradio-app {{ visibility: hidden; }}  /* what moves while it comes, nobody sees */
 #early h1 {{ font-size: 22px; margin: 0; }}
 #early label {{ display: grid; place-content: center; gap: 10px; text-align: center; height: min(470px, 60vh);
   margin: 24px 0; border: 2px dashed {LINE}; border-radius: 20px; background: {CARD}; cursor: pointer; }}
@@ -197,9 +198,8 @@ CSS = (
 .grip::after { content: ""; position: absolute; right: 5px; bottom: 5px; width: 16px; height: 16px; border: solid #fff;
   border-width: 0 4px 4px 0; border-radius: 0 0 4px 0; filter: drop-shadow(0 0 2px #000a); }
 .filming .picture, .filming .pills > :not(.hold, .end, .where) { display: none; }
-@media (max-width: 700px), (pointer: coarse) {
-  .drop .film[hidden] { display: inline-flex !important; visibility: hidden; }  /* nothing moves when it comes */
-}
+.drop .row { flex-direction: column; align-items: center; }
+.drop .film[hidden] { display: inline-flex !important; visibility: hidden; }  /* nothing moves when it comes */
 .trouble { margin: 0; padding: 12px 18px; color: var(--ink);
   background: color-mix(in srgb, var(--leaf) 9%, transparent); }
 .unseen { display: none; }
@@ -405,8 +405,9 @@ button.chip[aria-pressed="true"] { color: var(--card); background: var(--ink); }
 .confusion { border-collapse: separate; border-spacing: 4px; font-size: 15px; }
 .confusion, .confusion th, .confusion td { border: 0 !important; background: none; }
 .confusion th { font-weight: 600; padding: 4px 8px; color: var(--soft); text-align: left; }
+.dark .confusion td { --most: 34%; }
 .confusion td { padding: 8px 12px; text-align: center; border-radius: 8px; font-variant-numeric: tabular-nums;
-  color: var(--ink); background: color-mix(in srgb, var(--leaf) calc(var(--share) * 55%), var(--ground)); }
+  color: var(--ink); background: color-mix(in srgb, var(--leaf) calc(var(--share) * var(--most, 55%)), var(--ground)); }
 #about { gap: 12px; }
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(112px, 1fr)); gap: 16px 12px; }
 .own-mistakes { width: 100%; height: auto; border-radius: 10px; }
@@ -457,7 +458,7 @@ footer .divider:last-child { display: none; }
 }
 @media (max-width: 899px) {
   .gradio-container > .main { padding: 12px 14px 28px !important; }
-  #header p { font-size: 13px; line-height: 1.3; }
+  #header p { font-size: 13px; line-height: 1.3; min-height: 1.3em; }
   #header .gradio-style { gap: 10px; }
   .tab-container { width: 100% !important; justify-content: space-between; overflow-x: auto !important; }
   .tab-container button { padding: 0 8px !important; font-size: 14px !important; }
@@ -465,6 +466,7 @@ footer .divider:last-child { display: none; }
   #model input { font-size: 12.5px; }
 }
 @media (max-width: 480px) {
+  #header p { min-height: 2.6em; }
   .tab-container { gap: 0; }
   .tab-container button { padding: 0 6px !important; font-size: 13px !important; }
 }

@@ -88,7 +88,7 @@ def inside(page: Page) -> None:
     """Show a photo on its way through the network."""
     click_example(page, "Sunflower")
     open_tab(page, "Inside")
-    expect(page.locator("#inside .alike img")).to_have_count(6)
+    expect(page.locator("#inside .alike img")).to_have_count(6, timeout=60_000)
     page.locator("#inside .maps").nth(4).locator("button").nth(1).click()
 
 

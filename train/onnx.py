@@ -191,12 +191,13 @@ def _in_float32(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def compare(classifier: FlowerClassifier, file: Path, tolerance: float = TOLERANCE) -> float:
+def compare(classifier: FlowerClassifier, file: Path, tolerance: float | None = None) -> float:
     """Return the largest difference of a probability between an ONNX file and the classifier on drawn pictures.
 
     Raises:
-        NotTheSame: it exceeds the tolerance, the labels differ, or the file cannot be run.
+        NotTheSame: it exceeds the tolerance, ``TOLERANCE`` if not given, the labels differ, or the file cannot be run.
     """
+    tolerance = TOLERANCE if tolerance is None else tolerance
     pictures = [_picture(number) for number in range(PICTURES)]
     expected = [
         [*prediction.probabilities.values(), prediction.in_distribution_probability]

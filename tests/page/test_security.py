@@ -274,7 +274,7 @@ def test_malformed_requests_are_refused_without_a_stack_trace(server: Server, bo
         "load_page",
         "choose_model",
         "show_model",
-        "show_explanation",
+        "show_photo",
         "show_all_models",
         "show_many",
         "cancel",

@@ -80,7 +80,7 @@ def test_prefix_of_a_proxy_that_strips_it_and_of_one_that_does_not(browser_page:
         expect(heading(page)).to_contain_text("Tulip", ignore_case=True)
         look(page)
         compared = page.locator(".references img").first
-        assert compared.evaluate("it => it.src") == f"{server.url}/flowers/examples/tulips_1.webp"
+        assert compared.evaluate("it => it.src") == f"{server.url}/flowers/examples/tulips_2.webp"
         expect(compared).to_be_visible()
         click_example(page, "Daisy")
         expect(heading(page)).to_contain_text("Daisy", ignore_case=True)

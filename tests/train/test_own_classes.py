@@ -111,7 +111,7 @@ def test_command_of_the_card_gives_the_same_weights(model: Path, shapes: Path, c
         line, shell=True, executable="/bin/bash", cwd=tmp_path, env=environment, capture_output=True, text=True
     )
     assert again.returncode == 0, again.stderr
-    output = tmp_path / "runs" / "alexnet-baseline"
+    output = tmp_path / "runs" / model.name
     assert metrics_of(output)["recipe"] == metrics_of(model)["recipe"]
     weights = [load_file(folder / "model.safetensors") for folder in (output, model)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
