@@ -105,7 +105,7 @@ class AboutTab(NamedTuple):
 
 
 def build() -> gr.Blocks:
-    """Build the page: four tabs, then what happens on each event."""
+    """Build the page: five tabs, then what happens on each event."""
     with gr.Blocks(title=TITLE, delete_cache=uploads.DELETE_CACHE) as page:
         gr.HTML(HEADER, elem_id="header", js_on_load="flowerPage.tagline()")
         with gr.Tabs():
@@ -313,12 +313,7 @@ def launch(**options: Any) -> gr.Blocks:
         max_file_size=MAX_FILE,
         app_kwargs={
             "middleware": middleware,
-            "routes": [
-                look.ROUTE,
-                game.ROUTE,
-                inside.ROUTE,
-                Mount("/examples", StaticFiles(directory=examples.FOLDER)),
-            ],
+            "routes": [*ROUTES, Mount("/examples", StaticFiles(directory=examples.FOLDER))],
         },
         footer_links=["api", "gradio"],
         enable_monitoring=False,

@@ -48,7 +48,7 @@ window.flowerInside = (() => {
   }
 
   function draw(number) {
-    const {source, told} = shown, [first, ...later] = told.layers;
+    const {source, told} = shown, [first] = told.layers;
     const photo = make("div", {className: "seen"}, cut(source, told.size), make("canvas", {className: "over", hidden: true}), make("i", {hidden: true}));
     const kernels = make("div", {className: "kernels"});
     const maps = new Map(first.maps);

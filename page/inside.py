@@ -8,9 +8,9 @@ from base64 import b64encode
 from functools import cache
 from typing import Any
 
-import gradio as gr
 import numpy as np
 import torch
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -18,9 +18,7 @@ from starlette.routing import Route
 from flower_alexnet import FlowerClassifier, model
 from flower_alexnet.inside import Inside, Layer, kernels, look_inside
 from page import answers, examples
-from page.language import preferred_language
-from page.look import MAX_LOOK
-from page.models import MODELS
+from page.look import answer_picture
 from page.translations import flower_name
 
 MAPS = 12
@@ -44,18 +42,11 @@ INSIDES = answers.Turns(1, waiting=32)
 async def inside(request: Request) -> JSONResponse:
     """Answer what each layer of a model makes of a picture, which is the body of the request; with ``alike=1``, the
     photos of the gallery that are most alike in the numbers before the last layer instead."""
-    language = preferred_language(request.headers.get("accept-language"))
-    picture, query = await request.body(), request.query_params
-    if len(picture) > MAX_LOOK:
-        return JSONResponse({"error": f"At most {MAX_LOOK / 1e6} MB are looked at."}, 413)
-    try:
-        name = query["model"] if MODELS.get(query.get("model")) else MODELS.default
-        classifier = await answers.load(name, language)
-        with answers.photo_problems_in_words(language):
-            ask = _alike if "alike" in query else _numbers
-            return JSONResponse(await INSIDES.run(language, ask, classifier, name, picture, language))
-    except gr.Error as error:
-        return JSONResponse({"error": str(error.message)}, 422)
+    return await answer_picture(request, INSIDES, _told)
+
+
+def _told(classifier: FlowerClassifier, name: str, picture: bytes, query: QueryParams, language: str) -> Any:
+    return (_alike if "alike" in query else _numbers)(classifier, name, picture, language)
 
 
 def _numbers(classifier: FlowerClassifier, name: str, picture: bytes, language: str) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -33,18 +35,37 @@ async def look(request: Request) -> JSONResponse:
     The answer is the panel that the page shows, its verdict and probabilities, and with ``heat=1`` for each of
     the labels with a bar a grid of numbers, 0 to 255, rows from the top. Nothing of it is written or kept.
     """
+    return await answer_picture(request, LOOKS, _told)
+
+
+async def answer_picture(
+    request: Request, turns: answers.Turns, tell: Callable[[FlowerClassifier, str, bytes, QueryParams, str], Any]
+) -> JSONResponse:
+    """Answer what is told of a picture, which is the body of a request, by the model that its query names.
+
+    Args:
+        request: with the picture, and the model's name in its query; the page's first model if there is none of it.
+        turns: that it waits for.
+        tell: given the model, its name, the picture, the query and the language, returns what to answer.
+    """
     language = preferred_language(request.headers.get("accept-language"))
     picture, query = await request.body(), request.query_params
     if len(picture) > MAX_LOOK:
         return JSONResponse({"error": f"At most {MAX_LOOK / 1e6} MB are looked at."}, 413)
     try:
-        model = query["model"] if MODELS.get(query.get("model")) else MODELS.default  # as the page itself begins
+        model = query["model"] if MODELS.get(query.get("model")) else MODELS.default
         classifier = await answers.load(model, language)
         with answers.photo_problems_in_words(language):
-            prediction, grids = await LOOKS.run(language, _ask, classifier, picture, "heat" in query)
+            return JSONResponse(await turns.run(language, tell, classifier, model, picture, query, language))
     except gr.Error as error:
         busy = str(error.message) == translate("busy", language)
         return JSONResponse({"error": str(error.message)}, 503 if busy else 422)
+
+
+def _told(
+    classifier: FlowerClassifier, model: str, picture: bytes, query: QueryParams, language: str
+) -> dict[str, Any]:
+    prediction, grids = _ask(classifier, picture, "heat" in query)
     told: dict[str, Any] = {
         "panel": render.answer(Answer(prediction, MODELS[model], query.get("key", "")), language),
         "verdict": prediction.verdict,
@@ -53,7 +74,7 @@ async def look(request: Request) -> JSONResponse:
     }
     if grids is not None:
         told["heat"] = {label: {"name": flower_name(label, language), "grid": grid} for label, grid in grids.items()}
-    return JSONResponse(told)
+    return told
 
 
 def _ask(classifier: FlowerClassifier, picture: bytes, heat: bool) -> tuple[Prediction, dict[str, Any] | None]:

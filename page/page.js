@@ -110,19 +110,18 @@ window.flowerPage = (() => {
   function languages(element) {
     element.innerHTML = `<nav aria-label="${texts.language}"></nav>`;
     for (const [code, name] of Object.entries(LANGUAGES)) {
-      const link = document.createElement("a"), url = new URL(location);
-      url.searchParams.set("lang", code);
-      Object.assign(link, {href: url, textContent: name, lang: code});
+      const link = document.createElement("a");
+      Object.assign(link, {href: inLanguage(code), textContent: name, lang: code});
       if (code === window.flowerLanguage) link.ariaCurrent = "true";
-      link.addEventListener("click", () => { link.href = Object.assign(new URL(location), {search: search(code)}); });
+      link.addEventListener("click", () => { link.href = inLanguage(code); });  // a model may have been chosen since
       element.firstChild.append(link);
     }
   }
 
-  const search = (code) => {
-    const query = new URLSearchParams(location.search);
-    query.set("lang", code);
-    return query.toString();
+  const inLanguage = (code) => {
+    const url = new URL(location);
+    url.searchParams.set("lang", code);
+    return url;
   };
 
   // What the page promises: some models cannot tell what they do not know.
