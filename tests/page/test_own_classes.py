@@ -162,7 +162,7 @@ def test_page_of_own_classes_knows_nothing_of_flowers(
             context = browser.new_context(locale=language)
             visitor = context.new_page()
             visitor.goto(server.url)
-            expect(visitor.locator("h1")).to_have_text("My shapes")
+            expect(visitor.get_by_role("heading", level=1)).to_have_text("My shapes")
             expect(visitor).to_have_title("My shapes")
             expect(visitor.locator(".strip.examples button")).to_have_count(6)
             for tab in range(5):
@@ -184,7 +184,7 @@ def test_page_of_one_model_is_about_its_classes(
 ) -> None:
     with serve("app.py", "--model", str(published), environment=environment | {"FLOWER_ALEXNET_MODELS": ""}) as server:
         browser_page.goto(server.url)
-        expect(browser_page.locator("h1")).to_have_text("Model")
+        expect(browser_page.get_by_role("heading", level=1)).to_have_text("Model")
         expect(browser_page.locator("#words h2")).to_contain_text(SHAPES[0], ignore_case=True)
         expect(browser_page.locator(".strip.examples")).to_be_hidden()
 
