@@ -143,6 +143,7 @@ def many_photos_tab() -> ManyPhotosTab:
     """Lay out many photos: the upload, how far it is, a summary, files to take away, and the photos with answers."""
     with gr.Tab(I18N("many_photos")), gr.Column(elem_id="many"):
         files = gr.File(label=I18N("files"), file_count="multiple", height=170, elem_id="files")
+        gr.HTML(elem_id="adding", js_on_load="flowerPage.adding(element)")
         status = gr.HTML(elem_id="status", js_on_load="flowerPage.hint(element, props, 'many_hint')")
         cancel_button = gr.Button(I18N("cancel"), visible=False)
         with gr.Row():
@@ -170,19 +171,13 @@ def about_tab() -> AboutTab:
     """Lay out what the chosen model is, its figures, its card and its layers."""
     with gr.Tab(I18N("about")) as tab, gr.Column(elem_id="about"):
         description = gr.HTML(js_on_load="flowerPage.about(element, trigger)")
-        with gr.Accordion(I18N("recall")):
-            confusion = gr.HTML()
-        with gr.Accordion(I18N("reliability")):
-            reliability = gr.HTML()
-        with gr.Accordion(I18N("training_curves"), open=False):
+        with gr.Accordion(I18N("in_detail"), open=False):
             curves = gr.LinePlot(
                 x="epoch", y="accuracy", color="photos", color_title="", y_lim=[0, 100], height=260, show_label=False
             )
-        with gr.Accordion(I18N("card"), open=False):
             card = gr.Markdown()
-        with gr.Accordion(I18N("layers"), open=False):
             layers = gr.HTML()
-    return AboutTab(tab, description, [description, confusion, reliability, curves, card, layers])
+    return AboutTab(tab, description, [description, curves, card, layers])
 
 
 def footer() -> None:

@@ -18,11 +18,12 @@ from flower_alexnet.registry import Model
 from page import render
 from page.examples import gallery
 from page.models import MODELS, StillLoading
+from page.render import Figure
 from page.translations import translate
 
 HUB = "https://huggingface.co"
 
-CORES = re.compile(r"(\d+) cores of (.+)")
+CORES = re.compile(r"(\d+) cores? of (.+)")
 """How ``train.export`` names a machine without an accelerator."""
 
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
@@ -31,31 +32,31 @@ IMAGE = re.compile(r"^!\[.*?\]\(.*?\)\n+", re.MULTILINE)
 
 
 async def describe_model(model: Model | None, language: str) -> list[Any]:
-    """Return a model's description (HTML), confusion matrix (HTML), how often it is right
-    when it is so sure (HTML), its training (a plot), its card (Markdown) and its layers (HTML).
+    """Return what a model is and how good it is (HTML), its training (a plot), its card (Markdown) and its layers
+    (HTML).
 
     What ``metrics.json`` lacks, or holds in another form than ``train.export`` writes, is left out.
     """
     if model is None:
-        return ["", "", "", _no_plot(), "", ""]
+        return ["", _no_plot(), "", ""]
     try:
         classifier = await MODELS.load(model.name)
     except StillLoading:
-        return [render.hint(translate("still_loading", language, model=model.name)), "", "", _no_plot(), "", ""]
+        return [render.hint(translate("still_loading", language, model=model.name)), _no_plot(), "", ""]
     except InvalidModel as error:
-        return [render.hint(str(error)), "", "", _no_plot(), "", ""]
+        return [render.hint(str(error)), _no_plot(), "", ""]
     metrics = model.measurements()
-    sentences = [_network(model, classifier, language)]
-    sentences += [
-        told for tell in (_accuracy, _elsewhere, _others, _training) if (told := _or_none(tell, metrics, language))
-    ]
-    if len(sentences) == 1:
+    figures = [told for tell in (_accuracy, _elsewhere, _others) if (told := _or_none(tell, metrics, language))]
+    sentences = [_network(model, classifier, language), _or_none(_training, metrics, language)]
+    if not figures and sentences[1] is None:
         sentences.append(translate("not_measured", language))
+    confused = _or_none(lambda known, to: render.confusion(known["test"], to), metrics, language) or ""
+    reliability = _or_none(lambda known, to: render.reliability(known["test"], to), metrics, language) or ""
     return [
-        render.lead(sentences),
-        (_or_none(lambda known, to: render.confusion(known["test"], to), metrics, language) or "")
-        + _mistakes(model, metrics, language),
-        _or_none(lambda known, to: render.reliability(known["test"], to), metrics, language) or "",
+        render.lead([sentence for sentence in sentences if sentence])
+        + render.section("how_good", render.figures(figures), language)
+        + render.section("recall", _mistakes(model, metrics, language) + confused, language)
+        + render.section("reliability", reliability, language),
         _or_none(_curves, metrics, language) or _no_plot(),
         card(model, language),
         render.layers(classifier.network),
@@ -77,7 +78,7 @@ def _mistakes(model: Model, metrics: Any, language: str) -> str:
 def in_short(language: str) -> dict[str, str]:
     """Return, of each model that can be used, how it does on photos of other things."""
     return {
-        model.name: _or_none(_others, model.measurements(), language) or translate("not_measured", language)
+        model.name: (_or_none(_others, model.measurements(), language) or [translate("not_measured", language)])[0]
         for model in MODELS.all()
         if model.problem is None
     }
@@ -115,25 +116,27 @@ def _network(model: Model, classifier: FlowerClassifier, language: str) -> str:
     )
 
 
-def _accuracy(metrics: Any, language: str) -> str:
+def _accuracy(metrics: Any, language: str) -> Figure:
     return _right("about_accuracy", metrics["test"], language)
 
 
-def _right(key: str, measured: Any, language: str) -> str:
+def _right(key: str, measured: Any, language: str) -> Figure:
     accuracy, number = measured["accuracy"], measured["photos"]
     low, high = (f"{100 * end:.0f}" for end in accuracy_interval(accuracy, number))
-    return translate(key, language, right=f"{100 * accuracy:.0f}", number=number, low=low, high=high)
+    told = translate(key, language, right=f"{100 * accuracy:.0f}", number=number, low=low, high=high)
+    return Figure(told, round(100 * accuracy))
 
 
-def _others(metrics: Any, language: str) -> str:
+def _others(metrics: Any, language: str) -> Figure:
     others = metrics["test"]["others"]
     if ALL_PHOTOS not in others:
-        return translate("about_cannot_tell", language)
+        return Figure(translate("about_cannot_tell", language), None)
     measured = others[ALL_PHOTOS]
-    return translate("about_others", language, taken=f"{100 * measured['taken']:.0f}", number=measured["photos"])
+    told = translate("about_others", language, taken=f"{100 * measured['taken']:.0f}", number=measured["photos"])
+    return Figure(told, round(100 * measured["taken"]), good=False)
 
 
-def _elsewhere(metrics: Any, language: str) -> str:
+def _elsewhere(metrics: Any, language: str) -> Figure:
     return _right("about_elsewhere", metrics["elsewhere"], language)
 
 
@@ -141,7 +144,7 @@ def _training(metrics: Any, language: str) -> str:
     training = metrics["training"]
     machine = str(training["machine"])
     if known := CORES.fullmatch(machine):
-        machine = translate("cores", language, cores=known[1], processor=known[2])
+        machine = translate("core" if known[1] == "1" else "cores", language, cores=known[1], processor=known[2])
     key = "about_last_run" if metrics.get("recipe", {}).get("start") else "about_training"
     return translate(key, language, minutes=round(training["minutes"]), machine=machine)
 

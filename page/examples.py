@@ -60,7 +60,9 @@ def gallery() -> dict[str, tuple[str, str]]:
 
 def told_credits() -> str:
     """Return who made the photos to click on and to compare with, as Markdown."""
-    return CREDITS.read_text(encoding="utf-8").partition("\n")[2].partition("## The gallery")[0]
+    told = CREDITS.read_text(encoding="utf-8").partition("\n")[2].partition("## The gallery")[0]
+    shown = r'| <img src="examples/\1" alt="\1" width="48" height="48" loading="lazy"> |'
+    return re.sub(r"^\| (\S+\.webp) \|", shown, told, flags=re.MULTILINE)
 
 
 THUMBNAIL = 128

@@ -32,12 +32,13 @@ window.flowerPage = (() => {
         <video class="video" muted playsinline hidden></video>
         <canvas class="heat" hidden></canvas>
         <div class="square" tabindex="0" role="group" aria-label="${texts.square}" title="${texts.square}" hidden><i class="grip"></i></div>
-        <p class="unseen"></p></figure>
+        <p class="unseen"></p><p class="tip-square" aria-hidden="true">${texts.square_hint}</p></figure>
       <div class="pills" hidden>${chooser("pill go", texts.another, pictures)}
         ${chooser("pill take", texts.take, 'accept="image/*" capture="environment"')}
         <button type="button" class="pill film" hidden>${texts.film}</button>
         <button type="button" class="pill where" aria-pressed="false">${texts.where}</button>
         <button type="button" class="pill middle" hidden>${texts.middle}</button>
+        <button type="button" class="pill back" hidden>${texts.back_to_many}</button>
         <button type="button" class="pill save">${texts.save}</button>
         <button type="button" class="pill hold" hidden>${texts.hold}</button>
         <button type="button" class="pill end" hidden>${texts.end}</button></div></div>
@@ -49,9 +50,15 @@ window.flowerPage = (() => {
     element.querySelector(".save").addEventListener("click", save);
     const picture = element.querySelector(".picture");
     picture.addEventListener("error", () => element.querySelector(".stage").classList.add("undecoded"));
-    picture.addEventListener("load", () => { takeShape(); if (!now.square) middle(); else draw(); });
+    picture.addEventListener("load", () => {
+      takeShape();
+      if (!now.square) middle(); else draw();
+      now.hinted ??= setTimeout(() => element.querySelector(".stage").classList.add("tried"), 8000);
+    });
     movable(element.querySelector(".square"), element.querySelector("figure"));
+    new ResizeObserver(draw).observe(element.querySelector("figure"));
     element.querySelector(".middle").addEventListener("click", () => { middle(); changed(true); });
+    element.querySelector(".back").addEventListener("click", openMany);
     for (const button of element.querySelectorAll(".film")) button.addEventListener("click", film);
     element.querySelector(".hold").addEventListener("click", hold);
     element.querySelector(".end").addEventListener("click", () => { endFilm(); if (now.file) use(now.file); else empty(); });
@@ -76,7 +83,13 @@ window.flowerPage = (() => {
     const reader = new FileReader();
     reader.addEventListener("load", () => { if (file === now.small) keep({photo: reader.result, name: now.file.name}); });
     if (file.size < 1.5e6) reader.readAsDataURL(file);
-    else keep({photo: null});
+    keep({photo: null, square: null});
+  }
+
+  // As shares of the photo, which is kept smaller than it was.
+  function keepSquare() {
+    const [width, height] = sizeOf(seen()), {left, top, side} = now.square;
+    if (!now.filming) keep({square: isMoved() ? [left / width, top / height, side / width] : null});
   }
 
   async function recall() {
@@ -86,6 +99,10 @@ window.flowerPage = (() => {
     const blob = await (await fetch(kept.photo)).blob();
     for (let tries = 0; tries < 100 && !parts.answer; tries++) await new Promise((done) => setTimeout(done, 50));
     if (!now.file && !now.filming) await use(new File([blob], kept.name, {type: blob.type}));
+    if (kept.square) now.answered = () => {
+      const [width, height] = sizeOf(seen()), [left, top, side] = kept.square;
+      place(left * width, top * height, side * width);
+    };
     if (kept.tab) document.querySelectorAll('.tab-container [role="tab"]')[kept.tab]?.click();
   }
 
@@ -156,7 +173,7 @@ window.flowerPage = (() => {
     if (files.length) { event.preventDefault(); take(files); }
   });
 
-  // One photo is answered where it is; several, or a zip of them, among the many photos.
+  // One photo is answered where it is; several, a zip of them, or one more for those that are looked at, among the many.
   function take(files) {
     if (!parts.stage || !parts.answer) {  // the page is still on its way
       early = files;
@@ -164,18 +181,19 @@ window.flowerPage = (() => {
       if (told) told.textContent = `${files[0].name} – ${texts.looking}`;
       return;
     }
-    if (files.length > 1 || /\.zip$/i.test(files[0].name)) useMany(files);
+    if (files.length > 1 || /\.zip$/i.test(files[0].name) || find("#photos figure")?.offsetParent) useMany(files);
     else use(files[0]);
   }
 
   async function useMany(files) {
-    document.querySelectorAll('.tab-container [role="tab"]')[1]?.click();
+    const adds = find("#many")?.offsetParent;  // to those that are there, which make way otherwise
+    openMany();
     const given = new DataTransfer();
     for (const file of files) given.items.add(file);
-    find("#files [aria-label='Clear']")?.click();  // photos that are there make way
+    if (!adds) find("#files [aria-label='Clear']")?.click();
     for (let tries = 0; tries < 100; tries++) {
       const input = find("#files input[type=file]");
-      if (input?.offsetParent || input?.parentElement?.offsetParent) {
+      if (input && (adds || !find("#files table"))) {
         input.files = given.files;
         input.dispatchEvent(new Event("change", {bubbles: true}));
         return;
@@ -186,6 +204,8 @@ window.flowerPage = (() => {
 
   async function use(file) {
     endFilm();
+    now.answered = null;
+    find(".stage .back").hidden = true;
     const number = ++now.number;
     if (!find("#models")?.offsetParent) find('.tab-container [role="tab"]')?.click();
     now.file = file;
@@ -327,6 +347,8 @@ window.flowerPage = (() => {
       put(panel);
       settled(panel);
       if (isMoved()) lookSoon(true);  // by another model, at what the visitor chose of the photo
+      else if (now.square) now.answered?.();
+      now.answered = null;
       if (find("#models")?.offsetParent) parts.models.trigger("input");
     });
     element.addEventListener("click", (event) => {
@@ -543,6 +565,7 @@ window.flowerPage = (() => {
     left = Math.min(width - side, Math.max(0, left));
     top = Math.min(height - side, Math.max(0, top));
     now.square = {left, top, side};
+    find(".stage").classList.add("tried");
     draw();
     changed(false);
   }
@@ -622,7 +645,6 @@ window.flowerPage = (() => {
     stage.querySelector(".middle").hidden = now.filming || !isMoved();
     stage.classList.toggle("moved", isMoved());
   }
-  addEventListener("resize", draw);
 
   // The network is asked all the time while the square moves, and once more, of every pixel, when it rests.
   const asking = {busy: false, wanted: null, rest: null};
@@ -631,7 +653,8 @@ window.flowerPage = (() => {
     if (!now.heatShown) now.heat = null;
     lookSoon(rests);
     clearTimeout(asking.rest);
-    if (!rests && !now.filming) asking.rest = setTimeout(() => lookSoon(true), 250);
+    if (rests) keepSquare();
+    else if (!now.filming) asking.rest = setTimeout(() => { keepSquare(); lookSoon(true); }, 250);
   }
 
   async function lookSoon(rests) {
@@ -788,7 +811,7 @@ window.flowerPage = (() => {
   }
 
   // You or the network: ten photos, each guessed by the visitor first; then the network says what it sees, and where.
-  const game = {photos: [], at: 0, you: 0, it: 0};
+  const game = {photos: [], at: 0, you: 0, it: 0, played: []};
 
   function offerGame(element) {
     if (!window.flowerGame) return;  // of other classes there is no gallery
@@ -810,7 +833,7 @@ window.flowerPage = (() => {
     try {
       const response = await fetch("game", {headers: {"Accept-Language": window.flowerLanguage}});
       if (!response.ok) throw new Error(response.status);
-      Object.assign(game, {photos: await response.json(), at: 0, you: 0, it: 0});
+      Object.assign(game, {photos: await response.json(), at: 0, you: 0, it: 0, played: []});
     } catch (error) {
       return failed(play);
     }
@@ -819,16 +842,18 @@ window.flowerPage = (() => {
     turn();
   }
 
-  const guesses = () => [...window.flowerGame, {label: null, name: texts.game_none}];
+  const guesses = () => [...window.flowerGame, {label: null, name: texts.none_named}];
 
   function turn() {
     const dialog = find("#game"), photo = game.photos[game.at], all = game.photos.length;
     if (!photo) {
       const words = fill(texts.game_end, {you: game.you, it: game.it, all});
       dialog.innerHTML = `<form method="dialog"><button class="close" aria-label="${texts.close}">×</button></form><h2>${words}</h2>
-        <div class="row"><button type="button" class="btn again">${texts.game_again}</button></div>`;
+        <ul class="played"></ul><div class="row"><button type="button" class="btn again">${texts.game_again}</button></div>`;
+      dialog.querySelector(".played").append(...game.played.map(played));
       dialog.querySelector(".again").addEventListener("click", play);
-      dialog.querySelector(".again").focus();
+      dialog.querySelector(".again").focus({preventScroll: true});
+      dialog.scrollTop = 0;
       return;
     }
     const count = fill(texts.game_count, {number: game.at + 1, all, you: game.you, it: game.it});
@@ -844,6 +869,19 @@ window.flowerPage = (() => {
       dialog.querySelector(".guess").append(button);
     }
     dialog.querySelector(".guess button").focus();
+  }
+
+  const line = (words, good) => `<p class="${good ? "good" : "bad"}">${good ? "✓" : "✗"} ${words}</p>`;
+  const nameOf = (label) => guesses().find((it) => it.label === label).name;
+
+  // What became of a photo, for the end.
+  function played({photo, guessed, said}) {
+    const row = document.createElement("li");
+    row.innerHTML = `<img src="${photo.address}" alt="" width="64" height="64"><div><b></b>
+      ${line(fill(texts.game_you, {flower: nameOf(guessed)}), guessed === photo.label)}
+      ${line(fill(texts.game_it, {flower: nameOf(said)}), said === photo.label)}</div>`;
+    Object.assign(row.querySelector("b"), {textContent: nameOf(photo.label), className: photo.label ? `name flower-${photo.label}` : "name"});
+    return row;
   }
 
   async function guess(label, button) {
@@ -866,20 +904,19 @@ window.flowerPage = (() => {
     const [first] = Object.keys(answer.heat), said = answer.verdict === "none" ? null : first;
     game.you += right;
     game.it += said === photo.label;
-    const named = (label) => guesses().find((it) => it.label === label).name, chance = answer.probabilities[first];
-    const share = said ? ` (${(100 * chance).toFixed(0)} %)` : "";
-    const line = (words, good) => `<p class="${good ? "good" : "bad"}">${good ? "✓" : "✗"} ${words}</p>`;
+    game.played.push({photo, guessed: label, said});
+    const share = said ? ` (${(100 * answer.probabilities[first]).toFixed(0)} %)` : "";
     const shows = document.createElement("b");
-    shows.textContent = named(photo.label);
+    shows.textContent = nameOf(photo.label);
     shows.className = photo.label ? `name flower-${photo.label}` : "name";
     told.innerHTML = `<p>${fill(texts.game_truth, {flower: shows.outerHTML})}</p>` +
-      line(fill(texts.game_you, {flower: named(label)}), right) +
-      line(fill(texts.game_it, {flower: named(said) + share}), said === photo.label) +
+      line(fill(texts.game_you, {flower: nameOf(label)}), right) +
+      line(fill(texts.game_it, {flower: nameOf(said) + share}), said === photo.label) +
       `<p class="credit"></p><button type="button" class="btn next">${texts.game_next}</button>`;
     told.querySelector(".credit").textContent = photo.credit;
     const counted = {number: game.at + 1, all: game.photos.length, you: game.you, it: game.it};
     dialog.querySelector(".count").textContent = fill(texts.game_count, counted);
-    for (const one of dialog.querySelectorAll(".guess button")) one.classList.toggle("right", one.textContent === named(photo.label));
+    for (const one of dialog.querySelectorAll(".guess button")) one.classList.toggle("right", one.textContent === nameOf(photo.label));
     const canvas = dialog.querySelector(".heat");
     if (said) paint(canvas, answer.heat[said].grid);
     dialog.querySelector("figure").classList.add("asked");
@@ -1055,7 +1092,18 @@ window.flowerPage = (() => {
     if (at) response = await fetch(`gradio_api/file=${at}`).catch(() => null);
     if (!response?.ok) response = await fetch(photo.querySelector("img").src);
     use(new File([await response.blob()], name));
+    find(".stage .back").hidden = false;
     setTimeout(() => scrollTo({top: 0}), 50);
+  }
+
+  const openMany = () => document.querySelectorAll('.tab-container [role="tab"]')[1]?.click();
+
+  // Beside Gradio's list of files, which is not shown: each photo has its name.
+  function adding(element) {
+    element.innerHTML = `<div class="adding"><button type="button" class="pill add">${texts.add_photos}</button>
+      <button type="button" class="pill remove">${texts.remove_photos}</button></div>`;
+    element.querySelector(".add").addEventListener("click", () => find("#files input[type=file]")?.click());
+    element.querySelector(".remove").addEventListener("click", () => find("#files [aria-label='Clear']")?.click());
   }
 
   const failedMany = () => { if (find("#many")?.offsetParent) failed(() => {}); };
@@ -1082,5 +1130,5 @@ window.flowerPage = (() => {
     if (now.key) { busy(); parts.answer.props.value = null; }
   }
 
-  return {languages, tagline, stage, strips, answer, shown, hint, models, about, shareModel, failed, failedMany, found, current, ask: askInside, paint};
+  return {languages, tagline, stage, strips, answer, shown, hint, models, about, adding, shareModel, failed, failedMany, found, current, ask: askInside, paint};
 })();

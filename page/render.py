@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
@@ -28,6 +28,9 @@ REFERENCES = 3
 
 LEADING = 0.7
 """Probability of a label from which on a refused photo is told what it would be."""
+
+MISTAKES = 8
+"""Mistakes that are shown before somebody asks for all of them."""
 
 ENOUGH = 30
 """Least test photos of which it is told how often answers of some probability are right."""
@@ -149,16 +152,18 @@ def models(answers: Sequence[ModelPrediction], described: Mapping[str, str], lan
         described: name of a model -> what there is to say of it.
         language: of the visitor.
     """
-    cards = [f'<div class="of" role="img" aria-label="{escape(translate("photo", language))}"></div>']
+    vote = ""
     votes = [
         given.prediction.label if given.prediction.in_distribution else "" for given in answers if given.prediction
     ]
     if len(votes) > 1:
         [(most, count)] = Counter(votes).most_common(1)
-        none = translate("vote_none", language)
+        none = translate("none_named", language)
         said = capitalized(flower_name(most, language)) if most else none
         words = translate("vote", language, flower=said, count=count, all=len(votes))
-        cards.append(f'<p class="vote {_flower(most) if most else ""}">{escape(words)}</p>')
+        vote = f'<p class="vote {_flower(most) if most else ""}">{escape(words)}</p>'
+    photo = f'<div class="of" role="img" aria-label="{escape(translate("photo", language))}"></div>'
+    cards = [f'<div class="said">{photo}{vote}</div>']
     for given in answers:
         model = MODELS.get(given.model)
         name = f"<h2>{escape(model_title(model, language) if model else given.model)}</h2>"
@@ -217,6 +222,49 @@ def photos(cards: Sequence[str]) -> str:
 def lead(sentences: Sequence[str]) -> str:
     """Return sentences as one paragraph."""
     return f'<p class="lead">{escape(" ".join(sentences))}</p>'
+
+
+class Figure(NamedTuple):
+    """What was measured.
+
+    Args:
+        sentence: in words.
+        of_hundred: how many of 100 photos it counts, 0-100; None if nothing is counted.
+        good: whether the more the better.
+    """
+
+    sentence: str
+    of_hundred: int | None
+    good: bool = True
+
+
+def figures(told: Sequence[Figure]) -> str:
+    """Return figures beside each other, each with a hundred dots of which as many as it counts are filled."""
+    each = "".join(
+        f'<figure class="{"good" if one.good else "bad"}">{_dots(one.of_hundred)}'
+        f"<figcaption>{escape(one.sentence)}</figcaption></figure>"
+        for one in told
+    )
+    return f'<div class="figures">{each}</div>' if each else ""
+
+
+def _dots(filled: int | None) -> str:
+    if filled is None:
+        return ""
+    filled = min(100, max(0, filled))
+    paths = [
+        "".join(f"M{10 * (at % 10) + 5} {10 * (at // 10) + 5}h0" for at in some)
+        for some in (range(filled), range(filled, 100))
+    ]
+    return (
+        f'<b>{filled}<small> / 100</small></b><svg viewBox="0 0 100 100" aria-hidden="true"><path d="{paths[0]}"/>'
+        f'<path d="{paths[1]}"/></svg>'
+    )
+
+
+def section(heading: str, body: str, language: str) -> str:
+    """Return a part of a page under its heading, or nothing where the part is empty."""
+    return f'<section class="part"><h2>{escape(translate(heading, language))}</h2>{body}</section>' if body else ""
 
 
 def data_url(image: Image.Image, kind: str = "JPEG", quality: int = 85) -> str:
@@ -315,14 +363,17 @@ def mistakes(test: Mapping[str, Any], photographers: Mapping[str, tuple[str, str
         tiles.append(
             f'<figure><a href="{escape(address)}" target="_blank" rel="noopener" title="{credit}">'
             f'<img src="examples/gallery/{escape(name)}.webp" alt="{escape(true)}. {credit}" width="112" height="112" '
-            f'loading="lazy"></a><figcaption><b class="name {_flower(name.partition("/")[0])}">{escape(true)}</b> '
+            f'loading="lazy"></a><figcaption><b class="name {_flower(name.partition("/")[0])}">{escape(true)}</b>'
             f"{escape(translate('said', language, flower=said, probability=percent(row['probability'], language)))}"
             "</figcaption></figure>"
         )
     if not tiles:
         return ""
     how = hint(translate("mistakes_how", language, number=len(tiles), photos=test["photos"]))
-    return f'{how}<div class="mistakes">{"".join(tiles)}</div>'
+    first, rest = "".join(tiles[:MISTAKES]), "".join(tiles[MISTAKES:])
+    more = f"<summary>{escape(translate('show_all', language, number=len(tiles)))}</summary>"
+    folded = f'<details>{more}<div class="mistakes">{rest}</div></details>' if rest else ""
+    return f'{how}<div class="mistakes">{first}</div>{folded}'
 
 
 def own_mistakes(picture: Image.Image, language: str) -> str:

@@ -207,6 +207,9 @@ CSS = (
 .undecoded figure { background: var(--ground); }
 .undecoded .unseen { display: grid; place-items: center; position: absolute; inset: 0; color: var(--soft);
   padding: 20px; overflow-wrap: anywhere; margin: 0; }
+.tip-square { position: absolute; z-index: 2; bottom: 12px; left: 0; right: 0; width: fit-content; margin: 0 auto;
+  padding: 6px 14px; border-radius: 99px; font-size: 14px; color: #fff; background: #000b; pointer-events: none; }
+.tried .tip-square, .filming .tip-square, .undecoded .tip-square, .refused .tip-square { display: none; }
 .refused .where, .refused .save { display: none; }
 .picture, .video { pointer-events: none; }
 .pills { display: flex; gap: 8px; flex-wrap: wrap; padding: 11px 12px; }
@@ -240,6 +243,10 @@ CSS = (
 #game .btn { border: 0; margin-top: 10px; padding: 0 26px; background: var(--leaf); color: var(--card);
   font-weight: 600; }
 #game h2 { font-weight: 700; }
+#game .played { list-style: none; margin: 14px 0 6px; padding: 0; display: grid; gap: 10px; }
+#game .played li { display: grid; grid-template-columns: 64px 1fr; gap: 12px; align-items: center; margin: 0; }
+#game .played p { margin: 0; font-size: 14px; }
+#game .played img { width: 64px; }
 .strip + .strip { margin-top: 16px; }
 .strip h3, .references h3 { font-size: 15px; font-weight: 600; margin: 0 0 8px; color: var(--soft); }
 .strip .thumbs { display: flex; gap: 10px; flex-wrap: wrap; }
@@ -358,9 +365,10 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
   .break canvas { max-width: 300px; }
 }
 #models .gradio-style { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 18px; }
-#models .gradio-style > .why, #models .of { grid-column: 1 / -1; }
-#models .of { width: 180px; height: 180px; border-radius: 20px; background: var(--shown) center / cover; }
-#models .vote { grid-column: 1 / -1; margin: 0; font-size: 28px; font-weight: 700; color: var(--name, var(--ink)); }
+#models .gradio-style > .why, #models .said { grid-column: 1 / -1; }
+#models .said { display: flex; gap: 20px; align-items: center; }
+#models .of { flex: none; width: 120px; height: 120px; border-radius: 20px; background: var(--shown) center / cover; }
+#models .vote { margin: 0; font-size: 28px; font-weight: 700; color: var(--name, var(--ink)); }
 #models article { background: var(--card); border: 1px solid var(--rule); border-radius: 20px; padding: 20px 22px;
   box-shadow: var(--shade); }
 #models h2 { font-size: 15px; font-weight: 600; color: var(--soft); margin: 0; min-height: 2.5em; }
@@ -371,15 +379,15 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 
 #many { gap: 16px; }
 #files { border: 2px dashed var(--mute); box-shadow: none; }
-#files button[aria-label="common.upload"] { display: none; }
+#many:has(#files table) #files, #many:not(:has(#files table)) #adding { display: none; }
+.adding { display: flex; gap: 10px; }
+.adding .pill { margin: 0; }
 #files > label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 #files [data-testid="upload-text"] { display: block; position: relative; min-height: 0; padding: 66px 12px 0;
   text-align: center; color: var(--leaf); font-size: 16px; font-weight: 600; line-height: 1.7; }
 #files [data-testid="upload-text"]::first-line { color: var(--ink); font-size: 19px; font-weight: 700; }
 #files [data-testid="upload-icon"] { position: absolute; top: 20px; left: calc(50% - 19px); width: 38px;
   color: var(--leaf); }
-#files .file-preview-holder, #files table { display: block; max-height: 190px; overflow: auto; }
-#files td { padding-block: 2px !important; }
 #files .or { display: block; height: 0; overflow: hidden; }
 #status progress { width: 100%; height: 10px; accent-color: var(--leaf); }
 .chips { display: flex; flex-wrap: wrap; gap: 8px; margin: 0 0 8px; }
@@ -412,10 +420,28 @@ button.chip[aria-pressed="true"] { color: var(--card); background: var(--ink); }
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(112px, 1fr)); gap: 16px 12px; }
 .own-mistakes { width: 100%; height: auto; border-radius: 10px; }
 .mistakes figure { margin: 0; }
-.mistakes img { width: 100%; height: auto; aspect-ratio: 1; border-radius: 10px; display: block; }
+.mistakes img { width: 100%; height: auto; aspect-ratio: 1; border-radius: 10px; display: block;
+  margin: 0 !important; }
 .mistakes figcaption { font-size: 14px; line-height: 1.4; padding-top: 4px; color: var(--soft); }
 #about .lead { font-size: 18px; line-height: 1.55; margin: 0; color: var(--ink); background: var(--card);
   padding: 20px 24px; border: 1px solid var(--rule); border-radius: 20px; box-shadow: var(--shade); }
+.part { margin: 26px 0 0; }
+.part:not(:has(.figures)) { padding: 20px 24px; background: var(--card); border: 1px solid var(--rule);
+  border-radius: 20px; }
+.part h2 { font-size: 20px; margin: 0 0 10px; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); gap: 14px 18px; }
+.figures figure { margin: 0; padding: 18px 20px; background: var(--card); border: 1px solid var(--rule);
+  border-radius: 20px; display: grid; grid-template-columns: 1fr 92px; gap: 10px; align-items: center; }
+.figures b { font-size: 44px; line-height: 1; font-variant-numeric: tabular-nums; }
+.figures small { font-size: 16px; font-weight: 500; color: var(--soft); }
+.figures figcaption { grid-column: 1 / -1; font-size: 15px; line-height: 1.45; color: var(--soft); }
+.figures svg { width: 92px; height: 92px; }
+.figures path { stroke: color-mix(in srgb, var(--mute) 40%, transparent); stroke-width: 7.4; stroke-linecap: round; }
+.figures .good path:first-of-type { stroke: var(--leaf); }
+.figures .bad path:first-of-type { stroke: #c2571a; }
+.part summary { cursor: pointer; min-height: 44px; padding-top: 10px; font-weight: 600; color: var(--soft); }
+.part .scroll { margin-top: 18px; }
+.mistakes .name { display: block; }
 #about .prose table { display: block; overflow-x: auto; }
 #about pre { overflow-x: auto; margin: 0; font-size: 13px; line-height: 1.5; }
 #about .prose th, #about .prose td { overflow-wrap: normal; word-break: normal; }

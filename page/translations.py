@@ -352,7 +352,7 @@ _TEXTS = {
         "Photo {number} sur {all} · vous {you}, réseau {it}",
         "{all} 枚中 {number} 枚目 · あなた {you}、ネットワーク {it}",
     ),
-    "game_none": (
+    "none_named": (
         "None of the five",
         "都不是",
         "Ninguna de las cinco",
@@ -427,7 +427,6 @@ _TEXTS = {
         "{flower}, disent {count} sur {all}",
         "{all} 個中 {count} 個が「{flower}」",
     ),
-    "vote_none": ("None of them", "都不是", "Ninguna", "Keine davon", "Aucune", "どれでもない"),
     "tab_inside": (
         "Inside",
         "内部",
@@ -761,6 +760,38 @@ _TEXTS = {
         "Ce qu’il voit. Faites-le glisser ; plus, moins ou la molette changent sa taille.",
         "見ている範囲。ドラッグで移動、プラス・マイナス・ホイールで大きさを変更。",
     ),
+    "square_hint": (
+        "Drag the square: the answer follows",
+        "拖动方框，答案随之变化",
+        "Arrastra el recuadro: la respuesta te sigue",
+        "Quadrat ziehen: die Antwort folgt",
+        "Faites glisser le carré : la réponse suit",
+        "枠をドラッグすると答えも変わります",
+    ),
+    "back_to_many": (
+        "All photos",
+        "所有照片",
+        "Todas las fotos",
+        "Alle Fotos",
+        "Toutes les photos",
+        "すべての写真",
+    ),
+    "add_photos": (
+        "Add photos",
+        "添加照片",
+        "Añadir fotos",
+        "Fotos hinzufügen",
+        "Ajouter des photos",
+        "写真を追加",
+    ),
+    "remove_photos": (
+        "Remove all",
+        "全部移除",
+        "Quitar todas",
+        "Alle entfernen",
+        "Tout retirer",
+        "すべて取り除く",
+    ),
     "middle": ("Middle again", "回到中间", "Al centro", "Wieder Mitte", "Au milieu", "中央に戻す"),
     "film": ("Live camera", "实时相机", "Cámara en vivo", "Live-Kamera", "Caméra en direct", "ライブカメラ"),
     "hold": ("Hold", "定格", "Congelar", "Festhalten", "Figer", "止める"),
@@ -866,12 +897,12 @@ _TEXTS = {
     "summary_flower": ("{count} × {flower}", "{flower} {count} 张", "{count} × {flower}", "{count} × {flower}")
     + ("{count} × {flower}", "{flower} {count}枚"),
     "summary_none": (
-        "{count} × none it knows",
-        "不认识的 {count} 张",
-        "{count} × ninguna conocida",
-        "{count} × keine bekannte",
-        "{count} × aucune connue",
-        "知らないもの {count}枚",
+        "{count} × none of the five",
+        "都不是 {count} 张",
+        "{count} × ninguna de las cinco",
+        "{count} × keine der fünf",
+        "{count} × aucune des cinq",
+        "どれでもない {count}枚",
     ),
     "summary_unusable": (
         "{count} unusable",
@@ -971,6 +1002,38 @@ _TEXTS = {
         "{cores} cœurs d’un {processor}",
         "{processor}の{cores}コア",
     ),
+    "core": (
+        "1 core of {processor}",
+        "{processor} 的 1 个核心",
+        "1 núcleo de {processor}",
+        "1 Kern eines {processor}",
+        "1 cœur d’un {processor}",
+        "{processor}の1コア",
+    ),
+    "how_good": (
+        "How good it is",
+        "它有多准",
+        "Cómo de buena es",
+        "Wie gut es ist",
+        "Ce qu’il vaut",
+        "どれくらい正確か",
+    ),
+    "show_all": (
+        "Show all {number}",
+        "显示全部 {number} 张",
+        "Ver las {number}",
+        "Alle {number} zeigen",
+        "Voir les {number}",
+        "{number}枚すべてを表示",
+    ),
+    "in_detail": (
+        "In detail: training, card, layers",
+        "详细信息：训练过程、说明卡、各层",
+        "En detalle: entrenamiento, ficha, capas",
+        "Genauer: Training, Karte, Schichten",
+        "En détail : entraînement, fiche, couches",
+        "詳しく：学習の経過、モデルカード、層",
+    ),
     "not_measured": (
         "Nothing was measured of this model, or its measurements are not here.",
         "这个模型没有测量过，或者测量结果不在这里。",
@@ -979,7 +1042,6 @@ _TEXTS = {
         "Rien n’a été mesuré de ce modèle, ou ses mesures ne sont pas ici.",
         "このモデルの測定値はないか、ここにありません。",
     ),
-    "card": ("Its card", "它的说明卡", "Su ficha", "Seine Karte", "Sa fiche", "モデルカード"),
     "card_link": (
         "The card of {model}",
         "{model} 的说明卡",
@@ -988,7 +1050,6 @@ _TEXTS = {
         "La fiche de {model}",
         "{model}のカード",
     ),
-    "layers": ("Its layers", "它的各层", "Sus capas", "Seine Schichten", "Ses couches", "層の一覧"),
     "recall": (
         "Which flowers it confuses",
         "它会混淆哪些花",
@@ -1056,7 +1117,6 @@ _TEXTS = {
         "確信 {probability}",
     ),
     "right": ("right", "正确", "aciertos", "richtig", "juste", "正解"),
-    "training_curves": ("Training", "训练过程", "Entrenamiento", "Training", "Entraînement", "学習の経過"),
     "epoch": ("epoch", "轮次", "época", "Epoche", "époque", "エポック"),
     "training_photos": (
         "training photos",
@@ -1266,6 +1326,15 @@ _TEXTS = {
 }
 
 _OTHER_CLASSES = {
+    "none_named": ("None of them", "都不是", "Ninguna", "Keine davon", "Aucune", "どれでもない"),
+    "summary_none": (
+        "{count} × none it knows",
+        "不认识的 {count} 张",
+        "{count} × nada conocido",
+        "{count} × nichts Bekanntes",
+        "{count} × rien de connu",
+        "知らないもの {count}枚",
+    ),
     "tagline": (
         "Names what is in a photo, and tells you when it does not know it.",
         "认出照片里是什么；不认识时也会直说。",

@@ -68,6 +68,12 @@ def test_a_game_to_its_end(browser_page: Page, server: Server, how: str) -> None
         assert dialog.locator(".next").evaluate("it => it === document.activeElement")
         page.keyboard.press("Enter")
     expect(dialog.locator("h2")).to_have_text(f"You 10 of 10, the network {network}.")
+    expect(dialog.locator(".played li")).to_have_count(10)
+    for photo, row in zip(photos, dialog.locator(".played li").all(), strict=False):
+        assert row.locator("img").get_attribute("src") == photo["address"]
+        expect(row).to_contain_text("✓ You")
+    expect(dialog.locator(".played").get_by_text("✓ The network")).to_have_count(network)
+    expect(dialog.locator("h2")).to_be_in_viewport()
     dialog.get_by_role("button", name="Ten others").click()
     expect(dialog.locator(".count")).to_contain_text("Photo 1 of 10 · you 0")
     page.keyboard.press("Escape")

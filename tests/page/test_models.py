@@ -99,7 +99,7 @@ def test_card_is_shown_whatever_the_folder_is_called(random_model: Path, tmp_pat
             open_tab(page, "About")
             expect(page.get_by_text(f"{folder} is an AlexNet")).to_be_visible()
             if folder == folders[0]:
-                page.get_by_role("button", name="Its card").click()
+                page.get_by_role("button", name="In detail").click()
             expect(page.get_by_text(f"card of {folder.name}", exact=True)).to_be_visible()
 
 

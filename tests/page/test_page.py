@@ -161,7 +161,7 @@ def test_chosen_model_answers_and_a_link_restores_it(visit: Callable[..., Page])
     expect(page.locator("#words .bars:not(.known)")).not_to_have_text(before)
     open_tab(page, "About")
     expect(page.get_by_text(f"{MODELS[-1]} is an AlexNet")).to_be_visible()
-    page.get_by_role("button", name="Its card").click()
+    page.get_by_role("button", name="In detail").click()
     expect(page.get_by_role("heading", name=MODELS[-1], exact=True)).to_be_visible()
 
     page = visit(f"/?model={MODELS[-1]}")
@@ -237,7 +237,7 @@ def test_many_photos_one_of_them_bad(visit: Callable[..., Page], tmp_path: Path)
     open_tab(page, "Many photos")
     files = [EXAMPLES / "tulips_1.webp", tmp_path / "bad.png", EXAMPLES / "other.webp", tmp_path / "three.zip"]
     page.locator("#files input[type=file]").set_input_files(files)  # which starts it
-    for chip in ("1 × tulip", "1 × daisy", "1 × dandelion", "1 × rose", "1 × none it knows", "1 unusable"):
+    for chip in ("1 × tulip", "1 × daisy", "1 × dandelion", "1 × rose", "1 × none of the five", "1 unusable"):
         expect(page.locator(".chip").filter(has_text=chip)).to_be_visible()
     expect(page.locator(".reasons")).to_contain_text("bad.png Whatever its name says, it is no picture")
     expect(page.locator("#photos img")).to_have_count(5)
@@ -296,6 +296,29 @@ def test_many_photos_come_as_they_are_answered_and_are_filtered_sorted_and_opene
     page.get_by_role("button", name="Look closer at hard.webp").click()
     expect(page.locator("#words:not(.stale) .panel[data-label=sunflowers]")).to_be_visible()
     assert page.evaluate("document.querySelector('.stage .picture').naturalWidth") > 240  # the photo, no thumbnail
+    page.get_by_role("button", name="All photos").click()
+    expect(page.locator("#photos figure").first).to_be_visible()
+    open_tab(page, "Photo")
+    click_example(page, "Rose")
+    expect(page.get_by_role("button", name="All photos")).to_be_hidden()
+
+
+def test_many_photos_are_added_to_and_removed(visit: Callable[..., Page]) -> None:
+    page = visit()
+    open_tab(page, "Many photos")
+    expect(page.get_by_role("button", name="Add photos")).to_be_hidden()
+    page.locator("#files input[type=file]").set_input_files(EXAMPLES / "roses_1.webp")
+    expect(page.locator("#photos figure")).to_have_count(1)
+    expect(page.locator("#files")).to_be_hidden()  # each photo has its name below it
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Add photos").click()
+    chooser.value.set_files([EXAMPLES / "tulips_1.webp", EXAMPLES / "daisy_1.webp"])
+    expect(page.locator("#photos figure")).to_have_count(3)
+    page.evaluate(GIVE, ["drop", list((EXAMPLES / "dandelion_1.webp").read_bytes())])
+    expect(page.locator("#photos figure")).to_have_count(4)
+    page.get_by_role("button", name="Remove all").click()
+    expect(page.locator("#photos figure")).to_have_count(0)
+    expect(page.locator("#files")).to_be_visible()
 
 
 def test_many_photos_on_a_phone(visit: Callable[..., Page]) -> None:
@@ -381,7 +404,7 @@ def wait_for_tab(page: Page, name: str) -> None:
         "Photo": page.locator(".stage .picture"),
         "Models": page.locator("#models article .words").nth(len(MODELS) - 1),
         "Many photos": page.locator("#files"),
-        "About": page.get_by_role("button", name="Its card"),
+        "About": page.get_by_role("button", name="In detail"),
     }
     expect(parts[name]).to_be_visible()
     settle(page)
@@ -493,7 +516,7 @@ def test_last_photos_are_there_to_go_back_to(visit: Callable[..., Page]) -> None
     kept = page.evaluate(
         "JSON.parse(sessionStorage.getItem('flower-alexnet'))"
     )  # the last one, until the tab is closed
-    assert set(kept) <= {"photo", "name", "tab"}
+    assert set(kept) <= {"photo", "name", "tab", "square"}
     assert page.context.cookies() == []
 
 
@@ -520,6 +543,9 @@ def test_several_photos_and_zips_that_are_dropped_go_to_the_many_photos(
     with zipfile.ZipFile(tmp_path / "three.zip", "w") as archive:
         for photo in (*photos, EXAMPLES / "daisy_1.webp"):
             archive.write(photo, photo.name)
+    page.evaluate(DROP, [["three.zip", list((tmp_path / "three.zip").read_bytes())]])
+    expect(page.locator("#photos figure")).to_have_count(5)  # they are added to what is looked at
+    open_tab(page, "Photo")
     page.evaluate(DROP, [["three.zip", list((tmp_path / "three.zip").read_bytes())]])
     expect(page.locator("#photos figure")).to_have_count(3)
     open_tab(page, "Photo")

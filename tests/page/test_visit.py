@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from page.translations import LANGUAGES, TEXTS
 from tests.support import PROJECT
-from tests.support.page import bars, choose_model, click_example, example, heading, open_tab, upload
+from tests.support.page import bars, choose_model, click_example, example, heading, open_tab, settle, upload
 from tests.support.server import Server
 
 EXAMPLES = PROJECT / "examples"
@@ -75,6 +75,27 @@ def test_reload_keeps_photo_and_tab_in_this_browser_alone(visit: Callable[..., P
     other.wait_for_timeout(1000)
     expect(other.locator(".drop")).to_be_visible()
     assert "until this tab is closed" in page.locator("#footer").inner_text()
+
+
+def test_reload_keeps_the_square(visit: Callable[..., Page]) -> None:
+    page = visit()
+    click_example(page, "Rose")
+    with page.expect_response(lambda response: "/look?" in response.url and "heat=1" in response.url):
+        page.locator(".square").press("-")
+        page.locator(".square").press("ArrowLeft")
+    square, bars = page.locator(".square"), page.locator("#words .bars:not(.known)")
+    style = "it => [it.style.left, it.style.top, it.style.width]"
+    settle(page)
+    placed, answer = square.evaluate(style), bars.inner_text()
+    page.reload()
+    expect(page.get_by_role("button", name="Middle again")).to_be_visible()
+    expect(bars).to_have_text(answer, use_inner_text=True)
+    assert square.evaluate(style) == pytest.approx(placed)
+    upload(page, EXAMPLES / "tulips_2.webp")
+    expect(heading(page)).to_contain_text("tulip", ignore_case=True)
+    page.reload()
+    expect(heading(page)).to_contain_text("tulip", ignore_case=True)
+    expect(page.get_by_role("button", name="Middle again")).to_be_hidden()  # of another photo
 
 
 def test_page_promises_what_the_model_can_do(visit: Callable[..., Page]) -> None:
