@@ -316,6 +316,11 @@ class FlowerClassifier:
         finally:
             pool.shutdown(cancel_futures=True)
 
+    def outputs_of(self, crops: Sequence[Tensor]) -> list[Output]:
+        """Return the network's output for each of the crops, uint8 (3, crop, crop), as ``images.center_crop`` makes
+        them."""
+        return self._pass.submit(list(crops)).result()
+
     def _submit(self, crops: list[Tensor | InvalidImage]) -> Callable[[], Iterator[Output | InvalidImage]]:
         """Start a forward pass; return a function that waits for its outputs, with errors in their places."""
         future = self._pass.submit([crop for crop in crops if isinstance(crop, Tensor)])

@@ -44,15 +44,21 @@ CREDITS = FOLDER / "CREDITS.md"
 """Who made the photos of the page."""
 
 GALLERY = FOLDER / "gallery"
-"""The test photos of flower_photos, ``LABEL/NAME.webp``, cut to what a network sees of them."""
+"""Test photos, ``LABEL/NAME.webp``, cut to what a network sees of them: of flower_photos, or of one's own classes."""
 
 CREDIT = re.compile(r"^\| gallery/(\S+)\.webp \| \[(.+)\]\((\S+)\) \|$", re.MULTILINE)
 
 
 @cache
 def gallery() -> dict[str, tuple[str, str]]:
-    """Return photographer and address of each photo of the gallery, by ``LABEL/NAME``; nothing where there is none."""
-    if not (ABOUT_FLOWERS and GALLERY.is_dir()):
+    """Return photographer and address of each photo of the gallery, by ``LABEL/NAME``; nothing where there is none.
+
+    On a page of other classes they are somebody's own photos, and both are empty.
+    """
+    if not ABOUT_FLOWERS:
+        own = sorted(GALLERY.glob("*/*.webp")) if (FOLDER / LIST).is_file() else []
+        return {photo.relative_to(GALLERY).with_suffix("").as_posix(): ("", "") for photo in own}
+    if not GALLERY.is_dir():
         return {}
     rows = CREDIT.findall(CREDITS.read_text(encoding="utf-8"))
     return {name: (re.sub(r"\\(.)", r"\1", by), address) for name, by, address in rows}

@@ -4,7 +4,7 @@ window.flowerInside = (() => {
   const MODEL = "model.py";
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
   const bytes = (text) => Uint8Array.from(atob(text), (it) => it.charCodeAt(0));
-  let element = null, asked = 0, shown = null;
+  let element = null, asked = 0, exciteAsked = 0, shown = null;
 
   const make = (tag, values = {}, ...children) => {
     const made = Object.assign(document.createElement(tag), values);
@@ -51,33 +51,41 @@ window.flowerInside = (() => {
     const {source, told} = shown, [first] = told.layers;
     const photo = make("div", {className: "seen"}, cut(source, told.size), make("canvas", {className: "over", hidden: true}), make("i", {hidden: true}));
     const kernels = make("div", {className: "kernels"});
-    const maps = new Map(first.maps);
+    const maps = new Map(first.maps.map(([channel, ...map]) => [channel, map]));
     told.kernels.forEach((kernel, index) => {
       const name = fill(texts.inside_kernel, {number: index + 1});
       const button = make("button", {type: "button", title: name, ariaLabel: name}, picture(bytes(kernel), 11, true));
-      button.addEventListener("click", () => lay(photo, first, maps.get(index), button));
+      button.addEventListener("click", () => {
+        if (lay(photo, first, ...maps.get(index), button)) excite(found, 0, index);
+        else found.replaceChildren();
+      });
       kernels.append(button);
     });
     const layers = told.layers.map((layer, at) => {
       const row = make("div", {className: "maps"});
-      for (const [channel, grid] of layer.maps.slice(0, 12)) {
+      for (const [channel, grid, place] of layer.maps.slice(0, 12)) {
         const name = fill(texts.inside_map, {number: channel + 1, layer: at + 1});
         const button = make("button", {type: "button", title: name, ariaLabel: name}, picture(bytes(grid), layer.side));
-        button.addEventListener("click", (event) => { lay(photo, layer, grid, button); if (event.detail) field(photo, layer, event, told.size); });
+        button.addEventListener("click", () => {
+          if (lay(photo, layer, grid, place, button)) excite(exciting, at, channel);
+          else exciting.replaceChildren();
+        });
         button.addEventListener("pointermove", (event) => field(photo, layer, event, told.size));
-        button.addEventListener("pointerleave", ({pointerType}) => { if (pointerType === "mouse") photo.querySelector("i").hidden = true; });
+        button.addEventListener("pointerleave", ({pointerType}) => { if (pointerType === "mouse") strongest(photo, told.size); });
         row.append(button);
       }
-      const [channels, side] = layer.shape;
-      return make("div", {}, make("p", {className: "size", textContent: fill(texts.inside_layer, {number: at + 1, channels, side, field: layer.field})}), row);
+      const [channels, side] = layer.shape, exciting = make("div", {className: "exciting", ariaLive: "polite"});
+      const after = layer.pooled ? [make("p", {className: "pooled", textContent: fill(texts.inside_pooled, {side: layer.pooled})})] : [];
+      return make("div", {}, make("p", {className: "size", textContent: fill(texts.inside_layer, {number: at + 1, channels, side, field: layer.field})}), row, exciting, ...after);
     });
+    const found = make("div", {className: "exciting", ariaLive: "polite"});
     const alike = make("div", {className: "alike"});
     const [all, active] = told.features;
     const story = make("div", {className: "story"},
       make("p", {className: "why", textContent: texts.inside_intro}),
-      station(texts.inside_kernels, texts.inside_kernels_how, kernels, line(told.lines.kernels)),
-      station(texts.inside_layers, texts.inside_layers_how, ...layers, line(told.lines.layers)),
-      station(fill(texts.inside_features, {all}), fill(texts.inside_features_how, {all, active}), alike, line(told.lines.features)),
+      station(texts.inside_kernels, texts.inside_kernels_how, kernels, found, code(told.lines.kernels)),
+      station(texts.inside_layers, texts.inside_layers_how, ...layers, code(told.lines.layers)),
+      station(fill(texts.inside_features, {all}), fill(texts.inside_features_how, {all, active}), alike, code(told.lines.features)),
       station(texts.inside_answers, fill(texts.inside_answers_how, {temperature: decimal(told.temperature, 2)}), table(told)),
       station(texts.inside_break, texts.inside_break_how, breaking(source, told)));
     const how = `${source.example ? `${texts.inside_example} ` : ""}${fill(texts.inside_arrives_how, {size: told.size})}`;
@@ -86,11 +94,12 @@ window.flowerInside = (() => {
     nearest(alike, source, number);
   }
 
-  // In a Space the line can be read; elsewhere it is told which one it is.
-  function line(at) {
-    const words = fill(texts.inside_code, {file: MODEL, line: at}), {code} = shown.told;
-    const link = code && make("a", {href: `${code}#L${at}`, target: "_blank", rel: "noopener", textContent: words});
-    return make("p", {className: "code"}, link || words);
+  // The lines that make it, and in a Space a link to where they stand.
+  function code([at, lines]) {
+    const words = fill(texts.inside_code, {file: MODEL, line: at}), folded = make("details", {className: "code"});
+    folded.append(make("summary", {textContent: words}), make("pre", {textContent: lines}));
+    if (shown.told.code) folded.append(make("a", {href: `${shown.told.code}#L${at}`, target: "_blank", rel: "noopener", textContent: MODEL}));
+    return folded;
   }
 
   const decimal = (value, digits) => value.toLocaleString(document.documentElement.lang, {minimumFractionDigits: digits, maximumFractionDigits: digits});
@@ -105,31 +114,70 @@ window.flowerInside = (() => {
     return canvas;
   }
 
-  // Lay a map over the photo; a second press takes it away.
-  function lay(photo, layer, grid, button) {
+  // Lay a map over the photo, with a box of what its strongest place has seen; a second press takes both away.
+  function lay(photo, layer, grid, place, button) {
     const over = photo.querySelector(".over"), again = button.matches(".laid");
     for (const other of element.querySelectorAll(".laid")) other.classList.remove("laid");
-    over.hidden = again;
-    if (again) return;
+    for (const other of element.querySelectorAll(".exciting")) other.replaceChildren();
+    over.hidden = photo.querySelector("i").hidden = again;
+    photo.laid = again ? null : {layer, place};
+    if (again) return false;
     button.classList.add("laid");
     const values = bytes(grid), side = layer.side, most = Math.max(1, ...values);  // faint ones show where, too
     const rows = Array.from({length: side}, (_, row) => [...values.slice(row * side, (row + 1) * side)].map((it) => 255 * it / most));
     flowerPage.paint(over, rows);
+    strongest(photo, shown.told.size);
+    return true;
   }
 
-  // What a place of a map has seen of the photo.
-  function field(photo, layer, event, size) {
-    const box = event.currentTarget.getBoundingClientRect(), places = layer.shape[1];
+  // What a place of a map has seen of the photo, the place in shares of the map.
+  function mark(photo, layer, across, down, size) {
+    const places = layer.shape[1], frame = photo.querySelector("i");
     const at = (share) => Math.min(places - 1, Math.max(0, Math.floor(share * places)));
-    const corner = (place) => layer.start + place * layer.stride - layer.field / 2;
-    const left = Math.max(0, corner(at((event.clientX - box.left) / box.width)));
-    const top = Math.max(0, corner(at((event.clientY - box.top) / box.height)));
-    const frame = photo.querySelector("i");
+    const edges = (share) => {
+      const corner = layer.start + at(share) * layer.stride - layer.field / 2;
+      return [Math.max(0, corner), Math.min(size, corner + layer.field)];
+    };
+    const [left, right] = edges(across), [top, bottom] = edges(down);
     frame.hidden = false;
-    const right = Math.min(size, corner(at((event.clientX - box.left) / box.width)) + layer.field);
-    const bottom = Math.min(size, corner(at((event.clientY - box.top) / box.height)) + layer.field);
     for (const [key, value] of Object.entries({left, top, width: right - left, height: bottom - top}))
       frame.style[key] = `${100 * value / size}%`;
+  }
+
+  function field(photo, layer, event, size) {
+    const box = event.currentTarget.getBoundingClientRect();
+    mark(photo, layer, (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height, size);
+  }
+
+  // Where the map that lies over the photo is strongest; no box without one.
+  function strongest(photo, size) {
+    photo.querySelector("i").hidden = !photo.laid;
+    if (!photo.laid) return;
+    const {layer, place} = photo.laid, side = layer.shape[1];
+    mark(photo, layer, (place % side + 0.5) / side, (Math.floor(place / side) + 0.5) / side, size);
+  }
+
+  // The gallery's photos in which a map finds most, each with what its place has seen.
+  async function excite(place, layer, map) {
+    const number = ++exciteAsked, model = shown.told.model;
+    place.textContent = texts.looking;
+    const response = await fetch(`inside?${new URLSearchParams({model, layer, map})}`).catch(() => null);
+    if (number !== exciteAsked || !place.isConnected) return;
+    const photos = response?.ok ? await response.json() : null;
+    if (!photos) return (place.textContent = texts.try_again);
+    const words = photos.length ? texts.inside_exciting : texts.inside_exciting_none;
+    place.replaceChildren(make("p", {className: "size", textContent: words}), make("div", {className: "alike"}, ...photos.map(credited)));
+  }
+
+  function credited({address, label, name, by, at, box}) {
+    const image = make("span", {className: "boxed"}, make("img", {src: address, alt: by ? `${name}. ${by}` : name, width: 112, height: 112}));
+    if (box) {
+      const [left, top, right, bottom] = box, frame = make("i");
+      for (const [key, value] of Object.entries({left, top, width: right - left, height: bottom - top})) frame.style[key] = `${100 * value}%`;
+      image.append(frame);
+    }
+    const link = at ? make("a", {href: at, target: "_blank", rel: "noopener", title: by}, image) : image;
+    return make("figure", {}, link, make("figcaption", {className: `name flower-${label}`, textContent: name}), make("small", {textContent: by}));
   }
 
   async function nearest(alike, source, number) {
@@ -137,10 +185,7 @@ window.flowerInside = (() => {
     const found = await flowerPage.ask("inside", source, "image/png", {alike: 1}).catch(() => null);
     if (number !== asked) return;
     if (!found?.length) return (alike.textContent = texts.inside_no_gallery);
-    alike.replaceChildren(...found.map(({address, label, name, by, at}) => {
-      const link = make("a", {href: at, target: "_blank", rel: "noopener", title: by}, make("img", {src: address, alt: `${name}. ${by}`, width: 112, height: 112}));
-      return make("figure", {}, link, make("figcaption", {className: `name flower-${label}`, textContent: name}), make("small", {textContent: by}));
-    }));
+    alike.replaceChildren(...found.map(credited));
   }
 
   function table(told) {
@@ -157,14 +202,15 @@ window.flowerInside = (() => {
   function breaking(source, told) {
     // As many pixels as are sent otherwise: untouched, it has the same answer.
     const size = Math.round(Math.min(448, source.width)), canvas = cut(source, size), bars = make("div", {className: "bars", role: "status"});
-    const state = {blur: 0, dark: 0, turn: 0, cover: null};
-    const sliders = [["blur", texts.inside_blur, 8], ["dark", texts.inside_dark, 90], ["turn", texts.inside_turn, 180]].map(([key, name, max]) => {
+    const state = {...WHOLE};
+    const kinds = [["blur", texts.inside_blur, 8], ["noise", texts.inside_noise, 100], ["dark", texts.inside_dark, 90], ["turn", texts.inside_turn, 180], ["jpeg", texts.inside_jpeg, 99]];
+    const sliders = kinds.map(([key, name, max]) => {
       const input = make("input", {type: "range", min: 0, max, value: 0});
       input.addEventListener("input", () => { state[key] = Number(input.value); spoil(); });
       return make("label", {}, make("span", {textContent: name}), input);
     });
     let busy = false, again = false;
-    async function spoil() {
+    async function draw() {
       const context = canvas.getContext("2d"), {image, x, y, width, height} = source;
       context.setTransform(1, 0, 0, 1, 0, 0);
       context.filter = "none";
@@ -176,13 +222,29 @@ window.flowerInside = (() => {
       context.drawImage(image, x, y, width, height, -size / 2, -size / 2, size, size);
       context.setTransform(1, 0, 0, 1, 0, 0);
       context.filter = "none";
-      if (state.cover) context.fillRect(state.cover.x - size / 6, state.cover.y - size / 6, size / 3, size / 3);
+      if (state.cover) context.fillRect(state.cover.x - size / 8, state.cover.y - size / 8, size / 4, size / 4);
+      if (state.noise) {
+        const pixels = context.getImageData(0, 0, size, size), random = NOISE;
+        for (let at = 0; at < pixels.data.length; at++)
+          if (at % 4 < 3) pixels.data[at] += state.noise * random[at % random.length];
+        context.putImageData(pixels, 0, 0);
+      }
+      if (!state.jpeg) return;
+      const saved = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 1 - state.jpeg / 100));
+      const decoded = await createImageBitmap(saved);
+      context.drawImage(decoded, 0, 0);
+      decoded.close();
+    }
+    async function spoil() {
+      costs.hidden = true;
       if (busy) return (again = true);
       busy = true;
       do {
         again = false;
+        await draw();
         const answer = await flowerPage.ask("look", {image: canvas, x: 0, y: 0, width: size, height: size}, "image/png", {heat: 1}).catch(() => null);
         if (answer) fillBars(bars, answer);
+        if (answer) [told.first] = Object.keys(answer.heat);
       } while (again);
       busy = false;
     }
@@ -206,13 +268,33 @@ window.flowerInside = (() => {
     });
     const undo = make("button", {type: "button", className: "pill", textContent: texts.inside_undo});
     undo.addEventListener("click", () => {
-      Object.assign(state, {blur: 0, dark: 0, turn: 0, cover: null});
-      for (const input of undo.parentElement.querySelectorAll("input")) input.value = 0;
+      Object.assign(state, WHOLE);
+      for (const input of element.querySelectorAll(".break input")) input.value = 0;
       spoil();
     });
+    // Where covering costs the answer most.
+    const costs = make("canvas", {className: "over", hidden: true}), said = make("p", {className: "size", role: "status"});
+    const everywhere = make("button", {type: "button", className: "pill", textContent: texts.inside_everywhere});
+    everywhere.addEventListener("click", async () => {
+      said.textContent = texts.looking;
+      const picture = {image: canvas, x: 0, y: 0, width: size, height: size}, label = told.first ?? told.answers[0][1];
+      const answer = await flowerPage.ask("inside", picture, "image/png", {cover: label}).catch(() => null);
+      if (!answer) return (said.textContent = texts.try_again);
+      const most = Math.max(...answer.costs.flat()), [name] = told.answers.find(([, it]) => it === answer.label);
+      const rows = answer.costs.map((row) => row.map((it) => 255 * Math.max(0, it) / Math.max(most, 1e-6)));
+      flowerPage.paint(costs, rows);
+      costs.hidden = most < 0.005;
+      said.textContent = fill(most < 0.005 ? texts.inside_costs_nothing : texts.inside_costs, {flower: name, share: Math.round(100 * most)});
+    });
     setTimeout(spoil);
-    return make("div", {className: "break"}, canvas, make("div", {}, ...sliders, undo, bars));
+    const stack = make("div", {className: "stack"}, canvas, costs);
+    return make("div", {className: "break"}, stack, make("div", {}, ...sliders, make("div", {className: "row"}, undo, everywhere), said, bars));
   }
+
+  const WHOLE = {blur: 0, noise: 0, dark: 0, turn: 0, jpeg: 0, cover: null};
+
+  // Normally distributed, of deviation 1, and the same at every strength: Box and Muller, 1958.
+  const NOISE = Float32Array.from({length: 65537}, () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random()));
 
   function fillBars(bars, answer) {
     const known = answer.in_distribution_probability, rows = known === null ? [] : [[texts.inside_one_of, "other", known]];

@@ -6,8 +6,12 @@ import os
 import threading
 from base64 import b64encode
 from functools import cache
-from typing import Any
+from pathlib import Path
+from textwrap import dedent
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
+import gradio as gr
 import numpy as np
 import torch
 from starlette.datastructures import QueryParams
@@ -16,7 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from flower_alexnet import FlowerClassifier, model
-from flower_alexnet.inside import Inside, Layer, kernels, look_inside
+from flower_alexnet.inside import Inside, Layer, covered, kernels, look_inside, look_inside_each
 from page import answers, examples
 from page.look import answer_picture
 from page.translations import flower_name
@@ -28,7 +32,10 @@ SIDE = 28
 """Height and width of a map as it is sent, at most."""
 
 ALIKE = 6
-"""Photos of the gallery that are shown as most alike."""
+"""Photos of the gallery that are shown as most alike, or in which a map finds most."""
+
+COVERED = 8
+"""Places in each direction of the gray square that covers a part of the photo."""
 
 _SPACE = os.environ.get("SPACE_ID")
 
@@ -40,13 +47,23 @@ INSIDES = answers.Turns(1, waiting=32)
 
 
 async def inside(request: Request) -> JSONResponse:
-    """Answer what each layer of a model makes of a picture, which is the body of the request; with ``alike=1``, the
-    photos of the gallery that are most alike in the numbers before the last layer instead."""
+    """Answer what each layer of a model makes of a picture, which is the body of the request.
+
+    With ``alike=1`` it answers the photos of the gallery that are most alike in the numbers before the last layer
+    instead; with ``cover=LABEL`` where covering the picture costs that label most; and with ``layer`` and ``map``,
+    counted from 0 and without a picture, the photos of the gallery in which that map finds most.
+    """
     return await answer_picture(request, INSIDES, _told)
 
 
 def _told(classifier: FlowerClassifier, name: str, picture: bytes, query: QueryParams, language: str) -> Any:
-    return (_alike if "alike" in query else _numbers)(classifier, name, picture, language)
+    if "alike" in query:
+        return _alike(classifier, name, picture, language)
+    if "map" in query:
+        return _exciting(classifier, name, query, language)
+    if "cover" in query:
+        return _covered(classifier, picture, query["cover"])
+    return _numbers(classifier, name, picture, language)
 
 
 def _numbers(classifier: FlowerClassifier, name: str, picture: bytes, language: str) -> dict[str, Any]:
@@ -70,20 +87,31 @@ def _numbers(classifier: FlowerClassifier, name: str, picture: bytes, language: 
 
 
 def _layer(layer: Layer, number: int) -> dict[str, Any]:
-    """Return the strongest maps of a layer, each at most ``SIDE`` wide, on one scale."""
+    """Return the strongest maps of a layer, each at most ``SIDE`` wide, on one scale, and where each is strongest."""
     channels = layer.strongest(number)
     highest = max(float(layer.maps.max()), 1e-12)
     chosen = torch.from_numpy(layer.maps[channels] / highest)
     side = min(SIDE, chosen.shape[-1])
     small = torch.nn.functional.adaptive_max_pool2d(chosen, side).numpy()
     return {
-        "maps": [[channel, _encoded(255 * grid)] for channel, grid in zip(channels, small, strict=True)],
+        "maps": [
+            [channel, _encoded(255 * grid), int(layer.maps[channel].argmax())]
+            for channel, grid in zip(channels, small, strict=True)
+        ],
         "shape": list(layer.maps.shape),
         "side": side,
         "field": layer.field,
         "stride": layer.stride,
         "start": layer.start,
+        "pooled": layer.pooled,
     }
+
+
+def _covered(classifier: FlowerClassifier, picture: bytes, label: str) -> dict[str, Any]:
+    """Return what covering each place costs a label, -1 to 1, rows from the top."""
+    if label not in classifier.config.labels:
+        label = classifier.config.labels[0]
+    return {"label": label, "costs": covered(classifier, picture, label, COVERED).round(4).tolist()}
 
 
 def _encoded(values: np.ndarray) -> str:
@@ -92,53 +120,117 @@ def _encoded(values: np.ndarray) -> str:
 
 
 @cache
-def _lines() -> dict[str, int]:
-    """Return on which lines of ``model.py`` the parts of the network are."""
-    text = open(model.__file__, encoding="utf-8").read().splitlines()  # noqa: PTH123, SIM115
-    marks = {"kernels": "_convolution(3, 48", "layers": "_convolution(48, 128", "features": "nn.Linear(CHANNELS"}
-    return {part: next((at for at, line in enumerate(text, 1) if mark in line), 1) for part, mark in marks.items()}
+def _lines() -> dict[str, tuple[int, str]]:
+    """Return on which line of ``model.py`` each part of the network begins, and its lines."""
+    lines = Path(model.__file__).read_text(encoding="utf-8").splitlines()
+    parts = {"kernels": ("_convolution(3, 48", 1), "layers": ("nn.MaxPool2d", 7), "features": ("nn.Linear(CHANNELS", 5)}
+    found = {}
+    for part, (mark, length) in parts.items():
+        at = next(at for at, line in enumerate(lines) if mark in line)
+        found[part] = at + 1, dedent("\n".join(lines[at : at + length]))
+    return found
+
+
+class _Found(NamedTuple):
+    """What one model finds in the photos of the gallery, in the order of ``examples.gallery``.
+
+    Args:
+        names: of the photos, ``LABEL/NAME``.
+        features: unit vectors, float32 (photos, 2048).
+        most: of each layer, the largest number of each map, float32 (photos, maps).
+        places: of each layer, where in the map that is, row after row, int64 (photos, maps).
+        layers: what a place of each layer sees; the maps are those of one photo.
+    """
+
+    names: list[str]
+    features: np.ndarray
+    most: list[np.ndarray]
+    places: list[np.ndarray]
+    layers: tuple[Layer, ...]
 
 
 class _Gallery:
-    """The numbers of the gallery's photos by one model, computed when somebody first asks for what is alike."""
+    """What models find in the gallery's photos, computed when somebody first asks for it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._features: dict[str, tuple[FlowerClassifier, np.ndarray]] = {}
+        self._found: dict[str, tuple[FlowerClassifier, _Found]] = {}
 
-    def features(self, classifier: FlowerClassifier, name: str) -> np.ndarray:
-        """Return unit vectors, float32 (photos, 2048), in the order of ``examples.gallery``."""
+    def found(self, classifier: FlowerClassifier, name: str) -> _Found | None:
+        """Return what a model finds in the photos; None if there are none."""
+        if not examples.gallery():
+            return None
         with self._lock:
-            kept = self._features.get(name)
+            kept = self._found.get(name)
             if kept is None or kept[0] is not classifier:
-                rows = [_unit(look_inside(classifier, examples.GALLERY / f"{it}.webp")) for it in examples.gallery()]
-                kept = self._features[name] = classifier, np.stack(rows)
+                kept = self._found[name] = classifier, self._find(classifier)
             return kept[1]
+
+    def _find(self, classifier: FlowerClassifier) -> _Found:
+        names = list(examples.gallery())
+        features, most, places = [], [], []
+        layers: tuple[Layer, ...] = ()
+        for one in look_inside_each(classifier, (examples.GALLERY / f"{name}.webp" for name in names)):
+            layers = one.layers
+            flat = [layer.maps.reshape(len(layer.maps), -1) for layer in layers]
+            features.append(_unit(one))
+            most.append([it.max(1) for it in flat])
+            places.append([it.argmax(1) for it in flat])
+        largest, where = ([np.stack(each) for each in zip(*rows, strict=True)] for rows in (most, places))
+        return _Found(names, np.stack(features), largest, where, layers)
 
 
 GALLERY = _Gallery()
 
 
 def _alike(classifier: FlowerClassifier, name: str, picture: bytes, language: str) -> list[dict[str, Any]]:
-    names = list(examples.gallery())
-    if not names:
+    found = GALLERY.found(classifier, name)
+    if found is None:
         return []
-    likeness = GALLERY.features(classifier, name) @ _unit(look_inside(classifier, picture))
+    likeness = found.features @ _unit(look_inside(classifier, picture))
     return [
-        {
-            "address": f"examples/gallery/{names[at]}.webp",
-            "label": names[at].partition("/")[0],
-            "name": flower_name(names[at].partition("/")[0], language),
-            "by": examples.gallery()[names[at]][0],
-            "at": examples.gallery()[names[at]][1],
-            "likeness": round(float(likeness[at]), 3),
-        }
+        _shown(found.names[at], language) | {"likeness": round(float(likeness[at]), 3)}
         for at in likeness.argsort()[::-1][:ALIKE]
     ]
+
+
+def _exciting(classifier: FlowerClassifier, name: str, query: QueryParams, language: str) -> list[dict[str, Any]]:
+    """Return the photos in which a map finds most, each with the box of what the place sees where it does."""
+    found = GALLERY.found(classifier, name)
+    if found is None:
+        return []
+    try:
+        number, channel = int(query["layer"]), int(query["map"])
+        if min(number, channel) < 0:
+            raise LookupError
+        layer, most = found.layers[number], found.most[number][:, channel]
+    except (LookupError, ValueError) as error:
+        raise gr.Error("There is no such map.", print_exception=False) from error
+    size, width = classifier.config.preprocessing.crop, layer.maps.shape[-1]
+    shown = []
+    for at in most.argsort()[::-1][:ALIKE]:
+        if most[at] <= 0:
+            break
+        corners = layer.sees(*divmod(int(found.places[number][at, channel]), width))
+        box = [round(min(1, max(0, corner / size)), 4) for corner in corners]
+        shown.append(_shown(found.names[at], language) | {"box": box})
+    return shown
+
+
+def _shown(name: str, language: str) -> dict[str, Any]:
+    """Return what the page shows of a photo of the gallery."""
+    label, (by, address) = name.partition("/")[0], examples.gallery()[name]
+    return {
+        "address": f"examples/gallery/{quote(name)}.webp",
+        "label": label,
+        "name": flower_name(label, language),
+        "by": by,
+        "at": address,
+    }
 
 
 def _unit(found: Inside) -> np.ndarray:
     return found.features / max(float(np.linalg.norm(found.features)), 1e-12)
 
 
-ROUTE = Route("/inside", inside, methods=["POST"])
+ROUTE = Route("/inside", inside, methods=["GET", "POST"])

@@ -98,6 +98,14 @@ IN_THE_BROWSER = (
     "inside_break_how",
     "inside_blur",
     "inside_dark",
+    "inside_noise",
+    "inside_jpeg",
+    "inside_everywhere",
+    "inside_costs",
+    "inside_costs_nothing",
+    "inside_pooled",
+    "inside_exciting",
+    "inside_exciting_none",
     "inside_turn",
     "inside_cover",
     "inside_undo",
@@ -193,7 +201,7 @@ def _script(language: str) -> bytes:
     ]
     models = {model.name: _can_tell(model) for model in MODELS.all()}
     guesses = [{"label": label, "name": capitalized(flower_name(label, language))} for label in LABELS]
-    game = guesses if gallery() else None
+    game = guesses if ABOUT_FLOWERS and gallery() else None
     given = {"texts": texts, "examples": examples, "models": models, "aliases": ALIASES, "game": game}
     made = {name: json.dumps(value, ensure_ascii=False).replace("<", "\\u003c") for name, value in given.items()}
     return (EARLY_STYLE + SCRIPT.format(language=language, **made)).encode()

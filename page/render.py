@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from PIL import Image
 
@@ -345,7 +346,8 @@ def confusion(test: Mapping[str, Any], language: str) -> str:
 
 
 def mistakes(test: Mapping[str, Any], photographers: Mapping[str, tuple[str, str]], language: str) -> str:
-    """Return the test photos that a model gets wrong, the worst first, each with its flower and the answer.
+    """Return the test photos that a model gets wrong, the worst first, each with its flower and the answer; nothing if
+    the page does not have all of them.
 
     Args:
         test: metrics of the test photos.
@@ -356,14 +358,19 @@ def mistakes(test: Mapping[str, Any], photographers: Mapping[str, tuple[str, str
     for row in test.get("mistakes", []):
         name = str(row["photo"])
         if name not in photographers:
-            continue
+            return ""  # some could not be shown
         by, address = photographers[name]
         true, said = (capitalized(flower_name(label, language)) for label in (name.partition("/")[0], row["said"]))
         credit = escape(translate("photo_by", language, name=by))
+        alt = f"{escape(true)}. {credit}" if by else escape(true)
+        image = (
+            f'<img src="examples/gallery/{escape(quote(name))}.webp" alt="{alt}" width="112" height="112" '
+            'loading="lazy">'
+        )
+        if address:
+            image = f'<a href="{escape(address)}" target="_blank" rel="noopener" title="{credit}">{image}</a>'
         tiles.append(
-            f'<figure><a href="{escape(address)}" target="_blank" rel="noopener" title="{credit}">'
-            f'<img src="examples/gallery/{escape(name)}.webp" alt="{escape(true)}. {credit}" width="112" height="112" '
-            f'loading="lazy"></a><figcaption><b class="name {_flower(name.partition("/")[0])}">{escape(true)}</b>'
+            f'<figure>{image}<figcaption><b class="name {_flower(name.partition("/")[0])}">{escape(true)}</b>'
             f"{escape(translate('said', language, flower=said, probability=percent(row['probability'], language)))}"
             "</figcaption></figure>"
         )

@@ -327,12 +327,18 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .inside .alike { min-height: 150px; }
 .inside p { margin: 0 0 12px; overflow-wrap: anywhere; line-height: 1.5; color: var(--soft); max-width: 70ch; }
 .inside .size { margin: 12px 0 6px; font-size: 14px; }
-.inside .code { margin: 12px 0 0; font-size: 13px; font-family: ui-monospace, monospace; }
+.inside .code { margin: 12px 0 0; font-size: 13px; color: var(--soft); }
+.inside .code summary { cursor: pointer; min-height: 32px; }
+.inside .code pre { overflow-x: auto; margin: 4px 0; line-height: 1.5; }
+.inside .pooled { margin: 14px 0 0; padding-left: 14px; border-left: 3px solid var(--rule); font-size: 14px; }
+.exciting:not(:empty) { margin-top: 10px; }
+.exciting .alike { grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); min-height: 0; }
+.boxed { display: block; position: relative; }
+.boxed i, .seen i { position: absolute; box-sizing: border-box; border: 2px solid #fff; box-shadow: 0 0 0 1px #000; }
 .seen { position: relative; line-height: 0; }
 .seen canvas { width: 100%; height: auto; aspect-ratio: 1; border-radius: 10px; }
 .seen .over { position: absolute; inset: 0; }
 .seen .over[hidden], .seen i[hidden] { display: none; }
-.seen i { position: absolute; box-sizing: border-box; border: 2px solid #fff; box-shadow: 0 0 0 1px #000; }
 .kernels { display: grid; grid-template-columns: repeat(auto-fill, minmax(40px, 1fr)); gap: 6px; }
 .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(64px, 1fr)); gap: 6px; }
 .inside button, .chips > * { margin: 0 !important; }
@@ -352,6 +358,11 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .break { display: grid; grid-template-columns: minmax(0, 260px) 1fr; gap: 20px; align-items: start; }
 .break canvas { width: 100%; height: auto; aspect-ratio: 1; border-radius: 10px; cursor: crosshair;
   touch-action: none; }
+.stack { position: relative; line-height: 0; }
+.stack .over { position: absolute; inset: 0; pointer-events: none; }
+.stack .over[hidden] { display: none; }
+.break .row { display: flex; flex-wrap: wrap; justify-content: start; gap: 10px; margin: 8px 0; }
+.alike a { display: block; }
 .break label { display: grid; grid-template-columns: 100px 1fr; gap: 10px; align-items: center; min-height: 40px; }
 .break input { accent-color: var(--leaf); width: 100%; }
 .break .bars { margin-top: 10px; }
@@ -362,7 +373,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
   .inside aside .seen { grid-area: 1 / 1 / span 2; }
   .inside aside h3 { font-size: 18px; }
   .inside aside p { font-size: 13px; line-height: 1.35; margin: 0; }
-  .break canvas { max-width: 300px; }
+  .stack { max-width: 300px; }
 }
 #models .gradio-style { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 18px; }
 #models .gradio-style > .why, #models .said { grid-column: 1 / -1; }

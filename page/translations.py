@@ -635,6 +635,63 @@ _TEXTS = {
         "Obscurité",
         "暗さ",
     ),
+    "inside_noise": ("Noise", "噪点", "Ruido", "Rauschen", "Bruit", "ノイズ"),
+    "inside_jpeg": (
+        "JPEG compression",
+        "JPEG 压缩",
+        "Compresión JPEG",
+        "JPEG-Kompression",
+        "Compression JPEG",
+        "JPEG圧縮",
+    ),
+    "inside_everywhere": (
+        "Where covering costs most",
+        "遮住哪里损失最大",
+        "Dónde tapar cuesta más",
+        "Wo Abdecken am meisten kostet",
+        "Où couvrir coûte le plus",
+        "どこを隠すと最も響くか",
+    ),
+    "inside_costs": (
+        "A gray square was laid on 64 places, one after the other. Where it is bright, it costs {flower} most: up to {share} of 100.",
+        "灰色方块依次放在 64 个位置。亮处让“{flower}”损失最多：100 分中最多 {share} 分。",
+        "Un cuadrado gris se puso en 64 lugares, uno tras otro. Donde está claro, más le cuesta a «{flower}»: hasta {share} de 100.",
+        "Ein graues Quadrat lag nacheinander auf 64 Stellen. Wo es hell ist, kostet es „{flower}“ am meisten: bis zu {share} von 100.",
+        "Un carré gris a été posé en 64 endroits, l’un après l’autre. Là où c’est clair, il coûte le plus à « {flower} » : jusqu’à {share} sur 100.",
+        "灰色の四角を64か所に順に置きました。明るい所ほど「{flower}」が下がります。最大で100のうち{share}。",
+    ),
+    "inside_costs_nothing": (
+        "A gray square was laid on 64 places, one after the other. None of them costs {flower} anything.",
+        "灰色方块依次放在 64 个位置。没有一处让“{flower}”有损失。",
+        "Un cuadrado gris se puso en 64 lugares, uno tras otro. Ninguno le cuesta nada a «{flower}».",
+        "Ein graues Quadrat lag nacheinander auf 64 Stellen. Keine davon kostet „{flower}“ etwas.",
+        "Un carré gris a été posé en 64 endroits, l’un après l’autre. Aucun ne coûte rien à « {flower} ».",
+        "灰色の四角を64か所に順に置きましたが、どこも「{flower}」に響きませんでした。",
+    ),
+    "inside_pooled": (
+        "Pooling: of every 3×3 numbers the largest is kept, every second place. The maps are now {side}×{side}.",
+        "池化：每 3×3 个数只留最大的，隔一处取一次。现在图是 {side}×{side}。",
+        "Pooling: de cada 3×3 números queda el mayor, cada dos lugares. Los mapas son ahora de {side}×{side}.",
+        "Pooling: von je 3×3 Zahlen bleibt die größte, an jeder zweiten Stelle. Die Karten sind nun {side}×{side}.",
+        "Pooling : de chaque 3×3 nombres on garde le plus grand, un endroit sur deux. Les cartes font maintenant {side}×{side}.",
+        "プーリング：3×3 の数ごとに最大のものを一つおきに残します。マップは {side}×{side} になります。",
+    ),
+    "inside_exciting": (
+        "The test photos in which this map finds most; the box is what its strongest place has seen:",
+        "这张图反应最强的测试照片；方框是最强处所看到的：",
+        "Las fotos de prueba en las que este mapa encuentra más; el recuadro es lo que vio su lugar más fuerte:",
+        "Die Testfotos, in denen diese Karte am meisten findet; der Rahmen ist, was ihre stärkste Stelle gesehen hat:",
+        "Les photos de test où cette carte trouve le plus ; le cadre est ce qu’a vu son endroit le plus fort :",
+        "このマップが最も強く反応したテスト写真。枠は最も強い所が見ている範囲です：",
+    ),
+    "inside_exciting_none": (
+        "There are no test photos here in which this map finds anything.",
+        "这里没有让这张图有反应的测试照片。",
+        "Aquí no hay fotos de prueba en las que este mapa encuentre algo.",
+        "Hier sind keine Testfotos, in denen diese Karte etwas findet.",
+        "Il n’y a pas ici de photos de test où cette carte trouve quelque chose.",
+        "このマップが反応するテスト写真はここにはありません。",
+    ),
     "inside_turn": (
         "Turn",
         "旋转",
@@ -1326,6 +1383,14 @@ _TEXTS = {
 }
 
 _OTHER_CLASSES = {
+    "mistakes_how": (
+        "The {number} of {photos} test photos that it gets wrong, each with what its label says and the answer; those first in which the label got least. Some labels may be wrong themselves.",
+        "在 {photos} 张测试照片中答错的 {number} 张，附标签和它的答案；标签得分最低的在前。有些标签可能本身就错了。",
+        "Las {number} de {photos} fotos de prueba en las que se equivoca, con lo que dice su etiqueta y la respuesta; primero las que menos daban a la etiqueta. Algunas etiquetas pueden estar mal.",
+        "Die {number} von {photos} Testfotos, bei denen es sich irrt, mit dem, was ihr Etikett sagt, und der Antwort; zuerst die, bei denen das Etikett am wenigsten bekam. Manche Etiketten können selbst falsch sein.",
+        "Les {number} photos de test sur {photos} où il se trompe, avec leur étiquette et sa réponse ; d’abord celles où l’étiquette a reçu le moins. Certaines étiquettes peuvent être fausses.",
+        "テスト写真 {photos} 枚のうち間違えた {number} 枚。ラベルと答えつき、ラベルの確率が低い順。ラベル自体が違うこともあります。",
+    ),
     "none_named": ("None of them", "都不是", "Ninguna", "Keine davon", "Aucune", "どれでもない"),
     "summary_none": (
         "{count} × none it knows",

@@ -7,6 +7,7 @@ It is made once: the photos are part of the project, in ``examples/gallery``, an
 
 from __future__ import annotations
 
+import io
 import re
 import sys
 from pathlib import Path
@@ -55,8 +56,7 @@ def make(data: Path, examples: Path = EXAMPLES) -> int:
         by, at = photographers[name]
         file = Path("gallery") / label / f"{photo.path.stem}.webp"
         (examples / file).parent.mkdir(parents=True, exist_ok=True)
-        square = ImageOps.fit(images.load(photo.path), (SIDE, SIDE), Image.Resampling.BICUBIC)
-        square.save(examples / file, "WEBP", quality=QUALITY, method=6)
+        (examples / file).write_bytes(square(photo.path))
         rows.append(f"| {file.as_posix()} | [{SPECIAL.sub(lambda found: chr(92) + found[0], by)}]({at}) |")
     table = ["| file | photographer |", "|---|---|", *sorted(rows)]
     credited = examples / "CREDITS.md"
@@ -66,6 +66,18 @@ def make(data: Path, examples: Path = EXAMPLES) -> int:
     )
     credited.write_text("\n\n".join([before, TITLE, told, "\n".join(table)]) + "\n", encoding="utf-8")
     return len(rows)
+
+
+def square(photo: Path) -> bytes:
+    """Return a photo's central square, small, as a WebP file.
+
+    Raises:
+        InvalidImage: it cannot be used.
+    """
+    file = io.BytesIO()
+    fitted = ImageOps.fit(images.load(photo), (SIDE, SIDE), Image.Resampling.BICUBIC)
+    fitted.save(file, "WEBP", quality=QUALITY, method=6)
+    return file.getvalue()
 
 
 def main(data: Path | None = None) -> None:

@@ -13,10 +13,11 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from pathlib import Path
+from random import Random
 from typing import Annotated, NamedTuple
 
 import httpx2
@@ -36,6 +37,7 @@ from flower_alexnet.model_folder import CARD, LABELS_FILE, MISTAKES, ONNX, ONNX_
 from flower_alexnet.words import capitalized
 from train.card import TEMPLATES, USE, accuracy_in_words, use_section
 from train.checkpoint import NAME as CHECKPOINT
+from train.gallery import square
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -74,6 +76,9 @@ MOST_CHARACTERS = 60
 
 MOST_EXAMPLES, EXAMPLE_SIDE = 7, 512
 """Photos to try in a Space of one's own, and pixels of their longer sides."""
+
+MOST_IN_GALLERY = 400
+"""Test photos, small, that a Space of one's own looks for alike ones in: about 3 MB."""
 
 MOST_TRIED = 20
 """Photos of a class that are tried to find those that the model gets right."""
@@ -224,7 +229,8 @@ def own_space_files(folder: Path, title: str, examples: Path | None = None, proj
     Args:
         folder: the model folder.
         title: of the Space.
-        examples: folder of class folders, of whose test photos some are shown to be tried; None shows none.
+        examples: folder of class folders, of whose test photos some are shown to be tried, and up to
+            ``MOST_IN_GALLERY`` to be compared with; None shows none.
         project: this project.
 
     Raises:
@@ -255,7 +261,8 @@ def own_space_files(folder: Path, title: str, examples: Path | None = None, proj
         .encode()
     )
     listed: dict[str, str] = {}
-    chosen = _examples(examples, FlowerClassifier.from_pretrained(folder)) if examples else []
+    tested = _test_photos(examples, config.labels) if examples else []
+    chosen = _examples(tested, FlowerClassifier.from_pretrained(folder)) if examples else []
     for number, photo in enumerate(chosen):
         try:
             image = images.load(photo.path)  # upright, and without what its file says of place and camera
@@ -267,23 +274,30 @@ def own_space_files(folder: Path, title: str, examples: Path | None = None, proj
         image.save(content, "WEBP", quality=80)
         files[f"examples/{file}"] = content.getvalue()
     files["examples/examples.json"] = json.dumps(listed).encode()
+    some = Random(0).sample(tested, min(MOST_IN_GALLERY, len(tested)))  # noqa: S311
+    for photo in some:
+        with suppress(images.InvalidImage):  # training left it out, too
+            files[f"examples/gallery/{config.labels[photo.target]}/{photo.path.stem}.webp"] = square(photo.path)
     return files
 
 
-def _examples(folder: Path, classifier: FlowerClassifier) -> list[LabeledPhoto]:
-    """Return up to ``MOST_EXAMPLES`` test photos of a folder of class folders, of each class in turn, those first that
-    the model gets right.
+def _test_photos(folder: Path, labels: Sequence[str]) -> list[LabeledPhoto]:
+    """Return the test photos of a folder of class folders.
 
     Raises:
         NotPublished: the folder has other classes, or no photos.
     """
-    labels = classifier.config.labels
     try:
         if (found := find_classes(folder)) != labels:
             raise NotPublished(f"The model knows {', '.join(labels)}, but {folder} shows {', '.join(found)}.")
-        photos = split(folder)["test"]
+        return split(folder)["test"]
     except InvalidDataset as error:
         raise NotPublished(str(error)) from error
+
+
+def _examples(photos: Sequence[LabeledPhoto], classifier: FlowerClassifier) -> list[LabeledPhoto]:
+    """Return up to ``MOST_EXAMPLES`` photos, of each class in turn, those first that the model gets right."""
+    labels = classifier.config.labels
     of_class = [[photo for photo in photos if photo.target == target] for target in range(len(labels))]
     of_class = [sorted(group[:MOST_TRIED], key=lambda photo: _is_wrong(classifier, photo)) for group in of_class]
     in_turn = [photo for turn in zip_longest(*of_class) for photo in turn if photo is not None]
@@ -417,8 +431,8 @@ def space(
         repo_id: the Space, created if it does not exist.
         model: model folder that the Space is about: its page knows this model alone and nothing of flowers.
         title: of that Space; if not given, the name of the model folder.
-        examples: folder of class folders, of whose test photos up to seven are published to be tried; if not given, no
-            photo is published.
+        examples: folder of class folders, of whose test photos up to seven are published to be tried, and up to 400,
+            224 pixels wide, to be compared with; if not given, no photo is published.
         private: make a new Space private.
         dry_run: list the files without uploading them.
     """

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from flower_alexnet import AlexNet, Config, FlowerClassifier, InvalidImage, images
-from flower_alexnet.inside import kernels, look_inside
+from flower_alexnet.inside import covered, kernels, look_inside, look_inside_each
 from flower_alexnet.registry import SHIPPED
 from tests.support import PROJECT
 
@@ -101,3 +101,28 @@ def test_what_is_no_photo_is_told(tmp_path: Any) -> None:
     (tmp_path / "bad.png").write_text("no picture")
     with pytest.raises(InvalidImage):
         look_inside(FlowerClassifier.from_pretrained(), tmp_path / "bad.png")
+
+
+def test_photos_together_are_what_each_is_alone() -> None:
+    classifier = FlowerClassifier.from_pretrained("alexnet")
+    photos = sorted((PROJECT / "examples" / "gallery" / "daisy").iterdir())[:20]
+    for together, photo in zip(look_inside_each(classifier, photos), photos, strict=True):
+        alone = look_inside(classifier, photo)
+        assert together.features == pytest.approx(alone.features, abs=1e-3)
+        assert together.layers[4].maps == pytest.approx(alone.layers[4].maps, abs=1e-3)
+        assert [layer.pooled for layer in alone.layers] == [27, 13, None, None, 6]
+
+
+def test_what_covering_costs_is_what_the_classifier_says_of_covered_photos() -> None:
+    classifier = FlowerClassifier.from_pretrained("alexnet")
+    crop = look_inside(classifier, ROSE).crop
+    costs = covered(classifier, ROSE, "roses", places=3)
+    assert costs.shape == (3, 3)
+    whole = classifier(crop).probabilities["roses"]
+    for row, top in enumerate((0, 84, 168)):
+        for column, left in enumerate((0, 84, 168)):
+            gray = crop.copy()
+            gray[top : top + 56, left : left + 56] = 127
+            assert costs[row, column] == pytest.approx(whole - classifier(gray).probabilities["roses"], abs=1e-3)
+    with pytest.raises(ValueError, match="no label"):
+        covered(classifier, ROSE, "cats")

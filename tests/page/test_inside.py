@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Page, Request, expect
 
 from flower_alexnet import LABELS, FlowerClassifier
-from flower_alexnet.inside import kernels, look_inside
+from flower_alexnet.inside import covered, kernels, look_inside, look_inside_each
 from page.inside import MAPS, SIDE
 from page.look import MAX_LOOK
 from tests.support import PROJECT
@@ -46,15 +46,16 @@ def test_numbers_are_the_librarys(server: Server, model: str) -> None:
         assert sent["shape"] == list(layer.maps.shape)
         assert (sent["field"], sent["stride"]) == (layer.field, layer.stride)
         assert len(sent["maps"]) == (MAPS if number else 48)
-        channel, grid = sent["maps"][0]
+        channel, grid, place = sent["maps"][0]
         values = np.frombuffer(b64decode(grid), np.uint8)
         assert len(values) == sent["side"] ** 2 <= SIDE**2
         assert channel == layer.strongest(1)[0]
+        assert layer.maps[channel].flat[place] == layer.maps[channel].max()
         assert values.max() == 255
     kernel = np.frombuffer(b64decode(told["kernels"][5]), np.uint8).reshape(11, 11, 3)
     assert kernel / 255 == pytest.approx(kernels(classifier)[5], abs=0.003)
     lines = (PROJECT / "flower_alexnet" / "model.py").read_text().splitlines()
-    assert "11, stride=4" in lines[told["lines"]["kernels"] - 1]
+    assert "11, stride=4" in lines[told["lines"]["kernels"][0] - 1]
 
 
 def test_most_alike_is_the_photo_itself(server: Server) -> None:
@@ -66,6 +67,30 @@ def test_most_alike_is_the_photo_itself(server: Server) -> None:
     assert found[0]["address"] == f"examples/gallery/tulips/{name.name}"
     assert found[0]["likeness"] == pytest.approx(1, abs=0.01)
     assert all(it["by"] and it["at"].startswith("https://www.flickr.com/") for it in found)
+
+
+def test_photos_in_which_a_map_finds_most_are_those_of_the_library(server: Server) -> None:
+    classifier = FlowerClassifier.from_pretrained("alexnet-baseline")
+    photos = sorted((EXAMPLES / "gallery").glob("*/*.webp"))
+    layers = [inside.layers[3] for inside in look_inside_each(classifier, photos)]
+    most = np.array([layer.maps[17].max() for layer in layers])
+    found = httpx2.get(f"{server.url}/inside?model=alexnet-baseline&layer=3&map=17", timeout=120).json()
+    assert [it["address"] for it in found] == [
+        f"examples/gallery/{photos[at].parent.name}/{photos[at].name}" for at in most.argsort()[::-1][: len(found)]
+    ]
+    best = layers[int(most.argmax())]
+    left, top, right, bottom = best.sees(*divmod(int(best.maps[17].argmax()), 13))
+    assert found[0]["box"] == pytest.approx([min(1, max(0, it / 224)) for it in (left, top, right, bottom)], abs=1e-3)
+    for wrong in ("layer=9&map=1", "layer=3&map=999", "layer=x&map=1", "layer=-1&map=1", "map=1"):
+        assert httpx2.get(f"{server.url}/inside?model=alexnet-baseline&{wrong}", timeout=60).status_code == 422
+
+
+def test_where_covering_costs_most_is_the_librarys(server: Server) -> None:
+    content = picture("sunflowers_1")
+    told = httpx2.post(f"{server.url}/inside?model=alexnet&cover=sunflowers", content=content, timeout=60).json()
+    expected = covered(FlowerClassifier.from_pretrained("alexnet"), content, "sunflowers")
+    assert told["label"] == "sunflowers"
+    assert np.array(told["costs"]) == pytest.approx(expected, abs=2e-3)
 
 
 def test_what_is_no_picture_is_refused(server: Server) -> None:
@@ -106,7 +131,7 @@ def test_kernels_and_maps_lie_over_the_photo_and_places_show_what_they_see(brows
     page.goto(server.url)
     click_example(page, "Rose")
     open_tab(page, "Inside")
-    over, frame = page.locator("#inside .over"), page.locator("#inside .seen i")
+    over, frame = page.locator("#inside .seen .over"), page.locator("#inside .seen i")
     page.locator("#inside .kernels button").nth(3).click()
     expect(over).to_be_visible()
     first = over.evaluate("it => it.toDataURL()")
@@ -117,6 +142,7 @@ def test_kernels_and_maps_lie_over_the_photo_and_places_show_what_they_see(brows
     wide = frame.evaluate("it => parseFloat(it.style.width)")
     page.locator("#inside .maps").nth(0).locator("button").nth(0).hover()
     narrow = frame.evaluate("it => parseFloat(it.style.width)")
+    expect(page.locator("#inside .exciting .boxed i")).to_have_count(6)  # each where it is strongest
     assert narrow == pytest.approx(100 * 11 / 224, abs=0.1)
     assert wide > 50
     fifth.nth(0).click()
@@ -131,13 +157,21 @@ def test_a_photo_that_is_spoiled_loses_its_answer(browser_page: Page, server: Se
     bars = page.locator("#inside .break .bar")
     expect(bars.nth(1)).to_contain_text("sunflower")
     before = page.locator("#inside .break .p").nth(1).inner_text()
-    page.locator("#inside .break input").nth(1).fill("90")
+    page.locator("#inside .break input").nth(2).fill("90")
     expect(page.locator("#inside .break .p").nth(1)).not_to_have_text(before)
     page.get_by_role("button", name="As it was").click()
     expect(page.locator("#inside .break .p").nth(1)).to_have_text(before)
-    page.locator("#inside .break canvas").focus()
+    for slider, most in ((0, "8"), (1, "100"), (4, "99")):  # blur, noise, JPEG
+        page.locator("#inside .break input").nth(slider).fill(most)
+        expect(page.locator("#inside .break .p").nth(1)).not_to_have_text(before)
+        page.get_by_role("button", name="As it was").click()
+        expect(page.locator("#inside .break .p").nth(1)).to_have_text(before)
+    page.get_by_role("button", name="Where covering costs most").click()
+    expect(page.locator("#inside .break .over")).to_be_visible()
+    expect(page.locator("#inside .break [role=status]").first).to_contain_text("it costs sunflower most: up to")
+    page.locator("#inside .break .arrives").focus()
     page.keyboard.press("ArrowRight")
-    page.locator("#inside .break canvas").click(position={"x": 60, "y": 60})
+    page.locator("#inside .break .arrives").click(position={"x": 60, "y": 60})
     expect(bars.first).to_be_visible()
 
 

@@ -145,7 +145,8 @@ def space(hub: Hub, environment: dict[str, str], published: Path, tmp_path_facto
 
 def test_space_of_own_classes_holds_no_flowers_and_says_what_it_is(space: Path) -> None:
     assert [folder.name for folder in (space / "weights").iterdir()] == ["My shapes"]
-    assert {file.suffix for file in (space / "examples").iterdir()} == {".webp", ".json"}
+    assert {file.suffix for file in (space / "examples").iterdir() if file.is_file()} == {".webp", ".json"}
+    assert {folder.name for folder in (space / "examples" / "gallery").iterdir()} == set(SHAPES)
     card = (space / "README.md").read_text(encoding="utf-8")
     assert 'title: "My shapes"' in card
     assert "sdk: gradio" in card
@@ -169,6 +170,11 @@ def test_page_of_own_classes_knows_nothing_of_flowers(
                 visitor.get_by_role("tab").nth(tab).click()
                 assert not re.search(flower, visitor.inner_text("body"), re.IGNORECASE), (language, tab)
             context.close()
+        gallery = sorted((space / "examples/gallery").glob("*/*.webp"))
+        assert gallery
+        alike = httpx2.post(f"{server.url}/inside?alike=1", content=gallery[0].read_bytes(), timeout=60).json()
+        assert alike[0]["address"].endswith(f"/{gallery[0].name}")
+        assert alike[0]["label"] in SHAPES
         endpoints = httpx2.get(f"{server.url}/gradio_api/info").json()["named_endpoints"]
         described = " ".join(str(endpoint["description"]) for endpoint in endpoints.values())
         assert f"labels ({', '.join(SHAPES)})" in described
