@@ -50,15 +50,16 @@ async def inside(request: Request) -> JSONResponse:
     """Answer what each layer of a model makes of a picture, which is the body of the request.
 
     With ``alike=1`` it answers the photos of the gallery that are most alike in the numbers before the last layer
-    instead; with ``cover=LABEL`` where covering the picture costs that label most; and with ``layer`` and ``map``,
-    counted from 0 and without a picture, the photos of the gallery in which that map finds most.
+    instead, with ``alike=LABEL,LABEL`` those of each of these labels; with ``cover=LABEL`` where covering the picture
+    costs that label most; and with ``layer`` and ``map``, counted from 0 and without a picture, the photos of the
+    gallery in which that map finds most.
     """
     return await answer_picture(request, INSIDES, _told)
 
 
 def _told(classifier: FlowerClassifier, name: str, picture: bytes, query: QueryParams, language: str) -> Any:
     if "alike" in query:
-        return _alike(classifier, name, picture, language)
+        return _alike(classifier, name, picture, query["alike"].split(","), language)
     if "map" in query:
         return _exciting(classifier, name, query, language)
     if "cover" in query:
@@ -183,14 +184,21 @@ class _Gallery:
 GALLERY = _Gallery()
 
 
-def _alike(classifier: FlowerClassifier, name: str, picture: bytes, language: str) -> list[dict[str, Any]]:
+def _alike(
+    classifier: FlowerClassifier, name: str, picture: bytes, labels: list[str], language: str
+) -> list[dict[str, Any]]:
+    """Return the photos most alike, or half as many of each label that is one of the classifier's."""
     found = GALLERY.found(classifier, name)
     if found is None:
         return []
     likeness = found.features @ _unit(look_inside(classifier, picture))
+    order = likeness.argsort()[::-1].tolist()
+    if asked := [label for label in labels if label in classifier.config.labels]:
+        of_label = [[at for at in order if found.names[at].startswith(f"{label}/")] for label in asked]
+        order = [at for some in of_label for at in some[: ALIKE // 2]]
     return [
         _shown(found.names[at], language) | {"likeness": round(float(likeness[at]), 3)}
-        for at in likeness.argsort()[::-1][:ALIKE]
+        for at in order[: ALIKE if not asked else None]
     ]
 
 

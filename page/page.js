@@ -354,7 +354,26 @@ window.flowerPage = (() => {
     element.addEventListener("click", (event) => {
       const bar = event.target.closest("button.bar");
       if (bar) askHeat(bar.dataset.label);
+      if (event.target.closest(".alikes")) showAlikes(element.querySelector(".references"));
     });
+  }
+
+  // Of each of the two flowers, the test photos that look most like this one to the network.
+  async function showAlikes(references) {
+    const rows = [...references.querySelectorAll(".ref")], button = references.querySelector(".alikes");
+    button.disabled = true;
+    try {
+      const found = await askInside("inside", await current(), "image/png", {alike: rows.map((row) => row.dataset.label)});
+      if (!found) throw new Error("busy");
+      button.remove();
+      for (const row of rows) row.querySelector(".thumbs").replaceChildren(...found.filter(({label}) => label === row.dataset.label).map(({address, name, by, at}) => {
+        const link = document.createElement("a"), photo = link.appendChild(document.createElement("img"));
+        Object.assign(link, {href: at, target: "_blank", rel: "noopener", title: by});
+        return Object.assign(photo, {src: address, alt: `${name}. ${by}`, width: 66, height: 66}), link;
+      }));
+    } catch (error) {
+      button.disabled = false;
+    }
   }
 
   // An answer is there: its photo is kept, unless it cannot be used.

@@ -457,11 +457,12 @@ def _references(labels: Sequence[str], language: str) -> str:
         name = escape(capitalized(flower_name(label, language)))
         marks = escape(translate(f"marks_{label}", language))
         rows.append(
-            f'<div class="ref"><div class="thumbs">{photos}</div>'
+            f'<div class="ref" data-label="{escape(label)}"><div class="thumbs">{photos}</div>'
             f'<p><b class="name {_flower(label)}">{name}</b> {marks}</p></div>'
         )
-    heading = escape(translate("compare_yourself", language))
-    return f'<section class="references"><h3>{heading}</h3>{"".join(rows)}</section>'
+    heading, more = (escape(translate(key, language)) for key in ("compare_yourself", "most_alike"))
+    button = f'<button type="button" class="pill alikes">{more}</button>'
+    return f'<section class="references"><h3>{heading}</h3>{"".join(rows)}{button}</section>'
 
 
 def _flower(label: str) -> str:

@@ -310,6 +310,9 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .ref .thumbs { display: flex; gap: 6px; }
 .ref img { width: 66px; height: 66px; object-fit: cover; border-radius: 10px; margin: 0 !important; }
 .guide .ref { margin: 6px 0; }
+.ref .thumbs a { line-height: 0; }
+.alikes { margin-top: 4px; }
+.alikes:disabled { opacity: 0.5; }
 .ref p { margin: 0; font-size: 15px; line-height: 1.4; color: var(--soft); }
 #model { border-top: 1px solid var(--rule) !important; border-radius: 0; margin-top: 14px; padding: 14px 0 0;
   overflow: visible; }

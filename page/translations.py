@@ -328,6 +328,14 @@ _TEXTS = {
         "S’il devait choisir",
         "どうしても選ぶなら",
     ),
+    "most_alike": (
+        "Those most like it",
+        "最相似的照片",
+        "Las más parecidas",
+        "Die ähnlichsten",
+        "Les plus semblables",
+        "最も似ている写真",
+    ),
     "compare_yourself": (
         "Compare for yourself",
         "自己比一比",

@@ -69,6 +69,21 @@ def test_most_alike_is_the_photo_itself(server: Server) -> None:
     assert all(it["by"] and it["at"].startswith("https://www.flickr.com/") for it in found)
 
 
+def test_compare_for_yourself_shows_the_test_photos_most_alike(browser_page: Page, server: Server) -> None:
+    page = browser_page
+    page.goto(server.url)
+    page.locator(".examples button").last.wait_for()
+    upload(page, EXAMPLES / "tulips_2.webp")
+    page.get_by_role("button", name="Those most like it").click()
+    expect(page.locator(".references a img")).to_have_count(6)
+    rows = page.locator(".references .ref")
+    for row in rows.all():
+        label = row.get_attribute("data-label")
+        for photo in row.locator("img").all():
+            assert f"examples/gallery/{label}/" in (photo.get_attribute("src") or "")
+    expect(page.get_by_role("button", name="Those most like it")).to_have_count(0)
+
+
 def test_photos_in_which_a_map_finds_most_are_those_of_the_library(server: Server) -> None:
     classifier = FlowerClassifier.from_pretrained("alexnet-baseline")
     photos = sorted((EXAMPLES / "gallery").glob("*/*.webp"))
