@@ -1,21 +1,27 @@
 """Load test of the page: python -m benchmarks.serving
 
-Throughput, latency and memory of app.py against a plain gr.Interface demo of the same network; memory over thousands
-of requests; and startup time. Users and server share this machine.
+Throughput, latency and memory of app.py against a plain gr.Interface demo of the same network; quick looks of visitors
+who move or film, and how long another's answer takes meanwhile; memory over thousands of requests; and startup time.
+Users and server share this machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
+import multiprocessing
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 
 import gradio
 from gradio_client import handle_file
 
-from benchmarks.measure import SIZES, machine, photos, purpose, table
+from benchmarks.measure import SIZES, machine, photo, photos, purpose, table
 from tests.support.server import Load, Visitor, ask, load, serve
 
 COMMANDS = {"plain demo": ("-m", "benchmarks.plain_demo"), "app.py": ("app.py",)}
@@ -31,6 +37,12 @@ WAYS: dict[str, tuple[str, str | None, list[str]]] = {
 WARM_UP = 3
 """Seconds of load before a measurement: the first requests of a page take longer."""
 
+LOOKS = 4
+"""Looks a second of a visitor who moves or films, unless the last answer is late."""
+
+LIVE = (1, 20)
+"""Visitors who move or film at the same time."""
+
 EMPTY_PAGE = "import torch, gradio\nwith gradio.Blocks() as page: pass\npage.launch()"
 
 
@@ -45,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(machine(), f"Gradio {gradio.__version__}\n", sep=", ")
     print(cold_start(options.starts), flush=True)
     print("\n", under_load(options.users, options.seconds), sep="", flush=True)
+    print("\n", live(options.seconds), sep="", flush=True)
     print("\n", memory(options.requests), sep="")
 
 
@@ -97,6 +110,51 @@ def _figures(measured: Load, plain: Load) -> tuple[float, float, float, float, i
     rate, plain_rate = (len(load.latencies) / load.seconds for load in (measured, plain))
     p50, p95 = median(measured.latencies), quantiles(measured.latencies, n=20)[-1]
     return rate, rate / plain_rate, 1000 * p50, 1000 * p95, len(measured.errors), measured.peak / 1e6
+
+
+def live(seconds: float) -> str:
+    """Return a table of how many looks a second live visitors have, how long one takes, and how long a bystander's
+    answer to a photo takes meanwhile."""
+    picture, rows = photo((256, 256)), []
+    with serve(*COMMANDS["app.py"]) as server, ThreadPoolExecutor(1) as executor:
+        bystander = Visitor(server.url, None, photo(SIZES["500x333"]), ["alexnet"])
+        load(server, [bystander, partial(_look, server.url, picture, time.time() + WARM_UP)], WARM_UP)
+        for visitors in (0, *LIVE):
+            with multiprocessing.get_context("spawn").Pool(1) as pool:  # not in this process's time
+                pool.apply(_looks, (server.url, picture, 1, 0.0))  # it has imported what it needs
+                end = time.time() + seconds
+                looking = pool.apply_async(_looks, (server.url, picture, visitors, end)) if visitors else None
+                answered = []
+                while time.time() < end:
+                    started = time.perf_counter()
+                    executor.submit(bystander).result()
+                    answered.append(1000 * (time.perf_counter() - started))
+                    time.sleep(1 / LOOKS)
+                looks = sorted(looking.get()) if looking else []
+            took = f"{1000 * median(looks):.3g}" if looks else ""
+            rows.append((visitors, len(looks) / seconds, took, median(answered), max(answered)))
+    columns = ("live visitors", "looks/s", "one look, ms, median", "bystander's answer, ms, median", "slowest")
+    return table(columns, rows)
+
+
+def _looks(url: str, picture: bytes, visitors: int, end: float) -> list[float]:
+    """Look as often as so many visitors do until a time; return the seconds that each look took."""
+    with ThreadPoolExecutor(visitors) as executor:
+        return [took for some in executor.map(lambda _: _look(url, picture, end), range(visitors)) for took in some]
+
+
+def _look(url: str, picture: bytes, end: float) -> list[float]:
+    connection, took = http.client.HTTPConnection(url.removeprefix("http://")), []
+    while time.time() < end:
+        started = time.perf_counter()
+        connection.request("POST", "/look?model=alexnet", picture)
+        response = connection.getresponse()
+        text = response.read()
+        if response.status != 200:
+            raise RuntimeError(f"{response.status} {text!r}")
+        took.append(time.perf_counter() - started)
+        time.sleep(max(0, 1 / LOOKS - took[-1]))
+    return took
 
 
 def memory(requests: int, steps: int = 5, users: int = 8) -> str:

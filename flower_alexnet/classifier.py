@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from flower_alexnet import images, registry
 from flower_alexnet.config import LABELS, Config, InvalidConfig
 from flower_alexnet.images import InvalidImage
-from flower_alexnet.inference import CPU, FORWARD_THREAD, SharedPass, prepare
+from flower_alexnet.inference import CPU, FORWARD_THREAD, SharedPass, pool_of_single_cores, prepare
 from flower_alexnet.model import AlexNet, NetworkWithHead, load_in_distribution_head, load_network
 from flower_alexnet.model_folder import read_config
 from flower_alexnet.words import (
@@ -45,6 +45,12 @@ DECODERS = 2
 
 IN_FLIGHT = 2 * DECODERS
 """Photos that are being loaded or wait for it."""
+
+MANY = 64
+"""Photos from which on each core reads and classifies its own."""
+
+CHUNK = 16
+"""Photos that a core reads and classifies together, where there are many."""
 
 Item = TypeVar("Item")
 
@@ -278,9 +284,9 @@ class FlowerClassifier:
     ) -> Generator[Output | InvalidImage]:
         """Yield, for each photo in order, the network's output, or why the photo cannot be used.
 
-        Photos are loaded and cropped by ``DECODERS`` threads while the network runs on those before; of photos at their
-        full size no more than ``IN_FLIGHT`` are in memory. Threads that call this at the same time share forward
-        passes.
+        Photos are loaded and cropped by ``DECODERS`` threads while the network runs on those before, and threads that
+        call this at the same time share forward passes; from ``MANY`` photos on, each core loads and classifies photos
+        of its own. Of photos at their full size no more than ``IN_FLIGHT``, or one a core, are in memory.
 
         Args:
             photos: any number, of any type that load takes.
@@ -295,11 +301,14 @@ class FlowerClassifier:
                 return error
 
         remaining = iter(photos)
-        first = list(islice(remaining, 2))
+        first = list(islice(remaining, MANY))
         if len(first) < 2:  # threads would take longer than they save
             yield from self._submit([crop(photo) for photo in first])()
             return
         remaining = chain(first, remaining)
+        if len(first) == MANY and self.device == CPU:
+            yield from self._results_of_many(remaining, crop)
+            return
         pool = ThreadPoolExecutor(DECODERS, "decode")
         try:
             cropping = deque(pool.submit(crop, photo) for photo in islice(remaining, IN_FLIGHT))
@@ -313,6 +322,27 @@ class FlowerClassifier:
                 yield from running()  # of the batch before, while this one runs
                 running = submitted
             yield from running()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _results_of_many(
+        self, photos: Iterator[Item], crop: Callable[[Item], Tensor | InvalidImage]
+    ) -> Generator[Output | InvalidImage]:
+        """Yield the results of photos, ``CHUNK`` of which a core loads and classifies at a time."""
+
+        def answer(chunk: list[Item]) -> list[Output | InvalidImage]:
+            crops = [crop(photo) for photo in chunk]
+            outputs = iter(self._run([cropped for cropped in crops if isinstance(cropped, Tensor)]))
+            return [cropped if isinstance(cropped, InvalidImage) else next(outputs) for cropped in crops]
+
+        chunks = iter(lambda: list(islice(photos, CHUNK)), [])
+        pool, cores = pool_of_single_cores()
+        try:
+            answering = deque(pool.submit(answer, chunk) for chunk in islice(chunks, 2 * cores))
+            while answering:
+                answered = answering.popleft().result()
+                answering.extend(pool.submit(answer, chunk) for chunk in islice(chunks, 1))
+                yield from answered
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -335,7 +365,7 @@ class FlowerClassifier:
         return images.load(photo, shorter_side=self.shorter_side)
 
     @cached_property
-    def _pass(self) -> SharedPass[Tensor, Output]:
+    def _run(self) -> Callable[[list[Tensor]], list[Output]]:
         prepared = FORWARD_THREAD.submit(prepare, self.network, self.device).result()
         network = NetworkWithHead(prepared, deepcopy(self.in_distribution_head)).to(self.device)
 
@@ -353,7 +383,11 @@ class FlowerClassifier:
                 outputs += map(Output, logits.cpu(), known.cpu())
             return outputs
 
-        return SharedPass(run, BATCH_SIZE)
+        return run
+
+    @cached_property
+    def _pass(self) -> SharedPass[Tensor, Output]:
+        return SharedPass(self._run, BATCH_SIZE)
 
 
 def load_classifier(name: str | None = None, device: str | None = None) -> FlowerClassifier:

@@ -45,6 +45,15 @@ def test_serving(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(page in table for page in ("empty page", "plain demo", "app.py"))
 
 
+def test_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "WARM_UP", 0.1)
+    monkeypatch.setattr(serving, "LIVE", (2,))
+    *_, nobody, two = serving.live(2).splitlines()
+    assert nobody.startswith("| 0 ")
+    assert two.startswith("| 2 ")
+    assert float(two.split("|")[2]) > 1
+
+
 def test_memory() -> None:
     assert "\n| 20 " in serving.memory(20, steps=2, users=2)
 
