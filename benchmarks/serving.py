@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -117,11 +116,12 @@ def live(seconds: float) -> str:
     answer to a photo takes meanwhile."""
     picture, rows = photo((256, 256)), []
     with serve(*COMMANDS["app.py"]) as server, ThreadPoolExecutor(1) as executor:
-        bystander = Visitor(server.url, None, photo(SIZES["500x333"]), ["alexnet"])
-        load(server, [bystander, partial(_look, server.url, picture, time.time() + WARM_UP)], WARM_UP)
+        _look(server.url, picture, time.time() + WARM_UP)
         for visitors in (0, *LIVE):
             with multiprocessing.get_context("spawn").Pool(1) as pool:  # not in this process's time
                 pool.apply(_looks, (server.url, picture, 1, 0.0))  # it has imported what it needs
+                bystander = Visitor(server.url, None, photo(SIZES["500x333"]), ["alexnet"])
+                bystander()
                 end = time.time() + seconds
                 looking = pool.apply_async(_looks, (server.url, picture, visitors, end)) if visitors else None
                 answered = []
