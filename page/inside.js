@@ -2,7 +2,7 @@
 window.flowerInside = (() => {
   const texts = window.flowerTexts;
   const MODEL = "model.py";
-  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const {fill} = flowerPage;
   const bytes = (text) => Uint8Array.from(atob(text), (it) => it.charCodeAt(0));
   let element = null, asked = 0, exciteAsked = 0, shown = null;
 

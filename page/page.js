@@ -293,7 +293,6 @@ window.flowerPage = (() => {
     stage.querySelector("figure").hidden = stage.querySelector(".pills").hidden = false;
     stage.querySelector(".trouble").hidden = stage.querySelector(".square").hidden = true;
     now.square = null;
-    stage.classList.remove("moved");
     stage.querySelector(".middle").hidden = true;
     stage.querySelector(".picture").src = now.address;
     document.body.style.setProperty("--shown", `url("${now.address}")`);
@@ -662,7 +661,6 @@ window.flowerPage = (() => {
     }
     square.hidden = stage.matches(".undecoded, .refused");
     stage.querySelector(".middle").hidden = now.filming || !isMoved();
-    stage.classList.toggle("moved", isMoved());
   }
 
   // The network is asked all the time while the square moves, and once more, of every pixel, when it rests.
@@ -1149,5 +1147,5 @@ window.flowerPage = (() => {
     if (now.key) { busy(); parts.answer.props.value = null; }
   }
 
-  return {languages, tagline, stage, strips, answer, shown, hint, models, about, adding, shareModel, failed, failedMany, found, current, ask: askInside, paint};
+  return {languages, tagline, stage, strips, answer, shown, hint, models, about, adding, shareModel, failed, failedMany, found, current, ask: askInside, paint, fill};
 })();
