@@ -49,7 +49,7 @@ IN_FLIGHT = 2 * DECODERS
 MANY = 64
 """Photos from which on each core reads and classifies its own."""
 
-CHUNK = 16
+CHUNK = 32
 """Photos that a core reads and classifies together, where there are many."""
 
 Item = TypeVar("Item")
@@ -338,7 +338,7 @@ class FlowerClassifier:
         chunks = iter(lambda: list(islice(photos, CHUNK)), [])
         pool, cores = pool_of_single_cores()
         try:
-            answering = deque(pool.submit(answer, chunk) for chunk in islice(chunks, 2 * cores))
+            answering = deque(pool.submit(answer, chunk) for chunk in islice(chunks, cores + 1))
             while answering:
                 answered = answering.popleft().result()
                 answering.extend(pool.submit(answer, chunk) for chunk in islice(chunks, 1))

@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
@@ -103,6 +104,9 @@ UPRIGHT = {
 """EXIF orientation -> what turns such an image upright."""
 
 SRGB = ImageCms.createProfile("sRGB")
+
+USUAL_PROFILE = 8_000
+"""Bytes of an ICC profile up to which its conversion is kept for other photos; those of cameras have some 3,000."""
 
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)  # the format of iPhones
 Image.init()  # all formats: which of them a file may have is said each time
@@ -443,13 +447,27 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """Convert an image from the colors of its ICC profile to sRGB; ignore a damaged profile."""
     try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if ImageCms.getProfileDescription(source).startswith("sRGB"):
-            return image.convert("RGB")
-        converted = ImageCms.profileToProfile(image, source, SRGB, outputMode="RGB")
+        build = _srgb_transform if len(profile) <= USUAL_PROFILE else _srgb_transform.__wrapped__
+        transform = build(profile, image.mode)
+        converted = None if transform is None else ImageCms.applyTransform(image, transform)
         return image.convert("RGB") if converted is None else converted
     except Exception:  # the profile may hold, or info be, anything
         return image.convert("RGB")
+
+
+@lru_cache(
+    maxsize=16
+)  # photos of one camera have one profile, and to build a transform takes as long as decoding three
+def _srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """Return what converts images of a mode from an ICC profile's colors to sRGB; None if they are that.
+
+    Raises:
+        Exception: the profile is damaged, or of another mode.
+    """
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    if ImageCms.getProfileDescription(source).startswith("sRGB"):
+        return None
+    return ImageCms.buildTransform(source, SRGB, mode, "RGB")
 
 
 def _too_large(name: str, size: str, most: int = MAX_PIXELS, kind: str = "") -> ImageTooLarge:

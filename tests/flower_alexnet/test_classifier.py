@@ -34,7 +34,8 @@ from flower_alexnet import (
     Prediction,
     images,
 )
-from flower_alexnet.classifier import BATCH_SIZE, IN_FLIGHT, Output
+from flower_alexnet.classifier import BATCH_SIZE, CHUNK, IN_FLIGHT, MANY, Output
+from flower_alexnet.inference import FORWARD_THREAD
 from flower_alexnet.model_folder import ADDED, HEAD
 from tests.support import PROJECT
 from tests.support.photos import drawn_flower
@@ -70,7 +71,8 @@ def test_batch_gives_the_same_probabilities_as_single_photos(random_model: Path)
     assert classifier([]) == []
 
 
-def test_many_photos_are_read_ahead_in_order_and_no_further_than_needed(random_model: Path) -> None:
+@pytest.mark.parametrize("count", [MANY - 5, 10 * CHUNK + 5])
+def test_many_photos_are_read_ahead_in_order_and_no_further_than_needed(random_model: Path, count: int) -> None:
     """Some take longer to be read; the generator of photos is never far ahead of the results."""
     classifier = FlowerClassifier.from_pretrained(random_model)
     photos = [drawn_flower(LABELS[number % 5], number) for number in range(5)]
@@ -79,7 +81,7 @@ def test_many_photos_are_read_ahead_in_order_and_no_further_than_needed(random_m
 
     def numbers() -> Iterator[int]:
         nonlocal taken
-        for number in range(3 * BATCH_SIZE + 5):
+        for number in range(count):
             taken += 1
             yield number
 
@@ -98,8 +100,9 @@ def test_many_photos_are_read_ahead_in_order_and_no_further_than_needed(random_m
             assert isinstance(result, Output)
             answer = classifier.prediction(result).probabilities
             assert answer == pytest.approx(expected[number % 5], abs=1e-5)
-    assert number == 3 * BATCH_SIZE + 4
-    assert most <= 2 * BATCH_SIZE + IN_FLIGHT
+    assert number == count - 1
+    assert most <= max(2 * BATCH_SIZE + IN_FLIGHT, (torch.get_num_threads() + 2) * CHUNK)
+    assert FORWARD_THREAD.submit(torch.get_num_threads).result() == torch.get_num_threads()  # as before
 
 
 def test_stopping_early_leaves_no_thread(random_model: Path) -> None:
@@ -107,7 +110,7 @@ def test_stopping_early_leaves_no_thread(random_model: Path) -> None:
     results = classifier.results(drawn_flower("roses", number) for number in range(100))
     next(results)
     results.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("decode", "classify"))]
     failing = classifier.stream([drawn_flower("roses"), b"no picture", drawn_flower("roses")])
     with pytest.raises(InvalidImage):
         list(failing)
