@@ -117,6 +117,21 @@ def look_inside_each(classifier: FlowerClassifier, photos: Iterable[images.Sourc
         yield from FORWARD_THREAD.submit(_run, classifier, torch.stack(batch)).result()
 
 
+def contributions(classifier: FlowerClassifier, features: np.ndarray) -> np.ndarray:
+    """Return what each of the numbers before the last layer adds to the logit of each label.
+
+    Args:
+        classifier: whose last layer it is.
+        features: as in ``Inside``, float32 (2048,).
+
+    Returns:
+        float32 (num_classes, 2048), of either sign; with the last layer's bias, rows sum to the logits.
+    """
+    last: nn.Linear = classifier.network.classifier[-1]  # type: ignore[assignment]
+    added: np.ndarray = last.weight.detach().float().cpu().numpy() * features
+    return added
+
+
 def covered(classifier: FlowerClassifier, photo: images.Source, label: str, places: int = 8) -> np.ndarray:
     """Return how much of a label's probability is lost where a gray square covers the photo (Zeiler and Fergus, 2014).
 

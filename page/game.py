@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Collection, Sequence
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -14,42 +16,52 @@ from page.language import preferred_language
 from page.models import MODELS
 from page.translations import translate
 
-FLOWERS = 8
-"""Photos of flowers in a game, of the gallery; beside them are a hard one and a photo of something else."""
+FLOWERS, NONE = 8, 2
+"""Photos in a game that show one of the five, and that show none of them."""
 
 WRONG = 2
-"""Of these, photos that the page's model gets wrong: or it would always win."""
+"""Of the flowers, photos that the page's model gets wrong: or it would always win."""
+
+CHECKED = json.loads((examples.FOLDER / "game.json").read_text("utf-8")) if examples.gallery() else {}
+"""The gallery as somebody looked at it: photos that show ``none`` of the five whatever their label says, and ``unfair``
+ones, which show another flower, a drawing, or theirs so small that nobody could say."""
 
 
 async def game(request: Request) -> JSONResponse:
-    """Answer ten photos in a random order: of each its address, what it shows, and who made it."""
+    """Answer ten photos in a random order, of each its address, what it shows and who made it; as long as there are
+    enough, none of those that were ``seen`` before, names with commas between them."""
     language = preferred_language(request.headers.get("accept-language"))
-    return JSONResponse([_photo(name, language) for name in _draw()])
+    seen = set(request.query_params.get("seen", "").split(","))
+    return JSONResponse([_photo(name, language) for name in _draw(seen)])
 
 
-def _draw() -> list[str]:
-    """Return the names of ten photos, of the gallery as ``LABEL/NAME``."""
-    gallery, model = examples.gallery(), MODELS.get(MODELS.default)
+def _draw(seen: Collection[str] = ()) -> list[str]:
+    """Return the names of ten photos of the gallery, as ``LABEL/NAME``."""
+    model = MODELS.get(MODELS.default)
     test = (model.measurements() if model else {}).get("test", {})
-    mistakes = [str(row["photo"]) for row in test.get("mistakes", []) if row["photo"] in gallery]
-    drawn = random.sample(mistakes, min(WRONG, len(mistakes)))
+    mistakes = [str(row["photo"]) for row in test.get("mistakes", [])]
+    fair = [name for name in examples.gallery() if name not in {*CHECKED["none"], *CHECKED["unfair"]}]
+    drawn = _some([name for name in mistakes if name in fair], WRONG, seen)
     for label in random.sample(LABELS * 2, FLOWERS - len(drawn)):
-        names = [name for name in gallery if name.startswith(f"{label}/") and name not in drawn]
-        drawn.append(random.choice(names))  # noqa: S311
-    drawn += ["hard", "other"]
+        of_label = [name for name in fair if name.startswith(f"{label}/") and name not in {*drawn, *mistakes}]
+        drawn += _some(of_label, 1, seen)
+    drawn += _some(CHECKED["none"], NONE, seen)
     random.shuffle(drawn)
     return drawn
 
 
+def _some(names: Sequence[str], number: int, seen: Collection[str]) -> list[str]:
+    """Return some of the names, drawn by chance; of those that were seen only where the others do not suffice."""
+    new = [name for name in names if name not in seen]
+    return random.sample(new if len(new) >= number else list(names), min(number, len(names)))
+
+
 def _photo(name: str, language: str) -> dict[str, str | None]:
-    """Return a photo's address, its label, what it shows in words, and its photographer."""
-    label, separator, _ = name.partition("/")
-    by = examples.gallery()[name][0] if separator else ""
-    shown = label if separator else examples.SHOWN[name]
+    """Return a photo's address, its label, and its photographer."""
     return {
-        "address": f"examples/gallery/{name}.webp" if separator else f"examples/{name}.webp",
-        "label": shown,
-        "credit": translate("photo_by", language, name=by) if by else "",
+        "address": f"examples/gallery/{name}.webp",
+        "label": None if name in CHECKED["none"] else name.partition("/")[0],
+        "credit": translate("photo_by", language, name=examples.gallery()[name][0]),
     }
 
 

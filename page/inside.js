@@ -49,7 +49,7 @@ window.flowerInside = (() => {
 
   function draw(number) {
     const {source, told} = shown, [first] = told.layers;
-    const photo = make("div", {className: "seen"}, cut(source, told.size), make("canvas", {className: "over", hidden: true}), make("i", {hidden: true}));
+    const photo = make("div", {className: "seen"}, cut(source, told.size, told.size), make("canvas", {className: "over", hidden: true}), make("i", {hidden: true}));
     const kernels = make("div", {className: "kernels"});
     const maps = new Map(first.maps.map(([channel, ...map]) => [channel, map]));
     told.kernels.forEach((kernel, index) => {
@@ -79,14 +79,14 @@ window.flowerInside = (() => {
       return make("div", {}, make("p", {className: "size", textContent: fill(texts.inside_layer, {number: at + 1, channels, side, field: layer.field})}), row, exciting, ...after);
     });
     const found = make("div", {className: "exciting", ariaLive: "polite"});
-    const alike = make("div", {className: "alike"});
+    const alike = make("div", {className: "alike"}), strip = numbers(bytes(told.strip));
     const [all, active] = told.features;
     const story = make("div", {className: "story"},
       make("p", {className: "why", textContent: texts.inside_intro}),
       station(texts.inside_kernels, texts.inside_kernels_how, kernels, found, code(told.lines.kernels)),
       station(texts.inside_layers, texts.inside_layers_how, ...layers, code(told.lines.layers)),
-      station(fill(texts.inside_features, {all}), fill(texts.inside_features_how, {all, active}), alike, code(told.lines.features)),
-      station(texts.inside_answers, fill(texts.inside_answers_how, {temperature: decimal(told.temperature, 2)}), table(told)),
+      station(fill(texts.inside_features, {all}), fill(texts.inside_features_how, {all, active}), strip, make("p", {textContent: texts.inside_nearest}), alike, code(told.lines.features)),
+      station(texts.inside_answers, texts.inside_spoke, spoke(told), make("p", {className: "then", textContent: fill(texts.inside_answers_how, {temperature: decimal(told.temperature, 2)})}), table(told)),
       station(texts.inside_break, texts.inside_break_how, breaking(source, told)));
     const how = `${source.example ? `${texts.inside_example} ` : ""}${fill(texts.inside_arrives_how, {size: told.size})}`;
     const arrives = make("aside", {}, make("h3", {textContent: texts.inside_arrives}), make("p", {textContent: how}), photo);
@@ -106,11 +106,11 @@ window.flowerInside = (() => {
   const percent = (share) => share >= 0.995 ? ">99 %" : share < 0.005 ? "<1 %" : `${Math.round(100 * share)} %`;
 
   // The square as it is sent.
-  function cut({image, x, y, width, height}, size) {
-    const canvas = make("canvas", {width: size, height: size, className: "arrives"});
+  function cut({image, x, y, width, height}, wide, high) {
+    const canvas = make("canvas", {width: wide, height: high, className: "arrives"});
     canvas.setAttribute("role", "img");
     canvas.ariaLabel = texts.inside_arrives;
-    canvas.getContext("2d").drawImage(image, x, y, width, height, 0, 0, size, size);
+    canvas.getContext("2d").drawImage(image, x, y, width, height, 0, 0, wide, high);
     return canvas;
   }
 
@@ -188,12 +188,41 @@ window.flowerInside = (() => {
     alike.replaceChildren(...found.map(credited));
   }
 
+  // The numbers before the last layer as a strip: a square for each, the brighter the larger.
+  function numbers(values) {
+    const wide = 128, high = Math.ceil(values.length / wide), canvas = make("canvas", {width: wide, height: high, className: "strip-of"});
+    const image = new ImageData(wide, high);
+    for (let at = 0; at < wide * high; at++) image.data.set([...Array(3).fill(values[at] ? 70 + values[at] * 185 / 255 : 24), 255], 4 * at);
+    canvas.getContext("2d").putImageData(image, 0, 0);
+    canvas.setAttribute("role", "img");
+    canvas.ariaLabel = texts.inside_strip;
+    return canvas;
+  }
+
+  const rowOf = (head, className, cells) => make("tr", {}, make("th", {scope: "row", className, textContent: head}), ...cells.map((it) => make("td", {textContent: it})));
+
+  function tableOf(heads, rows) {
+    const head = make("tr", {}, ...heads.map(([textContent, className]) => make("th", {scope: "col", textContent, className: className ?? ""})));
+    return make("div", {className: "scroll"}, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
+  }
+
+  const first = (told) => told.answers.map((answer, at) => [...answer, at]).sort((one, other) => other[2] - one[2]).slice(0, 8);
+
+  // What the largest of the numbers add to the score of each name.
+  function spoke(told) {
+    const shownFirst = first(told).slice(0, 6), signed = (value) => (value < 0 ? "−" : "+") + decimal(Math.abs(value), 2);
+    const rows = told.spoke.map(([at, value, added]) => rowOf(fill(texts.inside_number, {number: at + 1, value: decimal(value, 2)}), "", shownFirst.map(([, , , , label]) => signed(added[label]))));
+    rows.push(rowOf(texts.inside_rest, "", shownFirst.map(([, , , , label]) => signed(told.rest[label]))));
+    rows.push(rowOf(texts.inside_logit, "sum", shownFirst.map(([, , logit]) => decimal(logit, 2))));
+    return tableOf([[""], ...shownFirst.map(([name, label]) => [name, `name flower-${label}`])], rows);
+  }
+
   function table(told) {
-    const rows = [...told.answers].sort((one, other) => other[2] - one[2]).slice(0, 8).map(([name, label, logit, share]) => make("tr", {},
-      make("th", {scope: "row", className: `name flower-${label}`, textContent: name}), make("td", {textContent: decimal(logit, 2)}),
-      make("td", {textContent: decimal(logit / told.temperature, 2)}), make("td", {textContent: `${decimal(100 * share, 1)} %`})));
-    const heads = ["", texts.inside_logit, texts.inside_divided, texts.inside_share].map((it) => make("th", {scope: "col", textContent: it}));
-    const made = make("div", {className: "scroll"}, make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows)));
+    const rows = first(told).map(([name, label, logit, share]) => {
+      const divided = logit / told.temperature;
+      return rowOf(name, `name flower-${label}`, [decimal(logit, 2), decimal(divided, 2), Math.exp(divided) < 1000 ? decimal(Math.exp(divided), 2) : decimal(Math.exp(divided), 0), `${decimal(100 * share, 1)} %`]);
+    });
+    const made = tableOf(["", texts.inside_logit, texts.inside_divided, texts.inside_raised, texts.inside_share].map((it) => [it]), rows);
     if (told.known !== null) made.append(make("p", {className: "size", textContent: fill(texts.inside_known, {share: decimal(100 * told.known, 1)})}));
     return made;
   }
@@ -201,13 +230,14 @@ window.flowerInside = (() => {
   // The photo, spoiled by hand; the bars follow.
   function breaking(source, told) {
     // As many pixels as are sent otherwise: untouched, it has the same answer.
-    const size = Math.round(Math.min(448, source.width)), canvas = cut(source, size), bars = make("div", {className: "bars", role: "status"});
+    const scale = Math.min(1, 448 / source.width), wide = Math.round(source.width * scale), high = Math.round(source.height * scale);
+    const size = Math.min(wide, high), canvas = cut(source, wide, high), bars = make("div", {className: "bars", role: "status"});
     const state = {...WHOLE};
     const kinds = [["blur", texts.inside_blur, 8], ["noise", texts.inside_noise, 100], ["dark", texts.inside_dark, 90], ["turn", texts.inside_turn, 180], ["jpeg", texts.inside_jpeg, 99]];
     const sliders = kinds.map(([key, name, max]) => {
-      const input = make("input", {type: "range", min: 0, max, value: 0});
-      input.addEventListener("input", () => { state[key] = Number(input.value); spoil(); });
-      return make("label", {}, make("span", {textContent: name}), input);
+      const input = make("input", {type: "range", min: 0, max, value: 0}), value = make("output", {textContent: "0"});
+      input.addEventListener("input", () => { state[key] = Number(input.value); value.textContent = input.value; spoil(); });
+      return make("label", {}, make("span", {textContent: name}), input, value);
     });
     let busy = false, again = false;
     async function draw() {
@@ -215,16 +245,16 @@ window.flowerInside = (() => {
       context.setTransform(1, 0, 0, 1, 0, 0);
       context.filter = "none";
       context.fillStyle = "#808080";
-      context.fillRect(0, 0, size, size);
+      context.fillRect(0, 0, wide, high);
       context.filter = `blur(${state.blur * size / 224}px) brightness(${100 - state.dark}%)`;
-      context.translate(size / 2, size / 2);
+      context.translate(wide / 2, high / 2);
       context.rotate(state.turn * Math.PI / 180);
-      context.drawImage(image, x, y, width, height, -size / 2, -size / 2, size, size);
+      context.drawImage(image, x, y, width, height, -wide / 2, -high / 2, wide, high);
       context.setTransform(1, 0, 0, 1, 0, 0);
       context.filter = "none";
       if (state.cover) context.fillRect(state.cover.x - size / 8, state.cover.y - size / 8, size / 4, size / 4);
       if (state.noise) {
-        const pixels = context.getImageData(0, 0, size, size), random = NOISE;
+        const pixels = context.getImageData(0, 0, wide, high), random = NOISE;
         for (let at = 0; at < pixels.data.length; at++)
           if (at % 4 < 3) pixels.data[at] += state.noise * random[at % random.length];
         context.putImageData(pixels, 0, 0);
@@ -237,12 +267,14 @@ window.flowerInside = (() => {
     }
     async function spoil() {
       costs.hidden = true;
+      for (const over of element.querySelectorAll(".seen .over, .seen i")) over.hidden = true;  // that was of the whole photo
+      for (const button of element.querySelectorAll(".laid")) button.classList.remove("laid");
       if (busy) return (again = true);
       busy = true;
       do {
         again = false;
         await draw();
-        const answer = await flowerPage.ask("look", {image: canvas, x: 0, y: 0, width: size, height: size}, "image/png", {heat: 1}).catch(() => null);
+        const answer = await flowerPage.ask("look", {image: canvas, x: 0, y: 0, width: wide, height: high}, "image/png", {heat: 1}).catch(() => null);
         if (answer) fillBars(bars, answer);
         if (answer) [told.first] = Object.keys(answer.heat);
       } while (again);
@@ -269,7 +301,7 @@ window.flowerInside = (() => {
     const undo = make("button", {type: "button", className: "pill", textContent: texts.inside_undo});
     undo.addEventListener("click", () => {
       Object.assign(state, WHOLE);
-      for (const input of element.querySelectorAll(".break input")) input.value = 0;
+      for (const input of element.querySelectorAll(".break input, .break output")) input.value = 0;
       spoil();
     });
     // Where covering costs the answer most.
@@ -277,7 +309,7 @@ window.flowerInside = (() => {
     const everywhere = make("button", {type: "button", className: "pill", textContent: texts.inside_everywhere});
     everywhere.addEventListener("click", async () => {
       said.textContent = texts.looking;
-      const picture = {image: canvas, x: 0, y: 0, width: size, height: size}, label = told.first ?? told.answers[0][1];
+      const picture = {image: canvas, x: 0, y: 0, width: wide, height: high}, label = told.first ?? told.answers[0][1];
       const answer = await flowerPage.ask("inside", picture, "image/png", {cover: label}).catch(() => null);
       if (!answer) return (said.textContent = texts.try_again);
       const most = Math.max(...answer.costs.flat()), [name] = told.answers.find(([, it]) => it === answer.label);

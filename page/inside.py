@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from flower_alexnet import FlowerClassifier, model
-from flower_alexnet.inside import Inside, Layer, covered, kernels, look_inside, look_inside_each
+from flower_alexnet.inside import Inside, Layer, contributions, covered, kernels, look_inside, look_inside_each
 from page import answers, examples
 from page.look import answer_picture
 from page.translations import flower_name
@@ -33,6 +33,9 @@ SIDE = 28
 
 ALIKE = 6
 """Photos of the gallery that are shown as most alike, or in which a map finds most."""
+
+SPOKE = 6
+"""Of the numbers before the last layer, the largest ones, of which it is told what they add to each name."""
 
 COVERED = 8
 """Places in each direction of the gray square that covers a part of the photo."""
@@ -69,13 +72,17 @@ def _told(classifier: FlowerClassifier, name: str, picture: bytes, query: QueryP
 
 def _numbers(classifier: FlowerClassifier, name: str, picture: bytes, language: str) -> dict[str, Any]:
     found = look_inside(classifier, picture)
-    labels = classifier.config.labels
+    labels, added = classifier.config.labels, contributions(classifier, found.features)
+    spoke = [int(at) for at in found.features.argsort()[::-1][:SPOKE] if found.features[at] > 0]
     return {
         "model": name,
         "size": found.crop.shape[0],
         "kernels": [_encoded(255 * kernel) for kernel in kernels(classifier)],
         "layers": [_layer(layer, MAPS if number else len(layer.maps)) for number, layer in enumerate(found.layers)],
         "features": [len(found.features), int((found.features > 0).sum())],
+        "strip": _encoded(255 * found.features / max(float(found.features.max()), 1e-12)),
+        "spoke": [[at, float(found.features[at]), added[:, at].tolist()] for at in spoke],
+        "rest": (found.logits - added[:, spoke].sum(1)).tolist(),
         "temperature": classifier.config.temperature,
         "answers": [
             [flower_name(label, language), label, float(logit), float(probability)]

@@ -92,6 +92,26 @@ window.flowerPage = (() => {
     if (!now.filming) keep({square: isMoved() ? [left / width, top / height, side / width] : null});
   }
 
+  // Back goes to the tab before, and out of the game; only then out of the page.
+  document.addEventListener("click", (event) => {
+    const tab = event.target.closest?.('.tab-container [role="tab"]');
+    if (!tab || tab.ariaSelected === "true" || now.goingBack) return;
+    const at = (it) => [...document.querySelectorAll('.tab-container [role="tab"]')].indexOf(it);
+    if (!history.state?.tab) history.replaceState({...history.state, tab: at(find('.tab-container [aria-selected="true"]'))}, "");
+    history.pushState({tab: at(tab)}, "");
+  }, true);
+  addEventListener("popstate", ({state}) => {
+    if (find("#game")?.open && !state?.game) return find("#game").close();
+    open(state?.tab ?? 0);
+  });
+
+  // Open a tab that Back or a reload goes to, which is no new step.
+  function open(tab) {
+    now.goingBack = true;
+    document.querySelectorAll('.tab-container [role="tab"]')[tab]?.click();
+    now.goingBack = false;
+  }
+
   async function recall() {
     let kept = {};
     try { kept = JSON.parse(sessionStorage.getItem(KEEP) ?? "{}"); } catch (error) { /* not allowed */ }
@@ -103,7 +123,7 @@ window.flowerPage = (() => {
       const [width, height] = sizeOf(seen()), [left, top, side] = kept.square;
       place(left * width, top * height, side * width);
     };
-    if (kept.tab) document.querySelectorAll('.tab-container [role="tab"]')[kept.tab]?.click();
+    if (kept.tab) open(kept.tab);
   }
 
   function strips(element) {
@@ -699,12 +719,9 @@ window.flowerPage = (() => {
     if (!now.square || (!now.file && !now.filming)) return;
     const {number, model} = now, {left, top, side} = now.square, [most, type, quality] = rests ? RESTING : MOVING;
     const began = performance.now();
-    // Whole pixels: of a rectangle the server takes the middle square, and half a pixel more would blur all of them.
-    const [x, y] = [Math.floor(left + 1e-6), Math.floor(top + 1e-6)];
-    const [width, height] = [Math.ceil(left + side - 1e-6) - x, Math.ceil(top + side - 1e-6) - y];
     const query = {model: model ?? find("#words .panel")?.dataset.model ?? "", key: now.key ?? ""};
     if (rests || now.heatShown) query.heat = 1;
-    const told = await askAbout(seen(), {x, y, width, height}, Math.min(1, most / side), type, query, quality);
+    const told = await askAbout(seen(), wholePixels(now.square), Math.min(1, most / side), type, query, quality);
     if (number !== now.number) return;
     found();
     if (!told) return;
@@ -721,6 +738,12 @@ window.flowerPage = (() => {
       if (now.heatShown) drawHeat();
     }
     if (now.filming) await new Promise((done) => setTimeout(done, Math.max(0, 90 - (performance.now() - began))));
+  }
+
+  // Of a rectangle the server takes the middle square; with half a pixel more all of them would be blurred.
+  function wholePixels({left, top, side}) {
+    const [x, y] = [Math.floor(left + 1e-6), Math.floor(top + 1e-6)];
+    return {x, y, width: Math.ceil(left + side - 1e-6) - x, height: Math.ceil(top + side - 1e-6) - y};
   }
 
   // Send a part of a picture, and return what the network says of it; null where it is busy or cannot say.
@@ -741,16 +764,15 @@ window.flowerPage = (() => {
   // What the square holds, for who looks inside; of an example as long as there is no photo.
   async function current() {
     if (now.square && !now.filming && !find(".stage").matches(".undecoded")) {
-      const {left, top, side} = now.square;
-      return {image: seen(), x: left, y: top, width: side, height: side};
+      return {image: seen(), ...wholePixels(now.square)};
     }
     const image = new Image(), example = window.flowerExamples[2] ?? window.flowerExamples[0];
     if (!example) return null;
     image.src = `examples/${example.name}`;
     await image.decode();
     const side = Math.min(image.naturalWidth, image.naturalHeight);
-    const [x, y] = [(image.naturalWidth - side) / 2, (image.naturalHeight - side) / 2];
-    return {image, x, y, width: side, height: side, example: true};
+    const [left, top] = [(image.naturalWidth - side) / 2, (image.naturalHeight - side) / 2];
+    return {image, ...wholePixels({left, top, side}), example: true};
   }
 
   const askInside = (path, {image, ...box}, type, query) => askAbout(image, box, Math.min(1, 448 / box.width), type,
@@ -828,7 +850,7 @@ window.flowerPage = (() => {
   }
 
   // You or the network: ten photos, each guessed by the visitor first; then the network says what it sees, and where.
-  const game = {photos: [], at: 0, you: 0, it: 0, played: []};
+  const game = {photos: [], at: 0, you: 0, it: 0, played: [], seen: []};
 
   function offerGame(element) {
     if (!window.flowerGame) return;  // of other classes there is no gallery
@@ -846,16 +868,22 @@ window.flowerPage = (() => {
       dialog.setAttribute("aria-label", texts.game_title);
       dialog.addEventListener("keydown", ({key}) => { if (/^[1-9]$/.test(key)) dialog.querySelectorAll(".guess button")[key - 1]?.click(); });
       dialog.addEventListener("click", ({target}) => { if (target === dialog) dialog.close(); });  // beside it
+      dialog.addEventListener("close", () => { if (history.state?.game) history.back(); });
     }
     try {
-      const response = await fetch("game", {headers: {"Accept-Language": window.flowerLanguage}});
+      const seen = game.seen.slice(-80).join(",");
+      const response = await fetch(`game?${new URLSearchParams({seen})}`, {headers: {"Accept-Language": window.flowerLanguage}});
       if (!response.ok) throw new Error(response.status);
       Object.assign(game, {photos: await response.json(), at: 0, you: 0, it: 0, played: []});
+      game.seen.push(...game.photos.map(({address}) => address.match(/gallery\/(.*)\.webp/)[1]));
     } catch (error) {
       return failed(play);
     }
     found();
-    if (!dialog.open) dialog.showModal();
+    if (!dialog.open) {
+      dialog.showModal();
+      history.pushState({...history.state, game: true}, "");
+    }
     turn();
   }
 
@@ -901,6 +929,13 @@ window.flowerPage = (() => {
     return row;
   }
 
+  // What the page writes beside the first bar.
+  const bar = (panel) => {
+    const made = document.createElement("div");
+    made.innerHTML = panel;
+    return made.querySelector("button.bar .p").textContent;
+  };
+
   async function guess(label, button) {
     const dialog = find("#game"), photo = game.photos[game.at], image = dialog.querySelector("img"), number = game.at;
     if (dialog.querySelector(".guess").inert) return;
@@ -922,7 +957,7 @@ window.flowerPage = (() => {
     game.you += right;
     game.it += said === photo.label;
     game.played.push({photo, guessed: label, said});
-    const share = said ? ` (${(100 * answer.probabilities[first]).toFixed(0)} %)` : "";
+    const share = said ? ` (${bar(answer.panel)})` : "";
     const shows = document.createElement("b");
     shows.textContent = nameOf(photo.label);
     shows.className = photo.label ? `name flower-${photo.label}` : "name";
@@ -1092,11 +1127,11 @@ window.flowerPage = (() => {
   });
 
   function arrange() {
-    const shown = find('#status button.chip:not(.sort)[aria-pressed="true"]')?.dataset.label;
+    const shown = find('#status button.chip:not(.sort)[aria-pressed="true"]')?.dataset.label, unsure = shown === "?";
     const photos = [...document.querySelectorAll("#photos figure")];
     photos.forEach((photo, index) => {
       photo.dataset.index ??= index;
-      photo.hidden = shown !== undefined && photo.dataset.label !== shown;
+      photo.hidden = unsure ? !photo.matches(".conditional") : shown !== undefined && photo.dataset.label !== shown;
     });
     const key = find("#status .sort")?.ariaPressed === "true" ? "sure" : "index";
     photos.sort((one, other) => one.dataset[key] - other.dataset[key]);
@@ -1129,6 +1164,8 @@ window.flowerPage = (() => {
     parts.models = {element, trigger, props};
     watch("value", () => {
       if (element.querySelector(".gone") && now.file) sendAgain(() => trigger("input"));
+      const said = element.querySelector(".said");
+      if (said && isMoved()) said.append(Object.assign(document.createElement("p"), {className: "why", textContent: texts.models_middle}));
     });
   }
 
@@ -1142,7 +1179,7 @@ window.flowerPage = (() => {
     tagline();
     const url = new URL(location);
     url.searchParams.set("model", model);
-    history.replaceState(null, "", url);
+    history.replaceState(history.state, "", url);
     if (parent !== window) parent.postMessage({queryString: url.searchParams.toString()}, "https://huggingface.co");
     if (now.key) { busy(); parts.answer.props.value = null; }
   }

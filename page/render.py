@@ -162,6 +162,9 @@ def models(answers: Sequence[ModelPrediction], described: Mapping[str, str], lan
         none = translate("none_named", language)
         said = capitalized(flower_name(most, language)) if most else none
         words = translate("vote", language, flower=said, count=count, all=len(votes))
+        doubtful = [it.prediction for it in answers if it.prediction and it.prediction.verdict == "conditional"]
+        if most and any(prediction.label == most for prediction in doubtful):
+            words = f"{words} · {translate('one_of_five' if knows_flowers(doubtful[0]) else 'one_of_known', language)}"
         vote = f'<p class="vote {_flower(most) if most else ""}">{escape(words)}</p>'
     photo = f'<div class="of" role="img" aria-label="{escape(translate("photo", language))}"></div>'
     cards = [f'<div class="said">{photo}{vote}</div>']
@@ -308,6 +311,8 @@ def summary(predictions: Sequence[Prediction], problems: Mapping[str, str], mode
     ]
     if unknown:
         parts.append(_filter("", translate("summary_none", language, count=unknown)))
+    if doubtful := sum(prediction.verdict == "conditional" for prediction in predictions):
+        parts.append(_filter("?", translate("summary_doubtful", language, count=doubtful)))
     if problems:
         parts.append(
             f'<span class="chip">{escape(translate("summary_unusable", language, count=len(problems)))}</span>'
@@ -321,9 +326,10 @@ def summary(predictions: Sequence[Prediction], problems: Mapping[str, str], mode
 
 
 def _filter(label: str, words: str) -> str:
-    """Return a button that shows the photos of one answer alone, which ``page.js`` makes work; "" is for none."""
+    """Return a button that shows the photos of one answer alone, which ``page.js`` makes work; "" is for none of them,
+    "?" for the answers that hold if it is one of them."""
     return (
-        f'<button type="button" class="chip {_flower(label) if label else ""}" data-label="{escape(label)}" '
+        f'<button type="button" class="chip {_flower(label) if label.strip("?") else ""}" data-label="{escape(label)}" '
         f'aria-pressed="false">{escape(words)}</button>'
     )
 

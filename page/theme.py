@@ -207,7 +207,7 @@ CSS = (
 .undecoded figure { background: var(--ground); }
 .undecoded .unseen { display: grid; place-items: center; position: absolute; inset: 0; color: var(--soft);
   padding: 20px; overflow-wrap: anywhere; margin: 0; }
-.tip-square { position: absolute; z-index: 2; bottom: 12px; left: 0; right: 0; width: fit-content; margin: 0 auto;
+.tip-square { position: absolute; z-index: 2; top: 12px; left: 0; right: 0; width: fit-content; margin: 0 auto;
   padding: 6px 14px; border-radius: 99px; font-size: 14px; color: #fff; background: #000b; pointer-events: none; }
 .tried .tip-square, .filming .tip-square, .undecoded .tip-square, .refused .tip-square { display: none; }
 .refused .where, .refused .save { display: none; }
@@ -343,7 +343,12 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .seen .over { position: absolute; inset: 0; }
 .seen .over[hidden], .seen i[hidden] { display: none; }
 .kernels { display: grid; grid-template-columns: repeat(auto-fill, minmax(40px, 1fr)); gap: 6px; }
-.maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(64px, 1fr)); gap: 6px; }
+.maps { display: grid; grid-template-columns: repeat(12, 1fr); gap: 6px; }
+.seen:has(.over:not([hidden])) .arrives, .stack:has(.over:not([hidden])) .arrives { filter: grayscale(0.8); }
+.strip-of { width: 100%; height: auto; aspect-ratio: 8; image-rendering: pixelated; border-radius: 8px;
+  margin-bottom: 14px; }
+.inside .then { margin-top: 20px; }
+.inside .sum, .inside tr:has(.sum) td { font-weight: 700; border-top: 2px solid var(--rule) !important; }
 .inside button, .chips > * { margin: 0 !important; }
 .inside button:not(.pill) { padding: 0; border: 0; background: none; line-height: 0; cursor: pointer;
   border-radius: 6px; }
@@ -366,11 +371,12 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .stack .over[hidden] { display: none; }
 .break .row { display: flex; flex-wrap: wrap; justify-content: start; gap: 10px; margin: 8px 0; }
 .alike a { display: block; }
-.break label { display: grid; grid-template-columns: 100px 1fr; gap: 10px; align-items: center; min-height: 40px; }
+.break label { display: grid; grid-template-columns: 100px 1fr 30px; gap: 10px; align-items: center; min-height: 40px; }
 .break input { accent-color: var(--leaf); width: 100%; }
 .break .bars { margin-top: 10px; }
 @media (max-width: 820px) {
   .inside, .break { grid-template-columns: minmax(0, 1fr); }
+  .maps { grid-template-columns: repeat(6, 1fr); }
   .inside aside { top: 0; z-index: 2; display: grid; grid-template-columns: 130px 1fr; gap: 4px 14px;
     padding: 10px 14px; }
   .inside aside .seen { grid-area: 1 / 1 / span 2; }
@@ -537,7 +543,8 @@ footer .divider:last-child { display: none; }
   .confusion th { padding: 4px 2px; }
   .pill { padding: 0 8px; font-size: 14px; justify-content: center; }
   .pill.take { display: none; }  /* who chooses another photo may take one */
-  .pills { padding: 8px; gap: 6px; display: grid; grid-template-columns: 1fr 1fr; }
+  .pills { padding: 8px; gap: 6px; }
+  .pills .pill { flex: 1 1 auto; }
   .ref { grid-template-columns: 1fr; gap: 6px; }
   .columns { flex-direction: column; gap: 12px !important; }
   .columns > * { width: 100%; }

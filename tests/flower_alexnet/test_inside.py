@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from flower_alexnet import AlexNet, Config, FlowerClassifier, InvalidImage, images
-from flower_alexnet.inside import covered, kernels, look_inside, look_inside_each
+from flower_alexnet.inside import contributions, covered, kernels, look_inside, look_inside_each
 from flower_alexnet.registry import SHIPPED
 from tests.support import PROJECT
 
@@ -126,3 +126,12 @@ def test_what_covering_costs_is_what_the_classifier_says_of_covered_photos() -> 
             assert costs[row, column] == pytest.approx(whole - classifier(gray).probabilities["roses"], abs=1e-3)
     with pytest.raises(ValueError, match="no label"):
         covered(classifier, ROSE, "cats")
+
+
+def test_contributions_add_up_to_the_logits() -> None:
+    classifier = FlowerClassifier.from_pretrained("alexnet-baseline")
+    inside = look_inside(classifier, ROSE)
+    added = contributions(classifier, inside.features)
+    assert added.shape == (5, 2048)
+    bias = classifier.network.state_dict()["classifier.6.bias"].numpy()
+    assert added.sum(1) + bias == pytest.approx(inside.logits, abs=1e-3)

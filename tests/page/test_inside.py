@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from pathlib import Path
 
 import httpx2
 import numpy as np
@@ -132,7 +133,7 @@ def test_story_of_an_example_and_then_of_a_photo(browser_page: Page, server: Ser
     open_tab(page, "Photo")
     click_example(page, "Sunflower")
     open_tab(page, "Inside")
-    expect(page.locator("#inside tbody tr").first).to_contain_text("sunflower")
+    expect(page.locator("#inside table").last.locator("tbody tr").first).to_contain_text("sunflower")
     expect(page.locator("#inside .alike figcaption").first).to_have_text("sunflower")
     for row in range(5):
         expect(page.locator("#inside .maps").nth(row).locator("button")).to_have_count(MAPS)
@@ -162,6 +163,24 @@ def test_kernels_and_maps_lie_over_the_photo_and_places_show_what_they_see(brows
     assert wide > 50
     fifth.nth(0).click()
     expect(over).to_be_hidden()
+
+
+def test_a_small_photo_of_odd_width_has_the_answer_that_the_first_tab_gives(
+    browser_page: Page, server: Server, tmp_path: Path
+) -> None:
+    """Cut at half a pixel, it would be blurred, and a small photo's answer be another."""
+    with Image.open(EXAMPLES / "tulips_3.webp") as photo:
+        photo.convert("RGB").resize((240, 159)).save(tmp_path / "small.png")
+    page = browser_page
+    page.goto(server.url)
+    page.locator(".examples button").last.wait_for()
+    upload(page, tmp_path / "small.png")
+    first = page.locator("#words .bars:not(.known) .bar").first
+    expect(first).to_be_visible()
+    sure = first.locator(".p").inner_text().strip(">%\u00a0 ")
+    open_tab(page, "Inside")
+    told = page.locator("#inside table").last.locator("tbody tr").first.locator("td").last.inner_text()
+    assert float(told.strip("% ")) == pytest.approx(float(sure), abs=1.2)
 
 
 def test_a_photo_that_is_spoiled_loses_its_answer(browser_page: Page, server: Server) -> None:

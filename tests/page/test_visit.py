@@ -98,9 +98,33 @@ def test_reload_keeps_the_square(visit: Callable[..., Page]) -> None:
     expect(page.get_by_role("button", name="Middle again")).to_be_hidden()  # of another photo
 
 
+def test_back_goes_to_the_tab_before_and_out_of_the_game(visit: Callable[..., Page]) -> None:
+    page = visit()
+    click_example(page, "Rose")
+    open_tab(page, "Many photos")
+    page.locator("#files input[type=file]").set_input_files([EXAMPLES / "roses_2.webp", EXAMPLES / "daisy_2.webp"])
+    expect(page.locator("#photos figure")).to_have_count(2)
+    page.locator("#photos figure button").first.click()
+    expect(page.get_by_role("tab", name="Photo", exact=True)).to_have_attribute("aria-selected", "true")
+    page.go_back()
+    expect(page.locator("#photos figure")).to_have_count(2)
+    expect(page.locator("#photos figure").first).to_be_visible()
+    page.go_back()
+    expect(page.locator(".stage")).to_be_visible()
+    page.get_by_role("button", name="You or the network?").click()
+    expect(page.locator("#game")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#game")).to_be_hidden()
+    expect(page.locator(".stage")).to_be_visible()
+    page.go_forward()
+    open_tab(page, "About")
+    page.go_back()
+    expect(page.locator(".stage")).to_be_visible()
+
+
 def test_page_promises_what_the_model_can_do(visit: Callable[..., Page]) -> None:
     page = visit()
-    expect(page.locator("#tagline")).to_contain_text("when it does not know it")
+    expect(page.locator("#tagline")).to_contain_text("when it is none of them")
     choose_model(page, "alexnet-baseline")
     expect(page.locator("#tagline")).to_have_text("This model names one of the five in any photo.")
     expect(visit("?model=alexnet-baseline").locator("#tagline")).to_have_text(TEXTS["en"]["cannot_tell"])
