@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import deepcopy
 from queue import Empty, SimpleQueue
@@ -68,7 +68,8 @@ def pool_of_single_cores() -> tuple[ThreadPoolExecutor, int]:
 def prepare(network: AlexNet, device: torch.device = CPU) -> AlexNet:
     """Return a copy for inference; its logits differ from the network's by rounding alone.
 
-    Batch normalization is folded into the convolutions, which compute with channels last. The weights of the linear
+    Batch normalization is folded into the convolutions, which compute with channels last and apply the ReLU behind them
+    in the same pass; their weights are packed once as the processor's library reads them. The weights of the linear
     layers are kept in float16, as in ``model.safetensors``: for a single photo, reading them from memory takes longer
     than computing with them. Sums are float32 as before. On another device than the CPU they stay float32.
 
@@ -88,10 +89,47 @@ def prepare(network: AlexNet, device: torch.device = CPU) -> AlexNet:
     prepared.features = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if device != CPU:
         return prepared.to(device)
+    if torch.backends.mkldnn.is_available():
+        prepared.features = nn.Sequential(*_fused(prepared.features))
     if "fbgemm" in torch.backends.quantized.supported_engines:  # absent on other processors than Intel's and AMD's
         linear = [Float16Linear(layer) if isinstance(layer, nn.Linear) else layer for layer in prepared.classifier]
         prepared.classifier = nn.Sequential(*linear)
     return prepared
+
+
+def _fused(layers: nn.Sequential) -> Iterator[nn.Module]:
+    """Yield the layers, each convolution and the ReLU behind it as one."""
+    remaining = iter(layers)
+    for layer in remaining:
+        if isinstance(layer, nn.Conv2d):
+            next(remaining)  # its ReLU
+            yield ConvolutionWithReLU(layer)
+        else:
+            yield layer
+
+
+class ConvolutionWithReLU(nn.Module):
+    """A convolution and the ReLU behind it, (N, in_channels, H, W) -> (N, out_channels, h, w) with channels last.
+
+    It calls oneDNN by the operators that torch's own compiler calls. Weights that are not packed are brought into
+    oneDNN's order in each call, which for one photo takes a fifth of the time of all convolutions.
+    """
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias = convolution.weight.detach(), convolution.bias
+        self.options = convolution.padding, convolution.stride, convolution.dilation, convolution.groups
+        self.packed: Tensor | None = None
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map float32 features to float32 features, 0 or more."""
+        if self.packed is None:  # for a single photo: batches take the same time with it
+            shape = [1, *features.shape[1:]]
+            self.packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *self.options, shape)
+        done: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            features, self.packed, self.bias, *self.options, "relu", [], ""
+        )
+        return done
 
 
 class Float16Linear(nn.Module):
