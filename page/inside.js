@@ -49,7 +49,7 @@ window.flowerInside = (() => {
 
   function draw(number) {
     const {source, told} = shown, [first] = told.layers;
-    const photo = make("div", {className: "seen"}, cut(source, told.size, told.size), make("canvas", {className: "over", hidden: true}), make("i", {hidden: true}));
+    const photo = make("div", {className: "seen"}, cut(middle(source, told.share), told.size, told.size), make("canvas", {className: "over", hidden: true}), make("i", {hidden: true}));
     const kernels = make("div", {className: "kernels"});
     const maps = new Map(first.maps.map(([channel, ...map]) => [channel, map]));
     told.kernels.forEach((kernel, index) => {
@@ -86,10 +86,10 @@ window.flowerInside = (() => {
       station(texts.inside_kernels, texts.inside_kernels_how, kernels, found, code(told.lines.kernels)),
       station(texts.inside_layers, texts.inside_layers_how, ...layers, code(told.lines.layers)),
       station(fill(texts.inside_features, {all}), fill(texts.inside_features_how, {all, active}), strip, make("p", {textContent: texts.inside_nearest}), alike, code(told.lines.features)),
-      station(texts.inside_answers, texts.inside_spoke, spoke(told), make("p", {className: "then", textContent: fill(texts.inside_answers_how, {temperature: decimal(told.temperature, 2)})}), table(told)),
+      station(texts.inside_answers, texts.inside_spoke, spoke(told), make("p", {className: "then", textContent: fill(texts.inside_answers_how, {temperature: decimal(told.temperature, 3)})}), table(told)),
       station(texts.inside_break, texts.inside_break_how, breaking(source, told)));
     const how = `${source.example ? `${texts.inside_example} ` : ""}${fill(texts.inside_arrives_how, {size: told.size})}`;
-    const arrives = make("aside", {}, make("h3", {textContent: texts.inside_arrives}), make("p", {textContent: how}), photo);
+    const arrives = make("aside", {}, make("h3", {textContent: texts.inside_arrives}), make("p", {textContent: how}), photo, make("p", {className: "size nowhere", role: "status"}));
     element.replaceChildren(arrives, story);
     nearest(alike, source, number);
   }
@@ -102,8 +102,20 @@ window.flowerInside = (() => {
     return folded;
   }
 
-  const decimal = (value, digits) => value.toLocaleString(document.documentElement.lang, {minimumFractionDigits: digits, maximumFractionDigits: digits});
+  const decimal = (value, digits) => (Math.abs(value) < 0.5 / 10 ** digits ? 0 : value)
+    .toLocaleString(document.documentElement.lang, {minimumFractionDigits: digits, maximumFractionDigits: digits}).replace("-", "−");
   const percent = (share) => share >= 0.995 ? ">99 %" : share < 0.005 ? "<1 %" : `${Math.round(100 * share)} %`;
+
+  // What a network sees of a square, in which it may look at the middle alone.
+  const middle = ({x, y, width, height, ...more}, share) => {
+    const [left, top] = [(1 - share) / 2 * width, (1 - share) / 2 * height];
+    return {...more, x: x + left, y: y + top, width: share * width, height: share * height};
+  };
+
+  // Lay a grid over a picture: its first place begins at a share of the picture, and all of it is as wide as another.
+  function spread(over, from, wide) {
+    Object.assign(over.style, {left: `${100 * from}%`, top: `${100 * from}%`, width: `${100 * wide}%`, height: `${100 * wide}%`});
+  }
 
   // The square as it is sent.
   function cut({image, x, y, width, height}, wide, high) {
@@ -120,13 +132,16 @@ window.flowerInside = (() => {
     for (const other of element.querySelectorAll(".laid")) other.classList.remove("laid");
     for (const other of element.querySelectorAll(".exciting")) other.replaceChildren();
     over.hidden = photo.querySelector("i").hidden = again;
-    photo.laid = again ? null : {layer, place};
+    const values = bytes(grid), side = layer.side, most = Math.max(...values), size = shown.told.size;  // faint ones show where, too
+    photo.laid = again || !most ? null : {layer, place};
+    over.hidden ||= !most;
+    element.querySelector(".nowhere").textContent = again || most ? "" : texts.inside_nowhere;
     if (again) return false;
     button.classList.add("laid");
-    const values = bytes(grid), side = layer.side, most = Math.max(1, ...values);  // faint ones show where, too
-    const rows = Array.from({length: side}, (_, row) => [...values.slice(row * side, (row + 1) * side)].map((it) => 255 * it / most));
+    spread(over, (layer.start - layer.stride / 2) / size, layer.shape[1] * layer.stride / size);
+    const rows = Array.from({length: side}, (_, row) => [...values.slice(row * side, (row + 1) * side)].map((it) => 255 * it / Math.max(1, most)));
     flowerPage.paint(over, rows);
-    strongest(photo, shown.told.size);
+    strongest(photo, size);
     return true;
   }
 
@@ -210,7 +225,7 @@ window.flowerInside = (() => {
 
   // What the largest of the numbers add to the score of each name.
   function spoke(told) {
-    const shownFirst = first(told).slice(0, 6), signed = (value) => (value < 0 ? "−" : "+") + decimal(Math.abs(value), 2);
+    const shownFirst = first(told).slice(0, 6), signed = (value) => (value >= 0.005 ? "+" : "") + decimal(value, 2);
     const rows = told.spoke.map(([at, value, added]) => rowOf(fill(texts.inside_number, {number: at + 1, value: decimal(value, 2)}), "", shownFirst.map(([, , , , label]) => signed(added[label]))));
     rows.push(rowOf(texts.inside_rest, "", shownFirst.map(([, , , , label]) => signed(told.rest[label]))));
     rows.push(rowOf(texts.inside_logit, "sum", shownFirst.map(([, , logit]) => decimal(logit, 2))));
@@ -269,6 +284,7 @@ window.flowerInside = (() => {
       costs.hidden = true;
       for (const over of element.querySelectorAll(".seen .over, .seen i")) over.hidden = true;  // that was of the whole photo
       for (const button of element.querySelectorAll(".laid")) button.classList.remove("laid");
+      element.querySelector(".seen").laid = null;
       if (busy) return (again = true);
       busy = true;
       do {
@@ -315,6 +331,8 @@ window.flowerInside = (() => {
       const most = Math.max(...answer.costs.flat()), [name] = told.answers.find(([, it]) => it === answer.label);
       const rows = answer.costs.map((row) => row.map((it) => 255 * Math.max(0, it) / Math.max(most, 1e-6)));
       flowerPage.paint(costs, rows);
+      const step = 0.75 / (rows.length - 1);  // of a square a quarter as wide as what the network sees
+      spread(costs, (1 - told.share) / 2 + told.share * (0.125 - step / 2), told.share * rows.length * step);
       costs.hidden = most < 0.005;
       said.textContent = fill(most < 0.005 ? texts.inside_costs_nothing : texts.inside_costs, {flower: name, share: Math.round(100 * most)});
     });

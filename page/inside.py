@@ -77,6 +77,7 @@ def _numbers(classifier: FlowerClassifier, name: str, picture: bytes, language: 
     return {
         "model": name,
         "size": found.crop.shape[0],
+        "share": _share(classifier),
         "kernels": [_encoded(255 * kernel) for kernel in kernels(classifier)],
         "layers": [_layer(layer, MAPS if number else len(layer.maps)) for number, layer in enumerate(found.layers)],
         "features": [len(found.features), int((found.features > 0).sum())],
@@ -92,6 +93,11 @@ def _numbers(classifier: FlowerClassifier, name: str, picture: bytes, language: 
         "lines": _lines(),
         "code": CODE,
     }
+
+
+def _share(classifier: FlowerClassifier) -> float:
+    """Return how much of a square's side the network sees, 0-1: the middle of it."""
+    return classifier.config.preprocessing.crop / classifier.config.preprocessing.resize
 
 
 def _layer(layer: Layer, number: int) -> dict[str, Any]:
@@ -222,12 +228,12 @@ def _exciting(classifier: FlowerClassifier, name: str, query: QueryParams, langu
     except (LookupError, ValueError) as error:
         raise gr.Error("There is no such map.", print_exception=False) from error
     size, width = classifier.config.preprocessing.crop, layer.maps.shape[-1]
-    shown = []
+    shown, share = [], _share(classifier)
     for at in most.argsort()[::-1][:ALIKE]:
         if most[at] <= 0:
             break
         corners = layer.sees(*divmod(int(found.places[number][at, channel]), width))
-        box = [round(min(1, max(0, corner / size)), 4) for corner in corners]
+        box = [round((1 - share) / 2 + share * min(1, max(0, corner / size)), 4) for corner in corners]
         shown.append(_shown(found.names[at], language) | {"box": box})
     return shown
 

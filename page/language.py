@@ -87,6 +87,7 @@ IN_THE_BROWSER = (
     "inside_features",
     "inside_features_how",
     "inside_nearest",
+    "inside_nowhere",
     "inside_strip",
     "inside_spoke",
     "inside_number",

@@ -340,7 +340,8 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .boxed i, .seen i { position: absolute; box-sizing: border-box; border: 2px solid #fff; box-shadow: 0 0 0 1px #000; }
 .seen { position: relative; line-height: 0; }
 .seen canvas { width: 100%; height: auto; aspect-ratio: 1; border-radius: 10px; }
-.seen .over { position: absolute; inset: 0; }
+.seen, .stack { overflow: hidden; border-radius: 10px; }
+.seen .over, .stack .over { position: absolute; border-radius: 0; }
 .seen .over[hidden], .seen i[hidden] { display: none; }
 .kernels { display: grid; grid-template-columns: repeat(auto-fill, minmax(40px, 1fr)); gap: 6px; }
 .maps { display: grid; grid-template-columns: repeat(12, 1fr); gap: 6px; }
@@ -367,7 +368,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .break canvas { width: 100%; height: auto; aspect-ratio: 1; border-radius: 10px; cursor: crosshair;
   touch-action: none; }
 .stack { position: relative; line-height: 0; }
-.stack .over { position: absolute; inset: 0; pointer-events: none; }
+.stack .over { pointer-events: none; }
 .stack .over[hidden] { display: none; }
 .break .row { display: flex; flex-wrap: wrap; justify-content: start; gap: 10px; margin: 8px 0; }
 .alike a { display: block; }
