@@ -310,7 +310,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .ref .thumbs { display: flex; gap: 6px; }
 .ref img { width: 66px; height: 66px; object-fit: cover; border-radius: 10px; margin: 0 !important; }
 .guide .ref { margin: 6px 0; }
-.ref .thumbs a { line-height: 0; }
+.ref .thumbs a { line-height: 0; padding: 0; }
 .alikes { margin-top: 4px; }
 .alikes:disabled { opacity: 0.5; }
 .ref p { margin: 0; font-size: 15px; line-height: 1.4; color: var(--soft); }
@@ -371,7 +371,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .stack .over { pointer-events: none; }
 .stack .over[hidden] { display: none; }
 .break .row { display: flex; flex-wrap: wrap; justify-content: start; gap: 10px; margin: 8px 0; }
-.alike a { display: block; }
+.alike a { display: block; padding: 0; }
 .break label { display: grid; grid-template-columns: 100px 1fr 30px; gap: 10px; align-items: center; min-height: 40px; }
 .break input { accent-color: var(--leaf); width: 100%; }
 .break .bars { margin-top: 10px; }
@@ -441,6 +441,7 @@ button.chip[aria-pressed="true"] { color: var(--card); background: var(--ink); }
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(112px, 1fr)); gap: 16px 12px; }
 .own-mistakes { width: 100%; height: auto; border-radius: 10px; }
 .mistakes figure { margin: 0; }
+.mistakes a { padding: 0; }
 .mistakes img { width: 100%; height: auto; aspect-ratio: 1; border-radius: 10px; display: block;
   margin: 0 !important; }
 .mistakes figcaption { font-size: 14px; line-height: 1.4; padding-top: 4px; color: var(--soft); }
