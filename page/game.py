@@ -14,6 +14,7 @@ from flower_alexnet import LABELS
 from page import examples
 from page.language import preferred_language
 from page.models import MODELS
+from page.subject import ABOUT_FLOWERS
 from page.translations import translate
 
 FLOWERS, NONE = 8, 2
@@ -22,7 +23,10 @@ FLOWERS, NONE = 8, 2
 WRONG = 2
 """Of the flowers, photos that the page's model gets wrong: or it would always win."""
 
-CHECKED = json.loads((examples.FOLDER / "game.json").read_text("utf-8")) if examples.gallery() else {}
+HAS_GAME = ABOUT_FLOWERS and bool(examples.gallery())
+"""Whether there is a game: it is about the five flowers."""
+
+CHECKED = json.loads((examples.FOLDER / "game.json").read_text("utf-8")) if HAS_GAME else {"none": [], "unfair": []}
 """The gallery as somebody looked at it: photos that show ``none`` of the five whatever their label says, and ``unfair``
 ones, which show another flower, a drawing, or theirs so small that nobody could say."""
 
@@ -32,7 +36,7 @@ async def game(request: Request) -> JSONResponse:
     enough, none of those that were ``seen`` before, names with commas between them."""
     language = preferred_language(request.headers.get("accept-language"))
     seen = set(request.query_params.get("seen", "").split(","))
-    return JSONResponse([_photo(name, language) for name in _draw(seen)])
+    return JSONResponse([_photo(name, language) for name in _draw(seen)] if HAS_GAME else [])
 
 
 def _draw(seen: Collection[str] = ()) -> list[str]:

@@ -175,6 +175,7 @@ def test_page_of_own_classes_knows_nothing_of_flowers(
         alike = httpx2.post(f"{server.url}/inside?alike=1", content=gallery[0].read_bytes(), timeout=60).json()
         assert alike[0]["address"].endswith(f"/{gallery[0].name}")
         assert alike[0]["label"] in SHAPES
+        assert httpx2.get(f"{server.url}/game").json() == []  # which is about flowers
         endpoints = httpx2.get(f"{server.url}/gradio_api/info").json()["named_endpoints"]
         described = " ".join(str(endpoint["description"]) for endpoint in endpoints.values())
         assert f"labels ({', '.join(SHAPES)})" in described

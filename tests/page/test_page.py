@@ -356,7 +356,11 @@ def test_unreadable_file_shows_the_reason_in_place_of_the_answer(
     page = visit(locale=language)
     page.clock.install()
     upload(page, tmp_path / "note.png")
-    said = {"en-US": "Use JPEG, PNG or WebP", "de-DE": "Bitte JPEG, PNG oder WebP", "ja-JP": "JPEG、PNG、WebP"}
+    said = {
+        "en-US": "Use JPEG, PNG, WebP or HEIC",
+        "de-DE": "Bitte JPEG, PNG, WebP oder HEIC",
+        "ja-JP": "JPEG、PNG、WebP",
+    }
     expect(page.locator("#words .problem")).to_contain_text(said[language])
     page.clock.run_for(11_000)
     expect(page.locator("#words .problem")).to_be_visible()  # it stays
