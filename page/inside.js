@@ -75,7 +75,7 @@ window.flowerInside = (() => {
         row.append(button);
       }
       const [channels, side] = layer.shape, exciting = make("div", {className: "exciting", ariaLive: "polite"});
-      const after = layer.pooled ? [make("p", {className: "pooled", textContent: fill(texts.inside_pooled, {side: layer.pooled})})] : [];
+      const after = layer.pooled ? [make("p", {className: "pooled", textContent: fill(at ? texts.inside_pooled_again : texts.inside_pooled, {side: layer.pooled})})] : [];
       return make("div", {}, make("p", {className: "size", textContent: fill(texts.inside_layer, {number: at + 1, channels, side, field: layer.field})}), row, exciting, ...after);
     });
     const found = make("div", {className: "exciting", ariaLive: "polite"});
@@ -282,6 +282,7 @@ window.flowerInside = (() => {
     }
     async function spoil() {
       costs.hidden = true;
+      said.textContent = "";
       for (const over of element.querySelectorAll(".seen .over, .seen i")) over.hidden = true;  // that was of the whole photo
       for (const button of element.querySelectorAll(".laid")) button.classList.remove("laid");
       element.querySelector(".seen").laid = null;

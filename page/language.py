@@ -112,6 +112,7 @@ IN_THE_BROWSER = (
     "inside_costs",
     "inside_costs_nothing",
     "inside_pooled",
+    "inside_pooled_again",
     "inside_exciting",
     "inside_exciting_none",
     "inside_turn",

@@ -329,7 +329,7 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 .inside h3 { margin: 0 0 4px; font-size: 22px; color: var(--ink); }
 .inside .alike { min-height: 150px; }
 .inside p { margin: 0 0 12px; overflow-wrap: anywhere; line-height: 1.5; color: var(--soft); max-width: 70ch; }
-.inside .size { margin: 12px 0 6px; font-size: 14px; }
+.inside .size { margin: 12px 0 6px; font-size: 14px; max-width: none; }
 .inside .code { margin: 12px 0 0; font-size: 13px; color: var(--soft); }
 .inside .code summary { cursor: pointer; min-height: 32px; }
 .inside .code pre { overflow-x: auto; margin: 4px 0; line-height: 1.5; }

@@ -476,7 +476,7 @@ _TEXTS = {
         "48 個のカーネル",
     ),
     "inside_kernels_how": (
-        "A kernel is a small pattern of 11×11 pixels that the network has learned to look for: an edge, a stripe, a color, or something that only looks like noise to us; what is gray in it does not count. It is laid on one place of the photo after the other, every 4 pixels; the better it fits and the stronger the contrast, the larger the number in its map, and what is below zero becomes 0. Press one to see where it was found; in the box the number is largest.",
+        "A kernel is a small pattern of 11×11 pixels that the network has learned to look for: an edge, a stripe, a color, or something that only looks like noise to us; gray in it means that the pixel does not matter. It is laid on one place of the photo after the other, every 4 pixels; the better it fits and the stronger the contrast, the larger the number in its map, and what is below zero becomes 0. Press one to see where it was found; the box is around the largest number.",
         "卷积核是网络学会去寻找的 11×11 像素小图案：边缘、条纹、颜色，或在我们看来像噪点的东西；其中灰色的部分不起作用。它在照片上每隔 4 个像素比对一次；越吻合、对比越强，图中的数越大，小于零的变成 0。点击一个，看看在哪里找到了它；方框处的数最大。",
         "Un núcleo es un pequeño patrón de 11×11 píxeles que la red ha aprendido a buscar: un borde, una raya, un color, o algo que a nosotros solo nos parece ruido; lo gris en él no cuenta. Se coloca en un lugar de la foto tras otro, cada 4 píxeles; cuanto mejor encaja y más contraste hay, mayor es el número en su mapa, y lo que queda bajo cero pasa a 0. Pulsa uno para ver dónde se encontró; en el recuadro el número es mayor.",
         "Ein Filter (englisch kernel) ist ein kleines Muster von 11×11 Pixeln, nach dem das Netz zu suchen gelernt hat: eine Kante, ein Streifen, eine Farbe, oder etwas, das für uns nur wie Rauschen aussieht; was darin grau ist, zählt nicht. Er wird auf eine Stelle des Fotos nach der anderen gelegt, alle 4 Pixel; je besser er passt und je stärker der Kontrast, desto größer die Zahl in seiner Karte, und was unter null liegt, wird 0. Ein Druck zeigt, wo er gefunden wurde; im Rahmen ist die Zahl am größten.",
@@ -500,7 +500,7 @@ _TEXTS = {
         "層を重ねて",
     ),
     "inside_layers_how": (
-        "Each layer has kernels of its own, which look for patterns in all maps of the layer before. A place of it takes in its neighbors there, and so sees more of the photo: its receptive field. A map is bright where its pattern was found. Point at one, and the box shows what that place can have seen of the photo; press it to lay it over the photo.",
+        "Each layer has kernels of its own, which look for patterns in all maps of the layer before. A place in a map is made from several neighboring places of the maps before, and so sees more of the photo than each of them: its receptive field. A map is bright where its pattern was found. Point at one, and the box shows what that place can have seen of the photo; press it to lay it over the photo.",
         "每一层都有自己的卷积核，在前一层的所有图中寻找图案。它的一处会纳入前一层的相邻处，因此看到照片的更多部分：这就是感受野。图中亮处表示找到了。指向一张图，方框显示该处看到的部分；点击可叠加到照片上。",
         "Cada capa tiene sus propios núcleos, que buscan patrones en todos los mapas de la anterior. Un lugar suyo abarca allí a sus vecinos, y así ve más de la foto: su campo receptivo. Un mapa es claro donde se encontró su patrón. Señala uno y el recuadro muestra qué ha visto ese lugar de la foto; púlsalo para ponerlo sobre ella.",
         "Jede Schicht hat ihre eigenen Filter, die in allen Karten der vorigen nach Mustern suchen. Eine Stelle nimmt dort ihre Nachbarn mit auf und sieht so mehr vom Foto: ihr rezeptives Feld. Eine Karte ist hell, wo ihr Muster gefunden wurde. Zeig auf eine, und der Rahmen zeigt, was diese Stelle vom Foto sehen kann; ein Druck legt sie darüber.",
@@ -652,20 +652,20 @@ _TEXTS = {
         "割合",
     ),
     "inside_known": (
-        "From the same numbers, weighed in one more way, comes how probably the photo shows anything that it knows at all: {share} %.",
-        "同样这些数再用另一种方式加权，得出照片里有它认识的东西的概率：{share} %。",
-        "De los mismos números, ponderados de otra manera, sale la probabilidad de que la foto muestre algo que conoce: {share} %.",
-        "Aus denselben Zahlen, noch einmal anders gewichtet, folgt, wie wahrscheinlich das Foto überhaupt etwas zeigt, das es kennt: {share} %.",
-        "Des mêmes nombres, pondérés d’une autre façon, vient la probabilité que la photo montre une chose qu’il connaît : {share} %.",
-        "同じ数に別の重みをつけて、そもそも知っているものが写っている確率が出ます：{share} %。",
+        "From the same numbers, weighed in one more way, comes how probably the photo shows anything that it knows at all: {share} %. It can be wrong, as all of this can: what it never learned from may have the same numbers.",
+        "同样这些数再用另一种方式加权，得出照片里有它认识的东西的概率：{share} %。这也可能错，和这里的一切一样：它没学过的东西可能有同样的数。",
+        "De los mismos números, ponderados de otra manera, sale la probabilidad de que la foto muestre algo que conoce: {share} %. Puede equivocarse, como en todo esto: lo que nunca vio puede tener los mismos números.",
+        "Aus denselben Zahlen, noch einmal anders gewichtet, folgt, wie wahrscheinlich das Foto überhaupt etwas zeigt, das es kennt: {share} %. Das kann falsch sein, wie alles hier: Was es nie gesehen hat, kann die gleichen Zahlen haben.",
+        "Des mêmes nombres, pondérés d’une autre façon, vient la probabilité que la photo montre une chose qu’il connaît : {share} %. Cela peut être faux, comme tout ceci : ce qu’il n’a jamais vu peut avoir les mêmes nombres.",
+        "同じ数に別の重みをつけて、そもそも知っているものが写っている確率が出ます：{share} %。これも、ここにあるすべてと同じく、間違うことがあります。見たことのないものが同じ数になることもあるからです。",
     ),
     "inside_one_of": (
-        "One of them?",
-        "是其中之一？",
-        "¿Uno de ellos?",
-        "Eines davon?",
-        "L’un d’eux ?",
-        "どれかである？",
+        "One of the five?",
+        "五种之一？",
+        "¿De las cinco?",
+        "Eine der fünf?",
+        "Des cinq ?",
+        "五つのどれか？",
     ),
     "inside_break": (
         "Break it",
@@ -739,6 +739,14 @@ _TEXTS = {
         "Pooling: Ein Fenster von 3×3 Zahlen wandert in Schritten von 2 über jede Karte, und aus jedem Fenster bleibt nur die größte Zahl. So ändert eine kleine Verschiebung des Fotos weniger, und es ist weniger zu rechnen. Die Karten sind nun {side}×{side}.",
         "Pooling : une fenêtre de 3×3 nombres parcourt chaque carte par pas de 2, et de chaque fenêtre on ne garde que le plus grand. Un petit décalage de la photo change alors moins, et il y a moins à calculer. Les cartes font maintenant {side}×{side}.",
         "プーリング：3×3 の窓を2つずつ動かし、窓ごとに最大の数だけを残します。写真が少しずれても変化は小さく、計算も減ります。マップは {side}×{side} になります。",
+    ),
+    "inside_pooled_again": (
+        "Pooling once more: the maps are now {side}×{side}.",
+        "再次池化：现在图是 {side}×{side}。",
+        "Otra vez pooling: los mapas son ahora de {side}×{side}.",
+        "Noch einmal Pooling: Die Karten sind nun {side}×{side}.",
+        "Encore du pooling : les cartes font maintenant {side}×{side}.",
+        "もう一度プーリング：マップは {side}×{side} になります。",
     ),
     "inside_exciting": (
         "The test photos in which this map finds most; the box is what its strongest place has seen:",
@@ -1463,6 +1471,14 @@ _TEXTS = {
 }
 
 _OTHER_CLASSES = {
+    "inside_one_of": (
+        "One of them?",
+        "是其中之一？",
+        "¿Uno de ellos?",
+        "Eines davon?",
+        "L’un d’eux ?",
+        "どれかである？",
+    ),
     "mistakes_how": (
         "The {number} of {photos} test photos that it gets wrong, each with what its label says and the answer; those first in which the label got least. Some labels may be wrong themselves.",
         "在 {photos} 张测试照片中答错的 {number} 张，附标签和它的答案；标签得分最低的在前。有些标签可能本身就错了。",
