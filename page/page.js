@@ -122,6 +122,7 @@ window.flowerPage = (() => {
     if (kept.square) now.answered = () => {
       const [width, height] = sizeOf(seen()), [left, top, side] = kept.square;
       place(left * width, top * height, side * width);
+      if (find("#inside")?.offsetParent) flowerInside.show();
     };
     if (kept.tab) open(kept.tab);
   }

@@ -387,7 +387,8 @@ button.bar:hover, .bar.asked { background: color-mix(in srgb, var(--leaf) 9%, tr
 }
 #models .gradio-style { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 18px; }
 #models .gradio-style > .why, #models .said { grid-column: 1 / -1; }
-#models .said { display: flex; gap: 20px; align-items: center; }
+#models .said { display: flex; flex-wrap: wrap; gap: 8px 20px; align-items: center; }
+#models .said .why { flex: 1 1 100%; margin: 0; }
 #models .of { flex: none; width: 120px; height: 120px; border-radius: 20px; background: var(--shown) center / cover; }
 #models .vote { margin: 0; font-size: 28px; font-weight: 700; color: var(--name, var(--ink)); }
 #models article { background: var(--card); border: 1px solid var(--rule); border-radius: 20px; padding: 20px 22px;

@@ -1042,12 +1042,12 @@ _TEXTS = {
         "どれでもない {count}枚",
     ),
     "summary_doubtful": (
-        "{count} of them unsure",
-        "其中 {count} 张不确定",
-        "{count} de ellas, inseguras",
-        "{count} davon unsicher",
-        "dont {count} incertaines",
-        "うち不確か {count}枚",
+        "{count} named, but unsure",
+        "说出了名称但不确定 {count} 张",
+        "{count} con nombre, pero inseguras",
+        "{count} benannt, aber unsicher",
+        "{count} nommées, mais incertaines",
+        "答えたが不確か {count}枚",
     ),
     "summary_unusable": (
         "{count} unusable",
