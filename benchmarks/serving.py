@@ -115,7 +115,7 @@ def live(seconds: float) -> str:
     """Return a table of how many looks a second live visitors have, how long one takes, and how long a bystander's
     answer to a photo takes meanwhile."""
     picture, rows = photo((256, 256)), []
-    with serve(*COMMANDS["app.py"]) as server, ThreadPoolExecutor(1) as executor:
+    with serve(*COMMANDS["app.py"]) as server:
         _look(server.url, picture, time.time() + WARM_UP)
         for visitors in (0, *LIVE):
             with multiprocessing.get_context("spawn").Pool(1) as pool:  # not in this process's time
@@ -127,7 +127,7 @@ def live(seconds: float) -> str:
                 answered = []
                 while time.time() < end:
                     started = time.perf_counter()
-                    executor.submit(bystander).result()
+                    bystander()
                     answered.append(1000 * (time.perf_counter() - started))
                     time.sleep(1 / LOOKS)
                 looks = sorted(looking.get()) if looking else []

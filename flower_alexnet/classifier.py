@@ -332,8 +332,7 @@ class FlowerClassifier:
 
         def answer(chunk: list[Item]) -> list[Output | InvalidImage]:
             crops = [crop(photo) for photo in chunk]
-            outputs = iter(self._run([cropped for cropped in crops if isinstance(cropped, Tensor)]))
-            return [cropped if isinstance(cropped, InvalidImage) else next(outputs) for cropped in crops]
+            return list(_in_their_places(crops, self._run([it for it in crops if isinstance(it, Tensor)])))
 
         chunks = iter(lambda: list(islice(photos, CHUNK)), [])
         pool, cores = pool_of_single_cores()
@@ -356,8 +355,7 @@ class FlowerClassifier:
         future = self._pass.submit([crop for crop in crops if isinstance(crop, Tensor)])
 
         def results() -> Iterator[Output | InvalidImage]:
-            outputs = iter(future.result())
-            return (crop if isinstance(crop, InvalidImage) else next(outputs) for crop in crops)
+            return _in_their_places(crops, future.result())
 
         return results
 
@@ -388,6 +386,14 @@ class FlowerClassifier:
     @cached_property
     def _pass(self) -> SharedPass[Tensor, Output]:
         return SharedPass(self._run, BATCH_SIZE)
+
+
+def _in_their_places(
+    crops: Iterable[Tensor | InvalidImage], outputs: Iterable[Output]
+) -> Iterator[Output | InvalidImage]:
+    """Yield the outputs of the crops, and the errors where there is none."""
+    remaining = iter(outputs)
+    return (crop if isinstance(crop, InvalidImage) else next(remaining) for crop in crops)
 
 
 def load_classifier(name: str | None = None, device: str | None = None) -> FlowerClassifier:

@@ -57,7 +57,6 @@ window.flowerInside = (() => {
       const button = make("button", {type: "button", title: name, ariaLabel: name}, picture(bytes(kernel), 11, true));
       button.addEventListener("click", () => {
         if (lay(photo, first, ...maps.get(index), button)) excite(found, 0, index);
-        else found.replaceChildren();
       });
       kernels.append(button);
     });
@@ -68,7 +67,6 @@ window.flowerInside = (() => {
         const button = make("button", {type: "button", title: name, ariaLabel: name}, picture(bytes(grid), layer.side));
         button.addEventListener("click", () => {
           if (lay(photo, layer, grid, place, button)) excite(exciting, at, channel);
-          else exciting.replaceChildren();
         });
         button.addEventListener("pointermove", (event) => field(photo, layer, event, told.size));
         button.addEventListener("pointerleave", ({pointerType}) => { if (pointerType === "mouse") strongest(photo, told.size); });
@@ -112,10 +110,13 @@ window.flowerInside = (() => {
     return {...more, x: x + left, y: y + top, width: share * width, height: share * height};
   };
 
-  // Lay a grid over a picture: its first place begins at a share of the picture, and all of it is as wide as another.
-  function spread(over, from, wide) {
-    Object.assign(over.style, {left: `${100 * from}%`, top: `${100 * from}%`, width: `${100 * wide}%`, height: `${100 * wide}%`});
+  // Put something over a picture, its edges in shares of the picture.
+  function put(over, [left, top, right, bottom]) {
+    for (const [key, value] of Object.entries({left, top, width: right - left, height: bottom - top})) over.style[key] = `${100 * value}%`;
   }
+
+  // Lay a grid over a picture: its first place begins at a share of the picture, and all of it is as wide as another.
+  const spread = (over, from, wide) => put(over, [from, from, from + wide, from + wide]);
 
   // The square as it is sent.
   function cut({image, x, y, width, height}, wide, high) {
@@ -155,8 +156,7 @@ window.flowerInside = (() => {
     };
     const [left, right] = edges(across), [top, bottom] = edges(down);
     frame.hidden = false;
-    for (const [key, value] of Object.entries({left, top, width: right - left, height: bottom - top}))
-      frame.style[key] = `${100 * value / size}%`;
+    put(frame, [left, top, right, bottom].map((edge) => edge / size));
   }
 
   function field(photo, layer, event, size) {
@@ -187,9 +187,7 @@ window.flowerInside = (() => {
   function credited({address, label, name, by, at, box}) {
     const image = make("span", {className: "boxed"}, make("img", {src: address, alt: by ? `${name}. ${by}` : name, width: 112, height: 112}));
     if (box) {
-      const [left, top, right, bottom] = box, frame = make("i");
-      for (const [key, value] of Object.entries({left, top, width: right - left, height: bottom - top})) frame.style[key] = `${100 * value}%`;
-      image.append(frame);
+      put(image.appendChild(make("i")), box);
     }
     const link = at ? make("a", {href: at, target: "_blank", rel: "noopener", title: by}, image) : image;
     return make("figure", {}, link, make("figcaption", {className: `name flower-${label}`, textContent: name}), make("small", {textContent: by}));

@@ -92,13 +92,14 @@ window.flowerPage = (() => {
     if (!now.filming) keep({square: isMoved() ? [left / width, top / height, side / width] : null});
   }
 
+  const tabs = () => [...document.querySelectorAll('.tab-container [role="tab"]')];
+
   // Back goes to the tab before, and out of the game; only then out of the page.
   document.addEventListener("click", (event) => {
     const tab = event.target.closest?.('.tab-container [role="tab"]');
     if (!tab || tab.ariaSelected === "true" || now.goingBack) return;
-    const at = (it) => [...document.querySelectorAll('.tab-container [role="tab"]')].indexOf(it);
-    if (!history.state?.tab) history.replaceState({...history.state, tab: at(find('.tab-container [aria-selected="true"]'))}, "");
-    history.pushState({tab: at(tab)}, "");
+    if (!history.state?.tab) history.replaceState({...history.state, tab: tabs().indexOf(find('.tab-container [aria-selected="true"]'))}, "");
+    history.pushState({tab: tabs().indexOf(tab)}, "");
   }, true);
   addEventListener("popstate", ({state}) => {
     if (find("#game")?.open && !state?.game) return find("#game").close();
@@ -108,7 +109,7 @@ window.flowerPage = (() => {
   // Open a tab that Back or a reload goes to, which is no new step.
   function open(tab) {
     now.goingBack = true;
-    document.querySelectorAll('.tab-container [role="tab"]')[tab]?.click();
+    tabs()[tab]?.click();
     now.goingBack = false;
   }
 
@@ -1059,7 +1060,7 @@ window.flowerPage = (() => {
   document.addEventListener("visibilitychange", () => { if (document.hidden) leave(); });
   document.addEventListener("click", (event) => {
     const tab = event.target.closest?.('.tab-container [role="tab"]');
-    if (tab) keep({tab: [...document.querySelectorAll('.tab-container [role="tab"]')].indexOf(tab)});
+    if (tab) keep({tab: tabs().indexOf(tab)});
     if (tab && now.filming && tab !== find('.tab-container [role="tab"]')) leave();
   }, true);
 
@@ -1149,7 +1150,7 @@ window.flowerPage = (() => {
     setTimeout(() => scrollTo({top: 0}), 50);
   }
 
-  const openMany = () => document.querySelectorAll('.tab-container [role="tab"]')[1]?.click();
+  const openMany = () => tabs()[1]?.click();
 
   // Beside Gradio's list of files, which is not shown: each photo has its name.
   function adding(element) {

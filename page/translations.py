@@ -659,14 +659,6 @@ _TEXTS = {
         "Des mêmes nombres, pondérés d’une autre façon, vient la probabilité que la photo montre une chose qu’il connaît : {share} %. Cela peut être faux, comme tout ceci : ce qu’il n’a jamais vu peut avoir les mêmes nombres.",
         "同じ数に別の重みをつけて、そもそも知っているものが写っている確率が出ます：{share} %。これも、ここにあるすべてと同じく、間違うことがあります。見たことのないものが同じ数になることもあるからです。",
     ),
-    "inside_one_of": (
-        "One of the five?",
-        "五种之一？",
-        "¿De las cinco?",
-        "Eine der fünf?",
-        "Des cinq ?",
-        "五つのどれか？",
-    ),
     "inside_break": (
         "Break it",
         "弄坏它",
@@ -1469,6 +1461,8 @@ _TEXTS = {
         "画像が大きすぎます：最大{millions}百万ピクセル。先に縮小してください。",
     ),
 }
+
+_TEXTS["inside_one_of"] = _TEXTS["one_of_five"]
 
 _OTHER_CLASSES = {
     "inside_one_of": (
