@@ -25,13 +25,30 @@ SCALES = 0.8, 1.8
 """Least and largest size of a picture that is saved smaller or larger, as a multiple of the image's: what a network
 looks at is most often a larger photo, scaled down after it was compressed."""
 
+RESCALED, JPEG, WEBP, HALVED = 0.5, 0.7, 0.15, 0.6
+"""Shares of pictures that are saved at another size, as JPEG and as WebP, and of JPEG files with halved colors."""
+
+SQUARE_SCALE = 0.03, 0.15
+"""Least and largest share of a photo that a small part of it shows."""
+
+PASTED_SCALE, BACKGROUND_SCALE = (0.3, 0.8), (0.05, 0.2)
+"""Least and largest side of an image that is pasted onto another, and share of that photo which is its background."""
+
+COARSEST, NOISE = (0.25, 1), (0, 64)
+"""Least and largest resolution of a blurred image, and standard deviation of noise, of 255."""
+
 FILTERS = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 
 
-def transform(recipe: Recipe, size: int) -> v2.Transform:
-    """Return the recipe's transform of a photo, uint8 (3, H, W), into a training image, uint8 (3, size, size)."""
+def transform(recipe: Recipe, size: int, squares: bool = False) -> v2.Transform:
+    """Return the recipe's transform of a photo, uint8 (3, H, W), into a training image, uint8 (3, size, size).
+
+    With ``squares`` it shows a small part of the photo, of ``SQUARE_SCALE``.
+    """
     steps: list[v2.Transform] = []
-    if recipe.crop_scale is None:
+    if squares:
+        steps += [v2.RandomResizedCrop(size, scale=SQUARE_SCALE)]
+    elif recipe.crop_scale is None:
         steps += [v2.Resize(recipe.resize * size // recipe.size), v2.RandomCrop(size)]
     else:
         steps += [v2.RandomResizedCrop(size, scale=(recipe.crop_scale, 1))]
@@ -63,18 +80,20 @@ class AugmentedPhotos(Dataset[tuple[Tensor, int]]):
     Args:
         photos: dataset of uint8 (3, H, W) and class index.
         recipe: its transforms and random seed.
+        squares: whether they show small parts of the photos.
     """
 
-    def __init__(self, photos: Dataset[tuple[Tensor, int]], recipe: Recipe) -> None:
+    def __init__(self, photos: Dataset[tuple[Tensor, int]], recipe: Recipe, squares: bool = False) -> None:
         self.photos: Any = photos
         self.recipe = recipe
+        self.squares = squares
         self.set_epoch(0)
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch and its image size; call before the epoch's loader workers start."""
         self.epoch = epoch
-        self.transform = transform(self.recipe, size_in(self.recipe, epoch))
-        self.background = v2.RandomResizedCrop(size_in(self.recipe, epoch), scale=(0.05, 0.2))
+        self.transform = transform(self.recipe, size_in(self.recipe, epoch), self.squares)
+        self.background = v2.RandomResizedCrop(size_in(self.recipe, epoch), scale=BACKGROUND_SCALE)
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -99,14 +118,21 @@ class DrawnPhotos(AugmentedPhotos):
     """Augmented photos of which an epoch shows a random choice, drawn again and again, some more often than others.
 
     Args:
-        photos, recipe: as for ``AugmentedPhotos``.
+        photos, recipe, squares: as for ``AugmentedPhotos``.
         weights: how often each photo is drawn in comparison with the others, (N,).
         length: photos in an epoch.
     """
 
-    def __init__(self, photos: Dataset[tuple[Tensor, int]], recipe: Recipe, weights: Tensor, length: int) -> None:
+    def __init__(
+        self,
+        photos: Dataset[tuple[Tensor, int]],
+        recipe: Recipe,
+        weights: Tensor,
+        length: int,
+        squares: bool = False,
+    ) -> None:
         self.weights, self.length = weights, length
-        super().__init__(photos, recipe)
+        super().__init__(photos, recipe, squares)
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch, its image size and its photos, which are the same in every process of a run."""
@@ -133,7 +159,7 @@ def collate(samples: Sequence[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
     return pixels.permute(0, 3, 1, 2), torch.tensor(targets)
 
 
-def paste(image: Tensor, background: Tensor, scale: tuple[float, float] = (0.3, 0.8)) -> Tensor:
+def paste(image: Tensor, background: Tensor, scale: tuple[float, float] = PASTED_SCALE) -> Tensor:
     """Paste a shrunk image at a random position onto a background of the same size.
 
     Args:
@@ -175,6 +201,25 @@ def mix(images: Tensor, targets: Tensor, probability: float, num_classes: int) -
     return mixing(images, targets)
 
 
+def recolored(images: Tensor, others: Tensor, probability: float) -> Tensor:
+    """Give images, with a probability each, the mean and spread of each color channel of another image.
+
+    Args:
+        images: normalized, float32 (N, 3, H, W).
+        others: normalized, float32 (M, 3, H, W), of which one is drawn for each.
+        probability: 0-1.
+    """
+    some = torch.rand(len(images)) < probability
+    count = int(some.sum())
+    if not count:
+        return images
+    std, mean = torch.std_mean(images[some], (2, 3), keepdim=True)
+    other_std, other_mean = torch.std_mean(others[torch.randint(len(others), (count,))], (2, 3), keepdim=True)
+    images = images.clone()
+    images[some] = ((images[some] - mean) / (std + 1e-3) * other_std + other_mean).clamp(-1, 1)
+    return images
+
+
 class ResizeMix(v2.Transform):
     """Paste each image, shrunk, onto the next one of the batch; mix the targets by area (Qin et al., 2020).
 
@@ -183,7 +228,7 @@ class ResizeMix(v2.Transform):
         scale: range of the pasted side as a fraction of the image size.
     """
 
-    def __init__(self, num_classes: int, scale: tuple[float, float] = (0.3, 0.8)) -> None:
+    def __init__(self, num_classes: int, scale: tuple[float, float] = PASTED_SCALE) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.scale = scale
@@ -207,13 +252,13 @@ def low_resolution(image: Tensor) -> Tensor:
     This blurs like a Gaussian of standard deviation up to S / 40, in a tenth of the time.
     """
     size = image.shape[-1]
-    small = v2.functional.resize(image, [round(size * _uniform(0.25, 1))] * 2)
+    small = v2.functional.resize(image, [round(size * _uniform(*COARSEST))] * 2)
     return v2.functional.resize(small, [size, size])
 
 
 def noise(image: Tensor) -> Tensor:
     """Add Gaussian noise of a random standard deviation of 0-64 (of 255) to an image, uint8 (3, S, S)."""
-    return (image + torch.randn(image.shape) * _uniform(0, 64)).clamp_(0, 255).to(torch.uint8)
+    return (image + torch.randn(image.shape) * _uniform(*NOISE)).clamp_(0, 255).to(torch.uint8)
 
 
 def compressed(image: Tensor) -> Tensor:
@@ -225,13 +270,13 @@ def compressed(image: Tensor) -> Tensor:
     picture = v2.functional.to_pil_image(image)
     size = picture.size
     kind = torch.rand(()).item()
-    if torch.rand(()) < 0.5:
+    if torch.rand(()) < RESCALED:
         picture = picture.resize([round(size[0] * _uniform(*SCALES))] * 2, _filter())
     content = io.BytesIO()
-    if kind < 0.7:
-        subsampling = "4:2:0" if torch.rand(()) < 0.6 else "4:4:4"
+    if kind < JPEG:
+        subsampling = "4:2:0" if torch.rand(()) < HALVED else "4:4:4"
         picture.save(content, "JPEG", quality=round(_uniform(*QUALITIES)), subsampling=subsampling)
-    elif kind < 0.85:
+    elif kind < JPEG + WEBP:
         picture.save(content, "WEBP", quality=round(_uniform(*QUALITIES)), method=0)  # the fastest
     if content.tell():
         picture = Image.open(content).convert("RGB")

@@ -25,14 +25,14 @@ from accelerate.utils import DataLoaderConfiguration, set_seed
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import Subset
 from tqdm import tqdm
 
 from flower_alexnet import FlowerClassifier
 from flower_alexnet.images import normalize
 from flower_alexnet.model import HIDDEN, AlexNet, NetworkWithHead
-from train import checkpoint
-from train.augment import AugmentedPhotos, DrawnPhotos, collate, mix, size_in
+from train import checkpoint, loaders
+from train.augment import mix, recolored, size_in
 from train.checkpoint import History
 from train.data import TrainingData
 from train.muon import MuonAdamW
@@ -42,6 +42,9 @@ from train.teacher import Targets, Teacher
 
 NO_ACCELERATOR = not torch.accelerator.is_available()
 """Whether there is no accelerator; accelerate needs this argument, or several CPU processes do not connect."""
+
+SECONDS_BETWEEN_CHECKPOINTS = 20.0
+"""Seconds after which an accelerator, whose epoch may take half a second, writes another checkpoint."""
 
 MEASURED_STEPS = 3
 """Steps that are taken to measure how long one takes."""
@@ -76,7 +79,8 @@ def fit(
     Args:
         recipe: the hyperparameters.
         data: photos and labels.
-        output: folder in which a checkpoint is written after each epoch.
+        output: folder in which a checkpoint is written after each epoch; of a run on an accelerator after the first,
+            and then after some seconds.
         resume: continue from the checkpoint.
         trackers: names of accelerate's trackers, such as tensorboard or wandb, that are told the row of each epoch;
             what they write themselves goes into a folder beside output, with ``.log`` behind its name.
@@ -89,6 +93,10 @@ def fit(
     """
     if recipe.outliers and data.outliers is None:
         raise InvalidRecipe("outliers: there are no photos of other things. Give them, or train with outliers 0.")
+    if recipe.squares and not (recipe.outliers and recipe.teacher):
+        raise InvalidRecipe(
+            "squares: a teacher, and outliers beside them, are needed. Give both, or train with squares 0."
+        )
 
     # The processes that train together, and their precision.
     accelerator = Accelerator(
@@ -117,31 +125,29 @@ def fit(
     if recipe.teacher:
         teacher = build_teacher(recipe.teacher, recipe.teacher_epochs, data, accelerator.device)
 
-    # The batches. Outliers are transformed as photos are, or the network would learn to tell them by that.
-    photos = AugmentedPhotos(data.photos, recipe)
-    loader = accelerator.prepare(
-        DataLoader(photos, batch_size, shuffle=True, drop_last=True, collate_fn=collate, num_workers=loader_workers())
+    loader, outlier_loader, square_loader, have_epochs = loaders.build(
+        recipe, data, batch_size, accelerator.device, accelerator.process_index, accelerator.num_processes
     )
-    per_epoch: list[Any] = [loader, photos]
-    outlier_loader: Any = ()
-    if data.outliers is not None and recipe.outliers:
-        outliers = DrawnPhotos(data.outliers, recipe, data.weights, len(loader) * recipe.outliers)
-        outlier_loader = accelerator.prepare(
-            DataLoader(outliers, recipe.outliers, collate_fn=collate, num_workers=loader_workers())
+    if accelerator.device.type == "cpu":  # otherwise they yield the part of this process by themselves
+        loader, outlier_loader, square_loader = (
+            accelerator.prepare(each) if each else each for each in (loader, outlier_loader, square_loader)
         )
-        per_epoch += [outlier_loader, outliers]
+        have_epochs = [*have_epochs, loader]
+    validation = data.validation[0].to(accelerator.device), data.validation[1].to(accelerator.device)
 
     modules, history = {"network": network, "average": average}, History()
     if resume:
         history = checkpoint.restore(output, modules, optimizer, recipe, data.labels, data.fingerprint)
 
+    saved = -math.inf
     for epoch in range(len(history), recipe.epochs):
         # Each epoch has its own random seed, so that a resumed run equals an uninterrupted one.
         set_seed(recipe.seed + 1_000_003 * (epoch + 1), device_specific=True)
-        for has_epochs in per_epoch:
+        for has_epochs in have_epochs:
             has_epochs.set_epoch(epoch)
-        outlier_batches = iter(outlier_loader)
-        started, sums = time.perf_counter(), torch.zeros(3)  # loss, correct answers and photos
+        outlier_batches, square_batches = iter(outlier_loader), iter(square_loader)
+        started = told = time.perf_counter()
+        sums = torch.zeros(3, device=accelerator.device)  # loss, correct answers and photos
         network.train()
         bar = tqdm(
             loader,
@@ -156,22 +162,36 @@ def fit(
                 images, soft_targets = mix(
                     normalize(pixels, recipe.preprocessing), targets, recipe.mix_prob, len(data.labels)
                 )
-                known = torch.ones(len(targets), device=accelerator.device)
+                outliers = images[:0]
+                for outlier_pixels, unused in islice(outlier_batches, 1):
+                    outliers, _ = mix(
+                        normalize(outlier_pixels, recipe.preprocessing), torch.zeros_like(unused), recipe.mix_prob, 1
+                    )
+                    if recipe.recolor_prob:
+                        images, outliers = (
+                            recolored(images, outliers, recipe.recolor_prob / 2),
+                            recolored(outliers, images, recipe.recolor_prob),
+                        )
+                squares = images[:0]
+                for square_pixels, _ in islice(square_batches, 1):
+                    squares = normalize(square_pixels, recipe.preprocessing)
+                # How probable it is that each of all of them shows a class.
+                known = torch.ones(len(images) + len(squares) + len(outliers), device=accelerator.device)
+                known[len(images) + len(squares) :] = 0
                 with accelerator.autocast():
                     if teacher is not None:
-                        said: Targets = teacher(images)
-                        soft_targets = soft_targets.lerp(said.probabilities, recipe.distillation_weight)
+                        said: Targets = teacher(torch.cat([images, squares]))
+                        soft_targets = soft_targets.lerp(said.probabilities[: len(images)], recipe.distillation_weight)
                         if said.in_distribution is not None:
-                            known = known.lerp(said.in_distribution, recipe.distillation_weight)
-                    for outlier_pixels, unused in islice(outlier_batches, 1):
-                        outlier_images = normalize(outlier_pixels, recipe.preprocessing)
-                        outlier_images, _ = mix(outlier_images, torch.zeros_like(unused), recipe.mix_prob, 1)
-                        images = torch.cat([images, outlier_images]).contiguous(memory_format=torch.channels_last)
-                    all_logits, in_distribution_logits = model(images)
-                logits, outlier_logits = all_logits.float().tensor_split([len(targets)])
+                            of_photos, of_squares = said.in_distribution.tensor_split([len(images)])
+                            known[: len(images)].lerp_(of_photos, recipe.distillation_weight)
+                            known[len(images) :][: len(squares)] = of_squares
+                    all_images = torch.cat([images, squares, outliers]).contiguous(memory_format=torch.channels_last)
+                    all_logits, in_distribution_logits = model(all_images)
+                logits, other_logits = all_logits.float().tensor_split([len(images)])
                 loss = F.cross_entropy(logits, soft_targets, label_smoothing=recipe.label_smoothing)
-                if len(outlier_logits):
-                    loss = loss + outlier_loss(outlier_logits, in_distribution_logits.float(), known, recipe)
+                if len(outliers):
+                    loss = loss + outlier_loss(other_logits, in_distribution_logits.float(), known, recipe)
                 optimizer.zero_grad()
                 accelerator.backward(loss)
                 optimizer.step()
@@ -179,14 +199,16 @@ def fit(
                     average.update_parameters(network)
 
                 correct = (logits.argmax(1) == targets).sum()
-                sums += torch.tensor([loss.item() * len(targets), correct.item(), len(targets)])
-                train_loss, train_accuracy = (sums[:2] / sums[2]).tolist()
-                bar.set_postfix(loss=f"{train_loss:.3f}", accuracy=f"{train_accuracy:.1%}")
+                sums += torch.stack([loss.detach() * len(targets), correct, torch.ones_like(loss) * len(targets)])
+                if time.perf_counter() - told > 1:  # or an accelerator would have to be waited for in each step
+                    told = time.perf_counter()
+                    train_loss, train_accuracy = (sums[:2] / sums[2]).tolist()
+                    bar.set_postfix(loss=f"{train_loss:.3f}", accuracy=f"{train_accuracy:.1%}")
                 check_interrupt()
-            loss_sum, correct_sum, seen = accelerator.reduce(sums.to(accelerator.device)).tolist()
+            loss_sum, correct_sum, seen = accelerator.reduce(sums).tolist()
             train_loss, train_accuracy = loss_sum / seen, correct_sum / seen
             with accelerator.autocast():
-                validation_loss, validation_accuracy = measure(final.network, data.validation, accelerator.device)
+                validation_loss, validation_accuracy = measure(final.network, validation, accelerator.device)
             history.append(
                 {
                     "epoch": epoch + 1,
@@ -201,8 +223,11 @@ def fit(
             if accelerator.is_main_process:
                 tqdm.write(progress(recipe, history), file=sys.stderr)
             accelerator.log({name: value for name, value in history[-1].items() if name != "epoch"}, step=epoch + 1)
-            if accelerator.is_main_process:
+            since_saved = time.perf_counter() - saved
+            due = NO_ACCELERATOR or since_saved > SECONDS_BETWEEN_CHECKPOINTS or len(history) == recipe.epochs
+            if due and accelerator.is_main_process:
                 checkpoint.save(output, modules, optimizer, recipe, history, data.labels, data.fingerprint)
+                saved = time.perf_counter()
             accelerator.wait_for_everyone()
             check_interrupt()
 
@@ -248,22 +273,21 @@ def seconds_left(recipe: Recipe, history: History) -> float:
     return seconds_a_pixel * sum(areas[len(history) :])
 
 
-def outlier_loss(outlier_logits: Tensor, in_distribution_logits: Tensor, known: Tensor, recipe: Recipe) -> Tensor:
+def outlier_loss(other_logits: Tensor, in_distribution_logits: Tensor, known: Tensor, recipe: Recipe) -> Tensor:
     """Return what the outliers of a batch add to the loss.
 
     It is the cross-entropy of their logits to the uniform distribution (Hendrycks et al., 2019), and the binary
     cross-entropy of the in-distribution head over the whole batch, each times its weight in the recipe.
 
     Args:
-        outlier_logits: of M outliers, float32 (M, num_classes).
-        in_distribution_logits: of N photos of the classes, then of the M outliers, float32 (N + M,).
-        known: probability that each of the N photos, as it was augmented, still shows a class, (N,); that of the
-            outliers is 0.
+        other_logits: of M images that are no photos of the classes, or may be none, float32 (M, num_classes).
+        in_distribution_logits: of N photos of the classes, then of these M, float32 (N + M,).
+        known: probability that each, as it was augmented, shows a class, (N + M,); that of outliers is 0.
         recipe: the weights.
     """
-    to_uniform = -outlier_logits.log_softmax(1).mean()
-    in_distribution = torch.cat([known, torch.zeros_like(outlier_logits[:, 0])])
-    head = F.binary_cross_entropy_with_logits(in_distribution_logits, in_distribution)
+    unknown = 1 - known[len(known) - len(other_logits) :]
+    to_uniform = -(other_logits.log_softmax(1).mean(1) * unknown).sum() / unknown.sum().clamp(min=1)
+    head = F.binary_cross_entropy_with_logits(in_distribution_logits, known)
     return recipe.uniform_weight * to_uniform + recipe.in_distribution_weight * head
 
 
@@ -337,17 +361,6 @@ def interrupt_between_steps() -> Iterator[Callable[[], None]]:
         yield check
     finally:
         signal.signal(signal.SIGINT, previous)
-
-
-def loader_workers() -> int:
-    """Return the worker processes of a loader, of which a run with outliers has two.
-
-    An accelerator waits for transformed photos, so all cores but one transform. On a CPU with two cores a worker slows
-    down the training steps by more than it speeds up the loading.
-    """
-    if NO_ACCELERATOR:
-        return 2 if torch.get_num_threads() > 2 else 0
-    return max(1, (torch.get_num_threads() - 1) // 2)
 
 
 def batch_size_for(recipe: Recipe, photos: int, processes: int) -> int:
@@ -431,7 +444,7 @@ def measure(network: nn.Module, validation: tuple[Tensor, Tensor], device: torch
     network.eval()
     images, targets = validation
     batches = images.to(memory_format=torch.channels_last).split(64)
-    logits = torch.cat([network(batch.to(device)).float().cpu() for batch in batches])
+    logits, targets = torch.cat([network(batch.to(device)).float() for batch in batches]), targets.to(device)
     return F.cross_entropy(logits, targets).item(), (logits.argmax(1) == targets).double().mean().item()
 
 

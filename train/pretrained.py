@@ -7,8 +7,9 @@ import importlib.util
 import json
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from tqdm import tqdm
 from flower_alexnet.config import InvalidModel, Preprocessing
 from flower_alexnet.files import replace_atomically
 from flower_alexnet.images import normalize
-from train.augment import AugmentedPhotos, DrawnPhotos, collate, mix
+from train import loaders
+from train.augment import mix
 from train.cache import CACHE, make_folder
 from train.data import TrainingData
 from train.recipes import RECIPES, InvalidRecipe
@@ -199,11 +201,12 @@ def _fit_last_layer(teacher: PretrainedTeacher, data: TrainingData) -> None:
 def _features(teacher: PretrainedTeacher, photos: Dataset[tuple[Tensor, int]]) -> tuple[Tensor, Tensor]:
     """Return features (N, features) and targets (N,) of decoded photos, of the center of each."""
     rows, targets, device = [], [], teacher.mean.device
-    for index in tqdm(range(len(photos)), desc="looking at photos", leave=False):  # type: ignore[arg-type]
-        pixels, target = photos[index]
-        view = transforms.center_crop(transforms.resize(pixels, [VIEW]), [VIEW, VIEW])
-        rows.append(teacher.features(normalize(view[None], Preprocessing()).to(device)))
-        targets.append(target)
+    indices = torch.arange(len(photos))  # type: ignore[arg-type]
+    for some in tqdm(indices.split(RECIPE.batch_size), desc="looking at photos", leave=False):
+        chosen = [photos[index] for index in some.tolist()]
+        views = [transforms.center_crop(transforms.resize(pixels, [VIEW]), [VIEW, VIEW]) for pixels, _ in chosen]
+        rows.append(teacher.features(normalize(torch.stack(views), Preprocessing()).to(device)))
+        targets += [target for _, target in chosen]
     return torch.cat(rows).float(), torch.tensor(targets, device=device)
 
 
@@ -222,10 +225,18 @@ def _fine_tuned(teacher: PretrainedTeacher, data: TrainingData, epochs: int) -> 
     )
     average = AveragedModel(teacher, multi_avg_fn=get_ema_multi_avg_fn(0.98))
     steps = max(STEPS, len(data.photos) // RECIPE.batch_size)  # type: ignore[arg-type]
+    source = loaders.build(RECIPE, data, RECIPE.batch_size, teacher.mean.device, batches=steps)
     for epoch in range(epochs):
+        for has_epochs in source.have_epochs:
+            has_epochs.set_epoch(epoch)
         # Layers that normalize keep what they learned of many more photos than these.
         teacher.eval()
-        batches = tqdm(_batches(data, epoch, steps), total=steps, desc=f"teacher, epoch {epoch + 1}", leave=False)
+        batches = tqdm(
+            _batches(source.photos, source.outliers, len(data.labels)),
+            total=steps,
+            desc=f"teacher, epoch {epoch + 1}",
+            leave=False,
+        )
         for step, batch in enumerate(batches):
             images, targets, outliers = (tensor.to(teacher.mean.device) for tensor in batch)
             done = (epoch * steps + step) / (epochs * steps)
@@ -248,24 +259,16 @@ def _fine_tuned(teacher: PretrainedTeacher, data: TrainingData, epochs: int) -> 
     return average.module  # type: ignore[return-value]
 
 
-def _batches(data: TrainingData, epoch: int, steps: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _batches(
+    photos: Iterable[tuple[Tensor, Tensor]], outliers: Iterable[tuple[Tensor, Tensor]], classes: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Yield normalized images (N, 3, S, S), soft targets (N, classes), and outliers (M, 3, S, S), for each step."""
-    photos = AugmentedPhotos(data.photos, RECIPE)
-    photos.set_epoch(epoch)
-    outliers = None
-    if data.outliers is not None:
-        outliers = DrawnPhotos(data.outliers, RECIPE, data.weights, steps * RECIPE.outliers)
-        outliers.set_epoch(epoch)
-    order = torch.cat([torch.randperm(len(photos)) for _ in range(1 + steps * RECIPE.batch_size // len(photos))])
-    for step in range(steps):
-        chosen = order[step * RECIPE.batch_size :][: RECIPE.batch_size].tolist()
-        pixels, targets = collate([photos[index] for index in chosen])
-        images, soft = mix(normalize(pixels, RECIPE.preprocessing), targets, RECIPE.mix_prob, len(data.labels))
+    outlier_batches = iter(outliers)
+    for pixels, targets in photos:
+        images, soft = mix(normalize(pixels, RECIPE.preprocessing), targets, RECIPE.mix_prob, classes)
         others = images[:0]
-        if outliers is not None:
-            indices = range(step * RECIPE.outliers, (step + 1) * RECIPE.outliers)
-            pixels, unused = collate([outliers[index] for index in indices])
-            others, _ = mix(normalize(pixels, RECIPE.preprocessing), torch.zeros_like(unused), RECIPE.mix_prob, 1)
+        for other_pixels, unused in islice(outlier_batches, 1):
+            others, _ = mix(normalize(other_pixels, RECIPE.preprocessing), torch.zeros_like(unused), RECIPE.mix_prob, 1)
         yield images, soft, others
 
 

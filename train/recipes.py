@@ -75,6 +75,10 @@ class Recipe:
         distillation_weight: weight of the teacher's probabilities in the targets.
         outliers: photos of other things in each step, beside batch_size photos of the classes (outlier exposure,
             Hendrycks et al., 2019); with 0 the model cannot tell what it does not know.
+        squares: small parts of the photos in each step, which the teacher tells whether they show a class: leaves, sky
+            and soil are photos of other things, too.
+        recolor_prob: probability of giving an outlier the colors of a photo of the classes, and half as often a photo
+            the colors of an outlier, so that the network cannot tell them by their colors.
         uniform_weight: weight in the loss of the outliers' cross-entropy to the uniform distribution.
         in_distribution_weight: weight in the loss of the in-distribution head's binary cross-entropy.
         seed: random seed; equal seeds give equal runs on one machine.
@@ -112,6 +116,8 @@ class Recipe:
     teacher_epochs: Annotated[int, Field(ge=0)] = 6
     distillation_weight: Probability = 0.5
     outliers: Annotated[int, Field(ge=0)] = 0
+    squares: Annotated[int, Field(ge=0)] = 0
+    recolor_prob: Probability = 0.0
     uniform_weight: Annotated[float, Field(ge=0)] = 0.5
     in_distribution_weight: Annotated[float, Field(ge=0)] = 1.0
     seed: Annotated[int, Field(ge=0)] = 0

@@ -17,6 +17,7 @@ from train.augment import (
     low_resolution,
     mix,
     noise,
+    recolored,
     size_in,
     transform,
 )
@@ -277,3 +278,24 @@ def test_resize_mix_shrinks_one_onto_another() -> None:
     mixed, soft_targets = ResizeMix(len(LABELS), scale=(0.5, 0.5))(images, torch.tensor([0, 1]))
     assert mixed[0].mean() == pytest.approx(0.75)
     assert soft_targets[0].tolist() == [0.25, 0.75, 0, 0, 0]
+
+
+def test_recolored_image_has_the_colors_of_another_one() -> None:
+    torch.manual_seed(0)
+    image = torch.rand(5, 3, 32, 32) * torch.tensor([0.2, 0.5, 0.1])[:, None, None]
+    other = -0.4 + 0.3 * torch.rand(1, 3, 32, 32)
+    changed = recolored(image, other, 1.0)
+    assert torch.allclose(changed.mean((2, 3)), other.mean((2, 3)).expand(5, 3), atol=0.01)
+    assert torch.allclose(changed.std((2, 3)), other.std((2, 3)).expand(5, 3), atol=0.01)
+    assert torch.equal(recolored(image, other, 0.0), image)
+    many = recolored(image.repeat(100, 1, 1, 1), other, 0.3)
+    share = (many != image.repeat(100, 1, 1, 1)).any(3).any(2).any(1).float().mean()
+    assert share == pytest.approx(0.3, abs=0.07)
+
+
+def test_squares_show_a_small_part_of_a_photo() -> None:
+    ramp = torch.arange(200).expand(3, 200, 200).to(torch.uint8)
+    for _ in range(20):
+        square = transform(Recipe(size=64, resize=200), 64, squares=True)(ramp)
+        assert square.shape == (3, 64, 64)
+        assert square[0, 32].max().int() - square[0, 32].min().int() < 95

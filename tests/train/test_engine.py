@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from flower_alexnet import LABELS, AlexNet, Config, FlowerClassifier
 from flower_alexnet.model import NetworkWithHead
-from train import engine
+from train import engine, loaders
 from train.checkpoint import History
 from train.data import TrainingData
 from train.recipes import InvalidRecipe, Recipe
@@ -167,7 +167,7 @@ def test_outliers_have_their_weights_in_the_loss(fit: Any, steps: Any, monkeypat
     monkeypatch.setattr(engine, "outlier_loss", loss_of)
     plain, _ = fit(epochs=2)
     with_outliers, _ = fit(epochs=2, outliers=6)
-    assert seen == [(6, 14, [1.0] * 8)] * 2 * STEPS
+    assert seen == [(6, 14, [1.0] * 8 + [0.0] * 6)] * 2 * STEPS
     assert not torch.allclose(with_outliers["linear.weight"], plain["linear.weight"], atol=1e-3)
 
 
@@ -219,8 +219,20 @@ def test_loss_of_outliers_by_hand() -> None:
         for uniform_weight, in_distribution_weight in ((0.0, 1.0), (1.0, 0.0), (0.3, 0.7)):
             recipe = Recipe(uniform_weight=uniform_weight, in_distribution_weight=in_distribution_weight)
             expected = uniform_weight * to_uniform + in_distribution_weight * head
-            loss = engine.outlier_loss(logits, in_distribution, torch.tensor([known]), recipe)
+            loss = engine.outlier_loss(logits, in_distribution, torch.tensor([known, 0.0, 0.0]), recipe)
             assert loss.item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_square_that_shows_a_class_is_no_outlier() -> None:
+    """Its probability, as the teacher tells it, is what the head learns, and takes it out of those that show none."""
+    logits, in_distribution = torch.tensor([[3.0, 0.0], [1.0, 0.0]]), torch.tensor([2.0, 1.5, -1.0])
+    recipe = Recipe(uniform_weight=1.0, in_distribution_weight=0.0)
+    one = engine.outlier_loss(logits[1:], in_distribution[1:], torch.tensor([1.0, 0.0]), recipe)
+    both = engine.outlier_loss(logits, in_distribution, torch.tensor([1.0, 1.0, 0.0]), recipe)
+    assert both == pytest.approx(one.item())
+    half = engine.outlier_loss(logits, in_distribution, torch.tensor([1.0, 0.5, 0.0]), recipe)
+    uniform = -logits.log_softmax(1).mean(1)
+    assert half.item() == pytest.approx((0.5 * uniform[0] + uniform[1]).item() / 1.5)
 
 
 class Sure(nn.Module):
@@ -267,3 +279,55 @@ def test_learning_rate_is_the_recipes_or_the_optimizers_own() -> None:
     groups = engine.build_optimizer(convolution, Recipe(optimizer="muon", weight_decay=0.1)).param_groups
     assert [group["lr"] for group in groups] == [0.02, 0.001, 0.001]
     assert [group["weight_decay"] for group in groups] == pytest.approx([0.005, 0.1, 0])  # rate x decay is the same
+
+
+def test_squares_are_judged_by_the_teacher(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "HIDDEN", 3)
+    monkeypatch.setattr(engine, "Teacher", Sure)
+    seen: list[Tensor] = []
+    outlier_loss = engine.outlier_loss
+
+    def recorded(logits: Tensor, in_distribution: Tensor, known: Tensor, recipe: Recipe) -> Tensor:
+        seen.append(known.clone())
+        assert len(logits) == 3 + 6
+        return outlier_loss(logits, in_distribution, known, recipe)
+
+    monkeypatch.setattr(engine, "outlier_loss", recorded)
+    fit(teacher="a teacher", distillation_weight=0.2, outliers=6, squares=3)
+    assert len(seen) == STEPS
+    assert all(torch.allclose(known, torch.tensor([0.9] * 8 + [0.5] * 3 + [0.0] * 6)) for known in seen)
+
+
+def test_squares_need_a_teacher_and_outliers(fit: Any) -> None:
+    for changes in ({"outliers": 6}, {"teacher": "alexnet"}):
+        with pytest.raises(InvalidRecipe, match="squares: a teacher"):
+            fit(squares=3, **changes)
+
+
+def test_outliers_take_the_colors_of_photos(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "HIDDEN", 3)
+    taken: list[tuple[int, int, float]] = []
+
+    def recorded(images: Tensor, others: Tensor, probability: float) -> Tensor:
+        taken.append((len(images), len(others), probability))
+        return images
+
+    monkeypatch.setattr(engine, "recolored", recorded)
+    fit(outliers=6)
+    assert not taken
+    fit(outliers=6, recolor_prob=0.4)
+    assert taken == [(8, 6, 0.2), (6, 8, 0.4)] * STEPS
+
+
+@pytest.mark.parametrize("changes", [{}, {"outliers": 6}])
+def test_an_accelerator_trains_by_batches_as_a_cpu_does_by_images(
+    fit: Any, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    """The photos of plain colors look the same however they are cropped, so only their order differs."""
+    monkeypatch.setattr(engine, "HIDDEN", 3)
+    by_images, history = fit(epochs=12, **changes)
+    monkeypatch.setattr(loaders, "by_batches", lambda device: True)
+    by_batches, other_history = fit(epochs=12, **changes)
+    assert other_history[-1]["validation_loss"] == pytest.approx(history[-1]["validation_loss"], abs=0.05)
+    assert torch.equal(by_batches["linear.weight"], fit(epochs=12, **changes)[0]["linear.weight"])
+    assert not torch.equal(by_batches["linear.weight"], by_images["linear.weight"])
