@@ -33,7 +33,7 @@ from train.decoded import DecodedPhotos
 from train.flower_photos import FINGERPRINTS, find_or_download
 from train.pretrained import TIMM, PretrainedTeacher
 from train.recipes import ALIASES, RECIPES, InvalidRecipe, Recipe
-from train.teacher import Teacher
+from train.teacher import Teacher, names
 
 TIME_TO_EVALUATE, SECONDS_TO_EVALUATE = 0.1, 45.0
 """Share of the time of a run, and seconds, that are kept for validation, checkpoints and the evaluation at its end;
@@ -101,10 +101,11 @@ def train(
             recipe = checkpoint.recipe_of(output)  # whose size and epochs were chosen when it was started
         if resume:
             checkpoint.read_metadata(output, recipe, labels, fingerprint)
-        if recipe.teacher and recipe.teacher.startswith(TIMM):
-            PretrainedTeacher(recipe.teacher.removeprefix(TIMM), len(labels))
-        elif recipe.teacher:
-            Teacher(recipe.teacher, labels)
+        for teacher in names(recipe.teacher) if recipe.teacher else ():
+            if teacher.startswith(TIMM):
+                PretrainedTeacher(teacher.removeprefix(TIMM), len(labels))
+            else:
+                Teacher(teacher, labels)
         data.check_readable(splits, labels)
         if other_photos:
             data.check_readable({f"other {part}": others.listed(groups) for part, groups in other_photos.items()}, ())

@@ -36,9 +36,9 @@ from train.augment import mix, recolored, size_in
 from train.checkpoint import History
 from train.data import TrainingData
 from train.muon import MuonAdamW
-from train.pretrained import TIMM, PretrainedTeacher, has_bfloat16, pretrained_teacher
+from train.pretrained import TIMM, has_bfloat16, pretrained_teacher
 from train.recipes import InvalidRecipe, Recipe
-from train.teacher import Targets, Teacher
+from train.teacher import Targets, Teacher, Teachers, names
 
 NO_ACCELERATOR = not torch.accelerator.is_available()
 """Whether there is no accelerator; accelerate needs this argument, or several CPU processes do not connect."""
@@ -307,15 +307,19 @@ def build_network(recipe: Recipe, labels: Sequence[str]) -> NetworkWithHead:
     return network
 
 
-def build_teacher(name: str, epochs: int, data: TrainingData, device: torch.device) -> Teacher | PretrainedTeacher:
-    """Return a trained model, or a pretrained classifier of timm that is trained on the photos first.
+def build_teacher(name: str, epochs: int, data: TrainingData, device: torch.device) -> nn.Module:
+    """Return a trained model, or a pretrained classifier of timm that is trained on the photos first, or several.
 
     Raises:
-        InvalidModel, InvalidRecipe: it cannot be used.
+        InvalidModel, InvalidRecipe: one cannot be used.
     """
-    if name.startswith(TIMM):
-        return pretrained_teacher(name.removeprefix(TIMM), data, epochs, device)
-    return Teacher(name, data.labels).to(device)
+    members = [
+        pretrained_teacher(member.removeprefix(TIMM), data, epochs, device)
+        if member.startswith(TIMM)
+        else Teacher(member, data.labels).to(device)
+        for member in names(name)
+    ]
+    return members[0] if len(members) == 1 else Teachers(members)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:

@@ -22,6 +22,7 @@ from train.decoded import DecodedPhotos
 from train.outputs import outputs_and_targets
 from train.pretrained import TIMM
 from train.recipes import InvalidRecipe, Recipe, validate
+from train.teacher import names
 
 Parts = dict[str, list[LabeledPhoto]]
 """Photos to train on, to validate on and to test on, by ``train``, ``validation`` and ``test``."""
@@ -65,11 +66,11 @@ def cross_validate(model: Path, data: Path, number: int, others_folder: Path | N
     if number < 3:
         raise InvalidRecipe("folds: at least 3 are needed: to train, to validate and to test on.")
     recipe, labels = _recipe_of(model), find_classes(data)
-    teacher = recipe.teacher if recipe.teacher and recipe.teacher.startswith(TIMM) else None
+    teacher = recipe.teacher if recipe.teacher and all(it.startswith(TIMM) for it in names(recipe.teacher)) else None
     if (recipe.start, recipe.teacher) != (None, teacher):
         known = " and ".join(name for name in (recipe.start, recipe.teacher) if name not in (None, teacher))
         tqdm.write(f"Without {known}, which may have been trained on these photos.", file=sys.stderr)
-        recipe = replace(recipe, start=None, teacher=teacher)
+        recipe = replace(recipe, start=None, teacher=teacher, squares=recipe.squares if teacher else 0)
     outliers, weights, seen_others = None, None, ""
     if recipe.outliers:
         folder_of_others = others_folder or others.find_or_make()

@@ -48,7 +48,8 @@ BODY_RATE, LAST_RATE = 4e-4, 2e-3
 """Peak learning rates of its other parameters, and of its last layer, with AdamW."""
 
 LARGEST = 144
-"""Pixels of the images that it looks at as a teacher, at most: more would take longer than the student's own steps."""
+"""Pixels of the images that it looks at as a teacher on a CPU, at most: more would take longer than the student's own
+steps."""
 
 
 STEPS = 20
@@ -119,7 +120,7 @@ class PretrainedTeacher(nn.Module):
     @torch.no_grad()
     def forward(self, images: Tensor) -> Targets:
         """Return what it says of images (N, 3, H, W) as recipes normalize them."""
-        if images.shape[-1] > LARGEST and not self.fixed_size:
+        if images.device.type == "cpu" and images.shape[-1] > LARGEST and not self.fixed_size:
             images = F.interpolate(images, (LARGEST, LARGEST), mode="bilinear", antialias=True)
         logits, in_distribution = self.logits(images)
         return Targets(torch.softmax(logits, dim=1), torch.sigmoid(in_distribution) if self.can_tell else None)

@@ -69,7 +69,8 @@ class Recipe:
             None starts from random weights.
         teacher: shipped model, model folder or Hub repository to distill from (Hinton et al., 2015); a folder of model
             folders, whose probabilities are averaged; or timm/NAME, a pretrained classifier of timm, which is first
-            trained on the photos itself. None trains on the labels alone.
+            trained on the photos itself. Of several, separated by commas, the probabilities are averaged. None trains
+            on the labels alone.
         teacher_epochs: epochs in which a teacher of timm is fine-tuned after its new last layer was fitted; with 0 that
             layer alone is fitted.
         distillation_weight: weight of the teacher's probabilities in the targets.
@@ -178,6 +179,7 @@ class AlexNetBN(Recipe):
     zoom_out_prob: float = 0.1
     compress_prob: float = 0.75
     mix_prob: float = 0.1
+    recolor_prob: float = 0.25
     crop_pct: float = 1.0
     outliers: int = 48
 

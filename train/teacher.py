@@ -28,6 +28,34 @@ class Targets(NamedTuple):
     in_distribution: Tensor | None
 
 
+def names(teacher: str) -> list[str]:
+    """Return the names of a recipe's teachers, which commas separate."""
+    return [name.strip() for name in teacher.split(",")]
+
+
+class Teachers(nn.Module):
+    """Several teachers, of which the mean is taken of what they say.
+
+    Args:
+        members: each maps images (N, 3, H, W) to ``Targets``.
+    """
+
+    def __init__(self, members: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, images: Tensor) -> Targets:
+        """Return what they say of normalized images (N, 3, H, W)."""
+        return mean_of([member(images) for member in self.members])
+
+
+def mean_of(targets: Sequence[Targets]) -> Targets:
+    """Return the mean of what several say, of showing a class only if each of them can tell."""
+    can_tell = [each.in_distribution for each in targets if each.in_distribution is not None]
+    known = torch.stack(can_tell).mean(0) if len(can_tell) == len(targets) else None
+    return Targets(torch.stack([each.probabilities for each in targets]).mean(0), known)
+
+
 class Teacher(nn.Module):
     """Trained models whose calibrated probabilities, averaged, are distillation targets.
 
@@ -61,11 +89,9 @@ class Teacher(nn.Module):
     @torch.no_grad()
     def forward(self, images: Tensor) -> Targets:
         """Return what they say of normalized images (N, 3, H, W)."""
-        probabilities, in_distribution = [], []
+        said = []
         for network, temperature in zip(self.networks, self.temperatures, strict=True):
             logits, in_distribution_logit = network(images)
-            probabilities.append(torch.softmax(logits.float() / temperature, dim=1))
-            if in_distribution_logit is not None:
-                in_distribution.append(torch.sigmoid(in_distribution_logit.float()))
-        can_tell = len(in_distribution) == len(probabilities)
-        return Targets(torch.stack(probabilities).mean(0), torch.stack(in_distribution).mean(0) if can_tell else None)
+            known = None if in_distribution_logit is None else torch.sigmoid(in_distribution_logit.float())
+            said.append(Targets(torch.softmax(logits.float() / temperature, dim=1), known))
+        return mean_of(said)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from flower_alexnet import LABELS, AlexNet, Config, FlowerClassifier
 from flower_alexnet.model import NetworkWithHead
-from train import engine, loaders
+from train import checkpoint, engine, loaders
 from train.checkpoint import History
 from train.data import TrainingData
 from train.recipes import InvalidRecipe, Recipe
@@ -331,3 +331,25 @@ def test_an_accelerator_trains_by_batches_as_a_cpu_does_by_images(
     assert other_history[-1]["validation_loss"] == pytest.approx(history[-1]["validation_loss"], abs=0.05)
     assert torch.equal(by_batches["linear.weight"], fit(epochs=12, **changes)[0]["linear.weight"])
     assert not torch.equal(by_batches["linear.weight"], by_images["linear.weight"])
+
+
+def test_an_accelerator_writes_few_checkpoints(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its epochs may be shorter than the time that a checkpoint takes; the first and the last one are always written."""
+    written: list[int] = []
+    save = checkpoint.save
+
+    def recorded(folder: Path, modules: Any, optimizer: Any, recipe: Recipe, history: History, *rest: Any) -> None:
+        written.append(len(history))
+        save(folder, modules, optimizer, recipe, history, *rest)
+
+    monkeypatch.setattr(checkpoint, "save", recorded)
+    fit(epochs=4)
+    assert written == [1, 2, 3, 4]
+    written.clear()
+    monkeypatch.setattr(engine, "NO_ACCELERATOR", False)
+    fit(epochs=4)
+    assert written == [1, 4]
+    written.clear()
+    monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    fit(epochs=4)
+    assert written == [1, 2, 3, 4]

@@ -20,12 +20,13 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from flower_alexnet import FlowerClassifier, dataset
+from flower_alexnet import LABELS, FlowerClassifier, dataset
 from flower_alexnet.classifier import load_classifier
 from tests.support import PROJECT
 from tests.support.commands import run_module
 from train import checkpoint, engine, evaluate, recipes
 from train.augment import size_in
+from train.data import TrainingData
 from train.recipes import RECIPES, InvalidRecipe, Recipe, validate
 from train.teacher import Teacher
 
@@ -230,6 +231,10 @@ def test_probabilities_of_several_teachers_are_averaged(random_model: Path, tmp_
     assert torch.allclose(both.probabilities, (first.probabilities + second.probabilities) / 2, atol=1e-6)
     assert second.in_distribution is not None
     assert both.in_distribution is None  # one of them cannot tell
+    data = TrainingData(LABELS, [], (images, torch.zeros(3)))  # type: ignore[arg-type]
+    named = engine.build_teacher(", ".join(map(str, folders)), 0, data, torch.device("cpu"))(images)
+    assert torch.equal(named.probabilities, both.probabilities)
+    assert named.in_distribution is None
 
 
 def test_photos_that_it_gets_wrong_are_a_picture_beside_the_folder(whole_run: Path, flowers: Path) -> None:
