@@ -53,6 +53,7 @@ LIGHT = replace(
     blur_prob=0.0,
     noise_prob=0.0,
     zoom_out_prob=0.0,
+    compress_prob=0.0,
     mix_prob=0.0,
     outliers=0,
 )

@@ -132,7 +132,7 @@ def fit(
         loader, outlier_loader, square_loader = (
             accelerator.prepare(each) if each else each for each in (loader, outlier_loader, square_loader)
         )
-        have_epochs = [*have_epochs, loader]
+        have_epochs = [*have_epochs, *filter(None, (loader, outlier_loader, square_loader))]
     validation = data.validation[0].to(accelerator.device), data.validation[1].to(accelerator.device)
 
     modules, history = {"network": network, "average": average}, History()

@@ -353,3 +353,26 @@ def test_an_accelerator_writes_few_checkpoints(fit: Any, monkeypatch: pytest.Mon
     monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     fit(epochs=4)
     assert written == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("by_batches", [False, True])
+def test_outliers_and_squares_are_others_in_each_epoch_and_grow_with_the_photos(
+    fit: Any, monkeypatch: pytest.MonkeyPatch, by_batches: bool
+) -> None:
+    monkeypatch.setattr(engine, "HIDDEN", 3)
+    monkeypatch.setattr(engine, "Teacher", Sure)
+    monkeypatch.setattr(loaders, "by_batches", lambda device: by_batches)
+    seen: dict[int, list[Tensor]] = {8: [], 6: [], 3: []}
+    normalize = engine.normalize
+
+    def recorded(pixels: Tensor, preprocessing: Any) -> Tensor:
+        seen[len(pixels)].append(pixels)
+        return normalize(pixels, preprocessing)
+
+    monkeypatch.setattr(engine, "normalize", recorded)
+    sizes = {"size": 96, "resize": 96, "initial_size": 64, "epochs": 2}
+    fit(teacher="a teacher", outliers=6, squares=3, **sizes)
+    for batches in seen.values():
+        assert [batch.shape[-1] for batch in batches] == [64] * STEPS + [96] * STEPS
+        first, second = (torch.cat(some).float().mean((2, 3)) for some in (batches[:STEPS], batches[STEPS:]))
+        assert not torch.equal(first, second)
