@@ -155,8 +155,8 @@ class AlexNetBN(Recipe):
 
     Photos of other things are in each step. An earlier version, which did not compress images anew in each step, had
     91.8 ± 0.5 % test accuracy over three seeds, with two teachers, in 126 minutes (one of them, beside other work, in
-    144) on one core of an AMD EPYC. The shipped weights went on from earlier ones for 60 epochs; train/README.md tells
-    how.
+    144) on one core of an AMD EPYC. The shipped weights went on from earlier ones in several runs, one of them on a GPU;
+    train/README.md tells how.
     """
 
     batch_norm: bool = True
@@ -188,8 +188,8 @@ class AlexNetBN(Recipe):
 class AlexNetPlain(AlexNetBN):
     """AlexNet layer for layer, without batch normalization, distilled from alexnet-bn.
 
-    The shipped weights, 92.6 % on test (92.7 ± 0.7 % over three seeds), have EfficientNet-Lite0 as their teacher, and
-    went on from earlier ones for 60 epochs, in 75 minutes on one core of an AMD EPYC; train/README.md tells how.
+    The shipped weights, 92.1 % on test, have EfficientNet-Lite0, -Lite1 and -Lite2 as their teachers, and went on from
+    earlier ones in several runs, one of them on a GPU; train/README.md tells how.
     """
 
     batch_norm: bool = False

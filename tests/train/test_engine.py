@@ -334,7 +334,7 @@ def test_an_accelerator_trains_by_batches_as_a_cpu_does_by_images(
 
 
 def test_an_accelerator_writes_few_checkpoints(fit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its epochs may be shorter than the time that a checkpoint takes; the first and the last one are always written."""
+    """Its epochs may be shorter than the time that a checkpoint takes; the first and the last are always written."""
     written: list[int] = []
     save = checkpoint.save
 
