@@ -155,8 +155,8 @@ class AlexNetBN(Recipe):
 
     Photos of other things are in each step. An earlier version, which did not compress images anew in each step, had
     91.8 ± 0.5 % test accuracy over three seeds, with two teachers, in 126 minutes (one of them, beside other work, in
-    144) on one core of an AMD EPYC. The shipped weights went on from earlier ones in several runs, one of them on a GPU;
-    train/README.md tells how.
+    144) on one core of an AMD EPYC. The shipped weights went on from earlier ones in several runs, one of them on a
+    GPU; train/README.md tells how.
     """
 
     batch_norm: bool = True
