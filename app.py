@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
-import importlib.util
 import os
 import threading
-from contextlib import suppress
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,17 +17,6 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(
     [*filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY")]), "localhost", "127.0.0.1", "::1"]
 )
 from flower_alexnet import InvalidModel, registry
-
-
-def load_torch_library() -> None:
-    """Load the library that is half of torch; as a thread, on another core than the one that imports Gradio."""
-    found = importlib.util.find_spec("torch")
-    for folder in found.submodule_search_locations or () if found else ():
-        with suppress(OSError):  # of another name here: then ``import torch`` loads it
-            ctypes.CDLL(str(Path(folder, "lib", "libtorch_cpu.so")))
-
-
-threading.Thread(target=load_torch_library, daemon=True).start()
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python app.py", description="Serve the page.")
@@ -298,7 +284,8 @@ def private(**options: Any) -> dict[str, Any]:
 
 def launch(**options: Any) -> gr.Blocks:
     """Serve the page."""
-    page = build()
+    with repairs.one_server():
+        page = build()
     repairs.take_lists_of_files()
     uploads.start_sweeping(page, UPLOADS)
     # While the page is already served.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
 from gradio.mcp import GradioMCPServer
+from gradio.routes import App
 
 from page.answers import MAX_PHOTOS
 
@@ -16,6 +19,20 @@ READ = re.compile(r"(curl -X POST .*?)\\\n  \| awk (.*?) \\\n  \| read EVENT_ID;
 PHOTO = "https://raw.githubusercontent.com/gradio-app/gradio/main/test/test_files/bus.png"
 DOCUMENT = "https://github.com/gradio-app/gradio/raw/main/test/test_files/sample_file.pdf"
 """Gradio's examples of a photo and of a file."""
+
+
+@contextmanager
+def one_server() -> Iterator[None]:
+    """Keep Gradio from making a page's server where its layout begins and where it ends: that of its launch is used.
+
+    Each takes a fiftieth of the page's start. Delete it when ``App.create_app`` is called once without it.
+    """
+    create = App.__dict__["create_app"]
+    App.create_app = staticmethod(lambda *_, **__: None)
+    try:
+        yield
+    finally:
+        App.create_app = create
 
 
 def corrected_snippet(code: str) -> str:

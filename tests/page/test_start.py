@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx2
@@ -86,3 +88,28 @@ def test_prefix_of_a_proxy_that_strips_it_and_of_one_that_does_not(browser_page:
         expect(heading(page)).to_contain_text("Daisy", ignore_case=True)
         body = {"data": [{"url": "data:image/webp;base64,AAAA"}]}
         assert "event_id" in httpx2.post(f"{server.url}/flowers/gradio_api/call/classify", json=body).text
+
+
+ONCE = """
+from gradio.routes import App
+import app
+
+made = []
+create = App.create_app
+App.create_app = staticmethod(lambda *arguments, **options: made.append(1) or create(*arguments, **options))
+app.build()
+print(len(made), end=" ")
+made.clear()
+app.launch(prevent_thread_lock=True, quiet=True).close()
+print(len(made), end=" ")
+"""
+
+
+def test_server_is_made_once() -> None:
+    """Gradio makes it where the layout begins and ends, too; the first number says when the repair can be deleted."""
+    result = subprocess.run(
+        [sys.executable, "-c", ONCE], capture_output=True, text=True, cwd=PROJECT, timeout=120, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    before, *_, after = result.stdout.split()
+    assert (before, after) == ("2", "1")
