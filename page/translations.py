@@ -804,7 +804,7 @@ _TEXTS = {
         "Touchez une barre pour voir ce qui plaide pour elle.",
         "棒を押すと、その根拠が見えます。",
     ),
-    "title_best": ("Best", "最好的", "El mejor", "Das beste", "Le meilleur", "一番よい"),
+    "title_default": ("Recommended", "推荐", "Recomendado", "Empfohlen", "Conseillé", "おすすめ"),
     "title_alexnet": (
         "Plain, as in 2012",
         "2012 年的原样",

@@ -20,10 +20,10 @@ def model_title(model: Model, language: str) -> str:
 
 
 def _title(model: Model, language: str) -> str:
-    """Return what a shipped model is for a visitor; the first of the list is the best one."""
+    """Return what a shipped model is for a visitor; the first of the list is recommended."""
     if not model.shipped or model.problem is not None or not ABOUT_FLOWERS:
         return ""
-    key = "best" if model.name == MODELS.default else model.name
+    key = "default" if model.name == MODELS.default else model.name
     return TEXTS[language].get(f"title_{key}", "")
 
 

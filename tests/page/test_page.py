@@ -167,7 +167,7 @@ def test_chosen_model_answers_and_a_link_restores_it(visit: Callable[..., Page])
     page = visit(f"/?model={MODELS[-1]}")
     expect(page.get_by_label("Model", exact=True)).to_have_value(re.compile(f"^The blog post's · {MODELS[-1]}: "))
     page = visit("/?model=../../etc")
-    expect(page.get_by_label("Model", exact=True)).to_have_value(re.compile(f"^Best · {MODELS[0]}: "))
+    expect(page.get_by_label("Model", exact=True)).to_have_value(re.compile(f"^Recommended · {MODELS[0]}: "))
 
 
 def test_chosen_model_is_told_to_the_space_around_the_page(browser: Browser, server: Server) -> None:
