@@ -128,7 +128,7 @@ def fit(
     loader, outlier_loader, square_loader, have_epochs = loaders.build(
         recipe, data, batch_size, accelerator.device, accelerator.process_index, accelerator.num_processes
     )
-    if accelerator.device.type == "cpu":  # otherwise they yield the part of this process by themselves
+    if not loaders.by_batches(accelerator.device):  # or they yield the part of this process by themselves
         loader, outlier_loader, square_loader = (
             accelerator.prepare(each) if each else each for each in (loader, outlier_loader, square_loader)
         )

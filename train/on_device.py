@@ -158,7 +158,7 @@ class BatchesOnDevice:
         if self.squares:
             boxes = _boxes(heights, widths, SQUARE_SCALE, RATIO, random)
         elif recipe.crop_scale is None:
-            boxes = _squares(heights, widths, recipe.size / recipe.resize, random)
+            boxes = _crops_at_one_scale(heights, widths, recipe.size / recipe.resize, random)
         else:
             boxes = _boxes(heights, widths, (recipe.crop_scale, 1), RATIO, random)
         flipped = torch.rand(len(chosen), generator=random) < recipe.flip_prob
@@ -496,7 +496,7 @@ def _boxes(
     return torch.cat([corner, height[:, None], width[:, None]], 1)
 
 
-def _squares(heights: Tensor, widths: Tensor, share: float, random: torch.Generator) -> Tensor:
+def _crops_at_one_scale(heights: Tensor, widths: Tensor, share: float, random: torch.Generator) -> Tensor:
     """Return top, left, height and width of a random square, whose side is a share of the shorter side, (N, 4)."""
     side = share * torch.minimum(heights, widths)
     corner = torch.rand(len(heights), 2, generator=random) * torch.stack([heights - side, widths - side], 1)
