@@ -211,13 +211,12 @@ def on_photo(one: PhotoTab) -> None:
 
 def on_model(page: gr.Blocks, one: PhotoTab, about: AboutTab) -> None:
     """Translate the choices when the page loads, load and ask a model when it is chosen, describe it in its tab."""
-    loaded = page.load(events.load_page, None, one.model, **private())
-    one.model.input(None, one.model, None, js="(model) => { flowerPage.shareModel(model); }")
-    chosen = one.model.input(events.choose_model, one.model, one.model, **private(show_progress_on=one.answer))
+    page.load(events.load_page, None, one.model, **private())
+    # Not input, which comes also when the list is left as it was. A link that names another model changes it too.
+    one.model.change(None, one.model, None, js="(model) => { flowerPage.shareModel(model); }")
+    chosen = one.model.change(events.choose_model, one.model, one.model, **private(show_progress_on=one.answer))
     on_failure(chosen)
     on_failure(chosen.then(events.answer, [one.photo, one.model], one.answer, **private()))
-    # By the model that a link names.
-    on_failure(loaded.then(events.answer, [one.photo, one.model], one.answer, **private()))
     asked = [about.tab.select, about.description.input]
     on_failure(gr.on(asked, events.show_model, one.model, about.outputs, **private()))
 
@@ -235,7 +234,7 @@ def on_many_photos(one: PhotoTab, many: ManyPhotosTab) -> None:
     asked, inputs = [many.files.upload, many.files.clear], [many.files, one.model]
     # Through the queue: it streams, and is cancelled.
     running = gr.on(asked, events.show_many, inputs, many.outputs, **private(queue=True))
-    anew = one.model.input(events.show_many_anew, inputs, many.outputs, **private(queue=True))
+    anew = one.model.change(events.show_many_anew, inputs, many.outputs, **private(queue=True))
     for answered in (running, anew):
         answered.then(**hide)
         answered.failure(None, None, None, js="() => { flowerPage.failedMany(); }")

@@ -274,14 +274,22 @@ def test_many_photos_come_as_they_are_answered_and_are_filtered_sorted_and_opene
     page.wait_for_function("document.querySelector('#photos figure') && document.querySelector('#status progress')")
     expect(page.locator("#photos figure")).to_have_count(152)
     expect(page.get_by_text(f"Answered by {MODELS[0]}.")).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.extend([request.url] * ("queue/join" in request.url)))
     open_tab(page, "Photo")
     choose_model(page, "alexnet-bn")
     open_tab(page, "Many photos")
     expect(page.get_by_text("Answered by alexnet-bn.")).to_be_visible()  # asked anew
     open_tab(page, "Photo")
+    page.get_by_label("Model", exact=True).click()  # a look at the list asks nobody
+    page.keyboard.press("Escape")
+    open_tab(page, "Many photos")
+    open_tab(page, "Photo")
     choose_model(page, MODELS[0])
     open_tab(page, "Many photos")
     expect(page.get_by_text(f"Answered by {MODELS[0]}.")).to_be_visible()
+    page.wait_for_timeout(500)
+    assert len(asked) == 2  # once by each model
     roses = page.locator("#status .chip").filter(has_text="× rose")
     roses.click()
     expect(page.locator("#photos figure:visible")).to_have_count(30)
