@@ -196,7 +196,7 @@ def test_recipe_for_a_given_time_takes_no_longer() -> None:
 def test_run_of_some_seconds_says_what_it_does_and_is_resumed(
     flowers: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    options = ["--minutes", "0.4", "--size", "128", "--resize", "128", "--batch-size", "16", "--no-others"]
+    options = ["--minutes", "0.2", "--size", "128", "--resize", "128", "--batch-size", "16", "--no-others"]
     arguments = ["train", "alexnet-bn", "--data", str(flowers), "--output", str(tmp_path / "run"), *options]
     process = start(arguments, environment, tmp_path / "run" / checkpoint.NAME)
     process.send_signal(signal.SIGINT)
