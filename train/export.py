@@ -112,6 +112,7 @@ def write_model_folder(
         InvalidModel: the dataset has other labels than the classifier; one of the seeds is of another recipe, or has a
             random seed that occurs already.
     """
+    _check_seeds([summary, *seeds])  # before minutes of work
     classifier.network.half().float()  # evaluate the weights as stored, rounded to float16
     labels = summary["dataset"]["labels"]
     others = other_photos["validation"] if other_photos else {}
@@ -269,19 +270,26 @@ def _read_summary(folder: Path) -> Summary:
     return summary
 
 
-def _over_seeds(runs: Sequence[Summary]) -> dict[str, Any]:
-    """Return mean and standard deviation of test accuracy, 0-1, over runs that differ only in their random seed, and
-    as ``figures`` those of what else all of them measured, by its name.
-
-    Raises:
-        InvalidModel: the recipes differ, or a random seed occurs twice.
-    """
-    seeds = {run["recipe"]["seed"] for run in runs}
-    if len(seeds) < len(runs) or any({**run["recipe"], "seed": 0} != {**runs[0]["recipe"], "seed": 0} for run in runs):
-        raise InvalidModel("The runs given to --seeds must be of the same recipe, each with another seed.")
+def _check_seeds(runs: Sequence[Summary]) -> None:
+    """Raise ``InvalidModel`` if runs differ in more than their random seed, or one of these occurs twice."""
+    first, *others = (run["recipe"] for run in runs)
+    for other in others:
+        for name in sorted((first.keys() | other.keys()) - {"seed"}):
+            if first.get(name) != other.get(name):
+                raise InvalidModel(
+                    f"The runs given to --seeds must be of the same recipe: {name} is {first.get(name)} in one and "
+                    f"{other.get(name)} in another."
+                )
+    if len({run["recipe"]["seed"] for run in runs}) < len(runs):
+        raise InvalidModel("The runs given to --seeds must each have another seed.")
     photos = {run["dataset"]["photos"] for run in runs if "photos" in run.get("dataset", {})}
     if len(photos) > 1 and not photos <= set(FINGERPRINTS):
         raise InvalidModel("The runs given to --seeds must be on the same photos.")
+
+
+def _over_seeds(runs: Sequence[Summary]) -> dict[str, Any]:
+    """Return mean and standard deviation of test accuracy, 0-1, over runs that differ only in their random seed, and
+    as ``figures`` those of what else all of them measured, by its name."""
     rows = [_figures(run) for run in runs]
     figures = {
         name: [compute([row[name] for row in rows]) for compute in (statistics.mean, statistics.stdev)]

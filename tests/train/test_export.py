@@ -187,14 +187,14 @@ def test_spread_of_every_figure_that_all_runs_have() -> None:
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (run_of(0, 0.9), "each with another seed"),
-        (run_of(1, 0.9, epochs=3), "of the same recipe"),
+        (run_of(0, 0.9), "each have another seed"),
+        (run_of(1, 0.9, epochs=3), "of the same recipe: epochs is .* in one and 3 in another"),
         ({**run_of(1, 0.9), "dataset": {"photos": "4567"}}, "on the same photos"),
     ],
 )
 def test_runs_of_other_recipes_or_photos_have_no_mean(other: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidModel, match=message):
-        export._over_seeds([run_of(0, 0.9), other])
+        export._check_seeds([run_of(0, 0.9), other])
 
 
 def test_bins_of_the_calibration_error_are_the_fifteen_that_cards_name() -> None:
