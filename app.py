@@ -232,14 +232,13 @@ def on_many_photos(one: PhotoTab, many: ManyPhotosTab) -> None:
     hide = {"fn": lambda: gr.update(visible=False), "outputs": many.cancel_button, **private()}
     many.files.upload(lambda: gr.update(visible=True), None, many.cancel_button, **private())
     asked, inputs = [many.files.upload, many.files.clear], [many.files, one.model]
-    # Through the queue: it streams, and is cancelled.
+    # Through the queue: it streams.
     running = gr.on(asked, events.show_many, inputs, many.outputs, **private(queue=True))
     anew = one.model.change(events.show_many_anew, inputs, many.outputs, **private(queue=True))
     for answered in (running, anew):
         answered.then(**hide)
         answered.failure(None, None, None, js="() => { flowerPage.failedMany(); }")
-    stopped = many.cancel_button.click(None, cancels=[running, anew], **private())
-    stopped.then(events.cancel, None, many.outputs[0], **private()).then(**hide)
+    many.cancel_button.click(events.cancel, None, None, **private()).then(**hide)
 
 
 def endpoints() -> None:

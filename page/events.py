@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
+from weakref import WeakValueDictionary
 
 import gradio as gr
 
@@ -20,6 +22,9 @@ from page.models import MODELS
 from page.subject import NAME
 from page.translations import describe, translate
 from page.wording import in_words, model_title
+
+RUNS: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
+"""A visitor's session -> what ends the run that answers the many photos, as long as there is one."""
 
 
 def model_choices(language: str = "en") -> list[tuple[str, str]]:
@@ -97,6 +102,7 @@ async def show_many(
     if not files:
         yield "", "", _hidden(), _hidden()
         return
+    stop = RUNS[request.session_hash] = asyncio.Event()
     try:
         photos = await answers.collect(files, language)
         classifier = await answers.load(model, language)
@@ -119,14 +125,19 @@ async def show_many(
             if len(rows) >= shown:  # twice as many as before, so that all of it is sent only a few times
                 answered, shown = render.photos(cards), 2 * shown
             yield render.progress(len(rows), len(photos), language), answered, *[gr.skip()] * 2
+        if RUNS.get(request.session_hash) is not stop:
+            return  # another model was chosen, and answers them
+        if stop.is_set():
+            break
     problems = {PurePosixPath(row.name).name: _in_words(row, language) for row in rows if row.problem}
     predictions = [row.prediction for row in rows if row.prediction]
     with tempfile.TemporaryDirectory() as folder:  # Gradio copies the files
         table_file, sorted_photos = Path(folder) / f"{NAME}.csv", Path(folder) / f"{NAME}.zip"
         downloads.write_csv(rows, classifier.config.labels, table_file)
-        downloads.write_sorted(photos, rows, sorted_photos)
+        downloads.write_sorted(photos[: len(rows)], rows, sorted_photos)
         yield (
-            render.summary(predictions, problems, model, language),
+            render.summary(predictions, problems, model, language)
+            + (render.cancelled(len(rows), len(photos), language) if len(rows) < len(photos) else ""),
             render.photos(cards),
             gr.update(value=str(table_file), visible=True),
             gr.update(value=str(sorted_photos), visible=bool(predictions)),
@@ -144,9 +155,10 @@ async def show_many_anew(
         yield shown
 
 
-def cancel(request: gr.Request) -> str:
-    """Return what is shown after many photos were cancelled."""
-    return render.hint(translate("cancelled", _language(request)))
+def cancel(request: gr.Request) -> None:
+    """Let the answers to a visitor's many photos end with those that are there."""
+    if stop := RUNS.get(request.session_hash or ""):
+        stop.set()
 
 
 async def show_model(model: str, request: gr.Request) -> list[Any]:

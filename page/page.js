@@ -827,7 +827,7 @@ window.flowerPage = (() => {
   // In words: in which ninth of the square the heat has its middle, or that it is all over it.
   function whereItLooked(grid, flower) {
     const size = grid.length, top = Math.max(...grid.flat());
-    if (top < 26) return fill(texts.looked_nowhere, {flower});
+    if (top < 64) return fill(texts.looked_nowhere, {flower});  // as dark as where there is nothing
     let sum = 0, across = 0, down = 0, hot = 0;
     grid.forEach((row, y) => row.forEach((value, x) => {
       const weight = value * value;  // what shines counts most
@@ -869,7 +869,10 @@ window.flowerPage = (() => {
       dialog.id = "game";
       dialog.setAttribute("aria-label", texts.game_title);
       dialog.addEventListener("keydown", ({key}) => { if (/^[1-9]$/.test(key)) dialog.querySelectorAll(".guess button")[key - 1]?.click(); });
-      dialog.addEventListener("click", ({target}) => { if (target === dialog) dialog.close(); });  // beside it
+      dialog.addEventListener("click", ({target, clientX, clientY}) => {  // beside it; a button that is answered is not there
+        const {left, right, top, bottom} = dialog.getBoundingClientRect();
+        if (target === dialog && (clientX < left || clientX > right || clientY < top || clientY > bottom)) dialog.close();
+      });
       dialog.addEventListener("close", () => { if (history.state?.game) history.back(); });
     }
     try {
@@ -1116,28 +1119,36 @@ window.flowerPage = (() => {
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
-  // Many photos: shown by flower, the least sure first, and each can be opened where one photo is.
+  // Many photos: shown by flower, the least sure first, also when they are answered anew, and each can be opened where one
+  // photo is.
+  const order = {alone: undefined, unsureFirst: false, watch: null};
   document.addEventListener("click", (event) => {
     const chip = event.target.closest?.("#status button.chip"), one = event.target.closest?.("#photos figure button");
     if (chip) {
       const pressed = chip.ariaPressed !== "true";
-      const alike = chip.matches(".sort") ? [chip] : document.querySelectorAll("#status button.chip:not(.sort)");
-      for (const other of alike) other.ariaPressed = "false";
-      chip.ariaPressed = String(pressed);
+      if (chip.matches(".sort")) order.unsureFirst = pressed;
+      else order.alone = pressed ? chip.dataset.label : undefined;
+      if (!order.watch) {
+        order.watch = new MutationObserver(arrange);
+        for (const shown of ["#status", "#photos"]) order.watch.observe(find(shown), {childList: true, subtree: true});
+      }
       arrange();
     } else if (one) lookCloser(one.closest("figure"));
   });
 
   function arrange() {
-    const shown = find('#status button.chip:not(.sort)[aria-pressed="true"]')?.dataset.label, unsure = shown === "?";
+    const chips = [...document.querySelectorAll("#status button.chip")];
+    for (const chip of chips) chip.ariaPressed = String(chip.matches(".sort") ? order.unsureFirst : chip.dataset.label === order.alone);
+    const shown = chips.find((chip) => !chip.matches(".sort") && chip.ariaPressed === "true")?.dataset.label, unsure = shown === "?";
     const photos = [...document.querySelectorAll("#photos figure")];
     photos.forEach((photo, index) => {
       photo.dataset.index ??= index;
       photo.hidden = unsure ? !photo.matches(".conditional") : shown !== undefined && photo.dataset.label !== shown;
     });
-    const key = find("#status .sort")?.ariaPressed === "true" ? "sure" : "index";
+    const key = order.unsureFirst && find("#status .sort") ? "sure" : "index";
     photos.sort((one, other) => one.dataset[key] - other.dataset[key]);
     photos[0]?.parentElement.append(...photos);
+    order.watch.takeRecords();  // its own
   }
 
   async function lookCloser(photo) {

@@ -145,6 +145,10 @@ def trust(prediction: Prediction, model: Model, language: str) -> list[str]:
     return sentences
 
 
+def _vote(said: str, count: int, models: int, language: str) -> str:
+    return translate("vote", language, flower=said, count=count, all=models)
+
+
 def models(answers: Sequence[ModelPrediction], described: Mapping[str, str], language: str) -> str:
     """Return the photo, which ``page.js`` fills in, and a card for each model: its answer, its bars, and what it is.
 
@@ -159,12 +163,16 @@ def models(answers: Sequence[ModelPrediction], described: Mapping[str, str], lan
     ]
     if len(votes) > 1:
         [(most, count)] = Counter(votes).most_common(1)
-        none = translate("none_named", language)
-        said = capitalized(flower_name(most, language)) if most else none
-        words = translate("vote", language, flower=said, count=count, all=len(votes))
         doubtful = [it.prediction for it in answers if it.prediction and it.prediction.verdict == "conditional"]
-        if most and any(prediction.label == most for prediction in doubtful):
-            words = f"{words} · {translate('one_of_five' if knows_flowers(doubtful[0]) else 'one_of_known', language)}"
+        if 2 * count <= len(votes):
+            most, words = "", translate("disagree", language)
+        elif not most:
+            words = _vote(translate("none_named", language), count, len(votes), language)
+        elif 2 * sum(prediction.label == most for prediction in doubtful) > count:
+            condition = translate("if_five" if knows_flowers(doubtful[0]) else "if_known", language)
+            words = f"{condition} {_vote(flower_name(most, language), count, len(votes), language)}"
+        else:
+            words = _vote(capitalized(flower_name(most, language)), count, len(votes), language)
         vote = f'<p class="vote {_flower(most) if most else ""}">{escape(words)}</p>'
     photo = f'<div class="of" role="img" aria-label="{escape(translate("photo", language))}"></div>'
     cards = [f'<div class="said">{photo}{vote}</div>']
@@ -286,6 +294,11 @@ def layers(network: AlexNet) -> str:
 def hint(words: str) -> str:
     """Return one quiet sentence."""
     return f'<p class="why">{escape(words)}</p>'
+
+
+def cancelled(done: int, photos: int, language: str) -> str:
+    """Return that the visitor cancelled, and how many of the photos were done."""
+    return hint(f"{translate('cancelled', language)} {translate('done', language, done=done, all=photos)}")
 
 
 def progress(done: int, photos: int, language: str) -> str:

@@ -435,6 +435,14 @@ _TEXTS = {
         "{flower}, disent {count} sur {all}",
         "{all} 個中 {count} 個が「{flower}」",
     ),
+    "disagree": (
+        "They do not agree.",
+        "它们意见不一。",
+        "No están de acuerdo.",
+        "Sie sind sich nicht einig.",
+        "Ils ne sont pas d’accord.",
+        "意見が分かれています。",
+    ),
     "tab_inside": (
         "Inside",
         "内部",

@@ -79,6 +79,10 @@ def test_a_game_to_its_end(browser_page: Page, server: Server, how: str) -> None
         expect(dialog.locator(".told")).to_contain_text("✓ The net" if said == photos[number]["label"] else "✗ The net")
         assert dialog.locator(".heat").is_visible() == (said is not None)
         assert dialog.locator(".next").evaluate("it => it === document.activeElement")
+        if how == "taps":  # once more, where it was pressed already, does nothing
+            dialog.locator(".guess button").nth(guess).click(force=True)
+            expect(dialog.locator(".told")).to_contain_text("✓ You")
+            dialog.locator(".next").focus()
         page.keyboard.press("Enter")
     expect(dialog.locator("h2")).to_have_text(f"You 10 of 10, the network {network}.")
     expect(dialog.locator(".played li")).to_have_count(10)

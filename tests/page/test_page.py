@@ -290,6 +290,18 @@ def test_many_photos_come_as_they_are_answered_and_are_filtered_sorted_and_opene
     expect(page.get_by_text(f"Answered by {MODELS[0]}.")).to_be_visible()
     page.wait_for_timeout(500)
     assert len(asked) == 2  # once by each model
+    page.locator("#status .sort").click()
+    page.locator("#status .chip").filter(has_text="× tulip").click()
+    open_tab(page, "Photo")
+    choose_model(page, "alexnet-bn")
+    choose_model(page, MODELS[0])  # also while they are answered
+    open_tab(page, "Many photos")
+    expect(page.locator("#photos figure")).to_have_count(152)
+    expect(page.get_by_text(f"Answered by {MODELS[0]}.")).to_be_visible()
+    expect(page.locator("#photos figure:visible")).to_have_count(30)  # in the order that was chosen
+    expect(page.locator('#status .chip[aria-pressed="true"]')).to_have_count(2)
+    page.locator("#status .sort").click()
+    page.locator("#status .chip").filter(has_text="× tulip").click()
     roses = page.locator("#status .chip").filter(has_text="× rose")
     roses.click()
     expect(page.locator("#photos figure:visible")).to_have_count(30)
@@ -350,10 +362,18 @@ def test_many_photos_can_be_cancelled(visit: Callable[..., Page], tmp_path: Path
     page.locator("#files input[type=file]").set_input_files(tmp_path / "many.zip")
     expect(page.get_by_text(" of 400 photos")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("Cancelled.")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Cancelled\. \d+ of 400 photos"))).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     page.wait_for_timeout(3000)
-    expect(page.get_by_text("Cancelled.")).to_be_visible()
-    assert page.locator("#photos img").count() < 400  # what there is stays
+    told = page.get_by_text("Cancelled.").inner_text()
+    done = page.locator("#photos figure").count()  # what there is stays, with its tools
+    assert 0 < done < 400
+    assert f"Cancelled. {done} of 400 photos" in told
+    assert page.locator("#status .chip").first.inner_text() == f"{done} × daisy"
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Table (CSV)").click()
+    assert len(download.value.path().read_text().splitlines()) == done + 1
+    expect(page.locator("#lost")).to_have_count(0)  # the server is there
 
 
 @pytest.mark.parametrize("language", ["en-US", "de-DE", "ja-JP"])

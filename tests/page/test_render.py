@@ -47,6 +47,7 @@ def shown(prediction: Prediction, language: str = "en") -> str:
 
 CERTAIN = Prediction(ROSE, True, 0.97, 0.9)
 PERHAPS = Prediction(ROSE, True, 0.7, 0.9)
+TULIP = {**ROSE, "tulips": ROSE["roses"], "roses": ROSE["tulips"]}
 
 
 def words_of(html: str) -> str:
@@ -131,6 +132,21 @@ def test_each_bar_of_how_often_it_is_right_stands_for_enough_photos() -> None:
         ("94% sure", "93.5", "90%"),
         ("47% sure", "46.7", "33%"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("predictions", "said"),
+    [
+        ([CERTAIN, CERTAIN, PERHAPS], "Rose, say 3 of 3"),
+        ([PERHAPS, PERHAPS, CERTAIN], "If it is one of the five, rose, say 3 of 3"),
+        ([CERTAIN, Prediction(ROSE, False, 0.1)], "They do not agree."),
+        ([CERTAIN, Prediction(TULIP, True, 0.97, 0.9), Prediction(ROSE, False, 0.1)], "They do not agree."),
+        ([Prediction(ROSE, False, 0.1), Prediction(ROSE, False, 0.1), PERHAPS], "None of the five, say 2 of 3"),
+    ],
+)
+def test_models_headline_says_what_most_say(predictions: list[Prediction], said: str) -> None:
+    html = render.models([ModelPrediction(str(at), it, 1.0) for at, it in enumerate(predictions)], {}, "en")
+    assert re.findall(r'<p class="vote [^"]*">(.*?)</p>', html) == [said]
 
 
 def test_names_and_problems_are_escaped() -> None:
