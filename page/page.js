@@ -386,6 +386,7 @@ window.flowerPage = (() => {
     try {
       const found = await askInside("inside", await current(), "image/png", {alike: rows.map((row) => row.dataset.label)});
       if (!found) throw new Error("busy");
+      references.querySelector("h3").textContent = button.textContent;
       button.remove();
       for (const row of rows) row.querySelector(".thumbs").replaceChildren(...found.filter(({label}) => label === row.dataset.label).map(({address, name, by, at}) => {
         const link = document.createElement("a"), photo = link.appendChild(document.createElement("img"));

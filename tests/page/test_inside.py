@@ -83,6 +83,7 @@ def test_compare_for_yourself_shows_the_test_photos_most_alike(browser_page: Pag
         for photo in row.locator("img").all():
             assert f"examples/gallery/{label}/" in (photo.get_attribute("src") or "")
     expect(page.get_by_role("button", name="Those most like it")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Those most like it")).to_be_visible()
 
 
 def test_photos_in_which_a_map_finds_most_are_those_of_the_library(server: Server) -> None:
