@@ -158,18 +158,18 @@ def models(answers: Sequence[ModelPrediction], described: Mapping[str, str], lan
         language: of the visitor.
     """
     vote = ""
-    votes = [
-        given.prediction.label if given.prediction.in_distribution else "" for given in answers if given.prediction
-    ]
+    predictions = [given.prediction for given in answers if given.prediction]
+    votes = [prediction.label if prediction.in_distribution else "" for prediction in predictions]
     if len(votes) > 1:
         [(most, count)] = Counter(votes).most_common(1)
-        doubtful = [it.prediction for it in answers if it.prediction and it.prediction.verdict == "conditional"]
+        telling = [it for it in predictions if it.label == most and it.in_distribution_probability is not None]
+        telling = telling or predictions  # none of them can tell what it does not know
         if 2 * count <= len(votes):
             most, words = "", translate("disagree", language)
         elif not most:
             words = _vote(translate("none_named", language), count, len(votes), language)
-        elif 2 * sum(prediction.label == most for prediction in doubtful) > count:
-            condition = translate("if_five" if knows_flowers(doubtful[0]) else "if_known", language)
+        elif 2 * sum(it.verdict == "conditional" for it in telling) > len(telling):
+            condition = translate("if_five" if knows_flowers(telling[0]) else "if_known", language)
             words = f"{condition} {_vote(flower_name(most, language), count, len(votes), language)}"
         else:
             words = _vote(capitalized(flower_name(most, language)), count, len(votes), language)

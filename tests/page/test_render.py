@@ -138,6 +138,8 @@ def test_each_bar_of_how_often_it_is_right_stands_for_enough_photos() -> None:
     ("predictions", "said"),
     [
         ([CERTAIN, CERTAIN, PERHAPS], "Rose, say 3 of 3"),
+        ([CERTAIN, PERHAPS, Prediction(ROSE)], "Rose, say 3 of 3"),
+        ([Prediction(ROSE), Prediction(ROSE)], "If it is one of the five, rose, say 2 of 2"),
         ([PERHAPS, PERHAPS, CERTAIN], "If it is one of the five, rose, say 3 of 3"),
         ([CERTAIN, Prediction(ROSE, False, 0.1)], "They do not agree."),
         ([CERTAIN, Prediction(TULIP, True, 0.97, 0.9), Prediction(ROSE, False, 0.1)], "They do not agree."),
