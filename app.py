@@ -25,9 +25,11 @@ if __name__ == "__main__":
         os.environ[registry.ONLY] = given
     if os.environ.get(registry.ONLY):
         try:
-            registry.first_models()
+            [only] = registry.first_models()
         except InvalidModel as error:
             parser.exit(2, f"{error}\n")
+        if only.problem:
+            parser.exit(2, f"{only.problem}\n")
 
 from page import uploads
 

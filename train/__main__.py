@@ -70,6 +70,8 @@ def train(
     """
     started = time.monotonic()
     recipes.validate(recipe)
+    if minutes is not None and not minutes > 0:
+        raise InvalidRecipe(f"minutes: a run takes more than {minutes:g}. Give a number above 0, or leave it out.")
     if others_folder and not recipe.outliers:
         raise InvalidRecipe(
             f"{others_folder} would not be used: with outliers 0 a run does not train on photos of other things. Leave "
@@ -80,6 +82,7 @@ def train(
     processes = PartialState(cpu=engine.NO_ACCELERATOR)
     with processes.local_main_process_first():  # the other processes reuse its decoded photos
         folder = folder or find_or_download()
+        _check_apart(output, [it for it in (folder, others_folder, elsewhere) if it])
         splits, labels = split(folder), find_classes(folder)
         if len(labels) > MAX_LABELS:
             raise InvalidDataset(f"{folder} has {len(labels)} classes; a model has at most {MAX_LABELS}.")
@@ -98,7 +101,8 @@ def train(
             fingerprint += f" {dataset['others']['photos']}"
         recipe = recipes.fitted(recipe, len(splits["train"]))
         if resume and minutes:
-            recipe = checkpoint.recipe_of(output)  # whose size and epochs were chosen when it was started
+            chosen = checkpoint.recipe_of(output)  # when it was started
+            recipe = replace(recipe, **{field: getattr(chosen, field) for field in recipes.FOR_SECONDS})
         if resume:
             checkpoint.read_metadata(output, recipe, labels, fingerprint)
         for teacher in names(recipe.teacher) if recipe.teacher else ():
@@ -157,14 +161,18 @@ def main() -> None:
     """Run the command line; print an expected error in one line and exit with code 2 (130 on Ctrl-C)."""
     matplotlib.use("Agg")
     logging.basicConfig(format="%(message)s")
-    recipe, options = sys.argv[1:2], sys.argv[2:]
+    name, options = ALIASES.get(sys.argv[1], sys.argv[1]) if sys.argv[1:] else "--help", sys.argv[2:]
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            {name: _command(name, default) for name, default in RECIPES.items()},
-            prog="python -m train",
-            description="Train AlexNet on flower photos, or on any folder of class folders.",
-            args=[*(ALIASES.get(name, name) for name in recipe), *options],
-        )
+        if name in RECIPES:
+            tyro.cli(_command(name, RECIPES[name]), prog=f"python -m train {name}", args=options)
+        elif name.startswith("-"):
+            tyro.extras.subcommand_cli_from_dict(
+                {recipe: _command(recipe, default) for recipe, default in RECIPES.items()},
+                prog="python -m train",
+                description="Train AlexNet on flower photos, or on any folder of class folders.",
+            )
+        else:
+            raise InvalidRecipe(f"There is no recipe {name}. There are {', '.join(RECIPES)}.")
     except (InvalidRecipe, InvalidModel, InvalidDataset, InvalidCheckpoint) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
@@ -288,6 +296,17 @@ def _check_output(output: Path, resume: bool) -> None:
         raise InvalidCheckpoint(f"{output} {state}. Leave out --resume and choose a new folder.")
     if not resume and (begun or finished):
         raise InvalidCheckpoint(f"{output} holds a run already. Continue it with --resume, or choose another folder.")
+
+
+def _check_apart(output: Path, folders: Sequence[Path]) -> None:
+    """Check that a run does not write its plots among photos, which the next run would train on.
+
+    Raises:
+        InvalidCheckpoint: it would.
+    """
+    for folder in folders:
+        if output.resolve().is_relative_to(folder.resolve()):
+            raise InvalidCheckpoint(f"{output} is in {folder}, where photos are. Choose another folder.")
 
 
 if __name__ == "__main__":

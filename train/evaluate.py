@@ -393,6 +393,9 @@ def main(
     except (InvalidModel, InvalidDataset, InvalidRecipe) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing is kept.", file=sys.stderr)
+        sys.exit(130)
     print(json.dumps(metrics, indent=2) if json_output else report(metrics))
 
 

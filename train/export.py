@@ -45,7 +45,7 @@ from train.card import card
 from train.checkpoint import History
 from train.data import describe, find_elsewhere, shown_path
 from train.flower_photos import FINGERPRINTS, find_or_download
-from train.others import OtherPhotos, find_or_make
+from train.others import OtherPhotos, find_again
 from train.others import describe as describe_others
 from train.others import split as split_others
 from train.outputs import ood_outputs
@@ -203,9 +203,16 @@ def measure(
         )
     other_photos = None
     if classifier.in_distribution_head is not None:
-        others = others or find_or_make()
+        beside = summary.get("dataset", {}).get("others", {})
+        others = find_again(others, beside)
         other_photos = split_others(others)
         dataset["others"] = describe_others(others, other_photos)
+        if beside.get("photos") not in (None, dataset["others"]["photos"]):
+            raise InvalidDataset(
+                f"{folder} was trained beside other photos than those of {others}: its threshold would be fitted to "
+                "strangers of other kinds. Give those of the run, or evaluate with python -m train.evaluate --others, "
+                "which changes no file."
+            )
     summary["dataset"] = dataset
     photos_elsewhere = find_elsewhere(elsewhere, labels)
     if elsewhere:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -73,7 +74,7 @@ def cross_validate(model: Path, data: Path, number: int, others_folder: Path | N
         recipe = replace(recipe, start=None, teacher=teacher, squares=recipe.squares if teacher else 0)
     outliers, weights, seen_others = None, None, ""
     if recipe.outliers:
-        folder_of_others = others_folder or others.find_or_make()
+        folder_of_others = others.find_again(others_folder, _dataset_of(model).get("others", {}))
         every = others.split(folder_of_others)
         other_photos, seen_others = every["train"], f" {others.describe(folder_of_others, every)['photos']}"
         outliers, weights = others.decoded(other_photos, recipe.resize)
@@ -97,6 +98,12 @@ def cross_validate(model: Path, data: Path, number: int, others_folder: Path | N
 
 def _paths(photos: Sequence[LabeledPhoto]) -> list[Path]:
     return [photo.path for photo in photos]
+
+
+def _dataset_of(model: Path) -> dict[str, Any]:
+    """Return what a model folder says of the photos that it was trained on."""
+    dataset = json.loads((model / METRICS).read_text(encoding="utf-8")).get("dataset", {})
+    return dataset if isinstance(dataset, dict) else {}
 
 
 def _recipe_of(model: Path) -> Recipe:

@@ -334,6 +334,24 @@ def shares(groups: Mapping[str, Sequence[Path]]) -> Tensor:
     return torch.tensor([1 / len(kinds) / number for number in kinds for _ in range(number)])
 
 
+def find_again(given: Path | None, run: Mapping[str, Any]) -> Path:
+    """Return the folder of the other photos that a run was trained beside.
+
+    Args:
+        given: the folder, if it was given.
+        run: what ``describe`` returned of it; empty if that is not known.
+
+    Raises:
+        InvalidDataset: it was not given, and is none that could be made.
+    """
+    if given is None and not os.environ.get("OTHER_PHOTOS") and run.get("name", OTHER_PHOTOS) != OTHER_PHOTOS:
+        raise InvalidDataset(
+            f"The model was trained beside the photos of other things in {run.get('path', run['name'])}. Give their "
+            "folder with --others."
+        )
+    return given or find_or_make()
+
+
 def describe(folder: Path, photos: OtherPhotos) -> dict[str, Any]:
     """Return what metrics.json says of other photos.
 

@@ -247,6 +247,10 @@ SMALLEST, SIZE_STEP = 96, 16
 """Pixels of the smallest images that a run in a given time takes, and between the sizes that it chooses from."""
 
 
+FOR_SECONDS = ("epochs", "warmup_epochs", "size", "initial_size", "inference_size", "resize")
+"""Fields of a recipe that ``for_seconds`` chooses."""
+
+
 def for_seconds(recipe: Recipe, seconds: float, seconds_a_step: float, steps: int) -> Recipe:
     """Return a recipe that takes a given time: at most its own epochs, of images of its own size or smaller ones.
 

@@ -196,10 +196,11 @@ def test_page_of_one_model_is_about_its_classes(
         expect(browser_page.locator(".strip.examples")).to_be_hidden()
 
 
-def test_model_that_is_not_there_is_told_before_the_page_starts(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "problem"), [("typo", "There is no folder"), ("", "There is no config.json in")])
+def test_model_that_is_not_there_is_told_before_the_page_starts(name: str, problem: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "app.py", "--model", str(tmp_path / "typo")], cwd=PROJECT, capture_output=True, text=True
+        [sys.executable, "app.py", "--model", str(tmp_path / name)], cwd=PROJECT, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert "There is no folder" in done.stderr
+    assert problem in done.stderr
     assert "Traceback" not in done.stderr

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,10 @@ from typing import Any
 import matplotlib
 import pytest
 import torch
+from PIL import Image
 
 from flower_alexnet import LABELS, AlexNet, Config, FlowerClassifier, InvalidModel, dataset
+from tests.support.commands import run_module
 from train import calibrate, data, evaluate, export
 from train.evaluate import CALIBRATION_BINS
 from train.outputs import corrupted_logits, outputs_and_targets, stack
@@ -195,6 +199,23 @@ def test_spread_of_every_figure_that_all_runs_have() -> None:
 def test_runs_of_other_recipes_or_photos_have_no_mean(other: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidModel, match=message):
         export._check_seeds([run_of(0, 0.9), other])
+
+
+def test_threshold_is_not_fitted_to_other_strangers(
+    exported: tuple[Path, dict[str, Any]], flowers: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(exported[0], tmp_path / "model"))
+    strangers = tmp_path / "strangers"
+    strangers.mkdir()
+    for number in range(12):
+        Image.new("RGB", (70, 70), (20 * number, 0, 0)).save(strangers / f"{number}.png")
+    before = (copy / "config.json").read_bytes()
+    for options, message in (((), "beside the photos of other things in things"), (("--others", strangers), "beside")):
+        environment = {name: value for name, value in os.environ.items() if name != "OTHER_PHOTOS"}
+        done = run_module("train.export", "measure", copy, "--data", flowers, *options, environment=environment)
+        assert done.returncode == 2
+        assert f"was trained {message}" in done.stderr
+    assert (copy / "config.json").read_bytes() == before
 
 
 def test_bins_of_the_calibration_error_are_the_fifteen_that_cards_name() -> None:

@@ -260,3 +260,12 @@ def test_photo_of_a_class_is_none_of_another_thing(tmp_path: Path) -> None:
     (tmp_path / "things" / "3.jpg").write_bytes((tmp_path / "roses" / "rose.jpg").read_bytes())
     with pytest.raises(InvalidDataset, match=r"3\.jpg is among .* the same photo as .*rose\.jpg"):
         others.check_apart(things, classes)
+
+
+def test_own_photos_of_other_things_are_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OTHER_PHOTOS", raising=False)
+    with pytest.raises(InvalidDataset, match=r"photos of other things in \.\./strangers\. Give their folder"):
+        others.find_again(None, {"name": "strangers", "path": "../strangers"})
+    assert others.find_again(tmp_path, {"name": "strangers"}) == tmp_path
+    monkeypatch.setenv("OTHER_PHOTOS", str(tmp_path))
+    assert others.find_again(None, {"name": "strangers"}) == others.find_again(None, {}) == tmp_path

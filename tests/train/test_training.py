@@ -203,6 +203,9 @@ def test_run_of_some_seconds_says_what_it_does_and_is_resumed(
     _, told = process.communicate()
     assert "A step takes 0." in told
     assert "The run has epochs " in told
+    other = run([*arguments, "--seed", "1", "--resume"], environment)
+    assert other.returncode == 2
+    assert "seed was 0, now 1" in other.stderr
     result = run([*arguments, "--resume"], environment)
     assert result.returncode == 0, result.stderr
     recipe = json.loads((tmp_path / "run" / "metrics.json").read_text())["recipe"]
@@ -435,6 +438,42 @@ def test_printed_lines_start_two_processes(
 def test_batch_must_go_to_all_processes() -> None:
     with pytest.raises(InvalidRecipe, match="9 photos cannot go to 2 processes"):
         engine.batch_size_for(Recipe(batch_size=9), 100, 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--minutes", "0"], "minutes: a run takes more than 0."),
+        (["--minutes", "-3"], "minutes: a run takes more than -3."),
+        (["--output", "{flowers}/roses/run"], "where photos are. Choose another folder."),
+        (["--output", "{flowers}"], "where photos are. Choose another folder."),
+    ],
+)
+def test_no_time_and_a_folder_of_photos_are_refused(
+    options: list[str], message: str, flowers: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    options = [option.format(flowers=flowers) for option in options]
+    result = run([*command(flowers, tmp_path / "run"), *options], environment)
+    assert result.returncode == 2
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["alexnet-bm", "--output", "x"],
+            "There is no recipe alexnet-bm. There are alexnet-baseline, alexnet, alexnet-bn.",
+        ),
+        (["alexnet-bn", "--output", "x", "--epoch", "3"], "run python -m train alexnet-bn --help"),
+    ],
+)
+def test_mistyped_recipe_or_option_is_told_with_what_there_is(
+    arguments: list[str], message: str, environment: dict[str, str]
+) -> None:
+    result = run(["train", *arguments], environment)
+    assert result.returncode == 2
+    assert message in result.stderr
 
 
 def test_second_run_into_a_folder_is_refused(flowers: Path, environment: dict[str, str], tmp_path: Path) -> None:
