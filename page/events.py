@@ -157,7 +157,7 @@ async def show_many_anew(
 
 def cancel(request: gr.Request) -> None:
     """Let the answers to a visitor's many photos end with those that are there."""
-    if stop := RUNS.get(request.session_hash or ""):
+    if stop := RUNS.get(request.session_hash):
         stop.set()
 
 

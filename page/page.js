@@ -1140,7 +1140,7 @@ window.flowerPage = (() => {
   function arrange() {
     const chips = [...document.querySelectorAll("#status button.chip")];
     for (const chip of chips) chip.ariaPressed = String(chip.matches(".sort") ? order.unsureFirst : chip.dataset.label === order.alone);
-    const shown = chips.find((chip) => !chip.matches(".sort") && chip.ariaPressed === "true")?.dataset.label, unsure = shown === "?";
+    const shown = chips.find((chip) => chip.dataset.label === order.alone)?.dataset.label, unsure = shown === "?";
     const photos = [...document.querySelectorAll("#photos figure")];
     photos.forEach((photo, index) => {
       photo.dataset.index ??= index;

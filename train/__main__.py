@@ -161,7 +161,8 @@ def main() -> None:
     """Run the command line; print an expected error in one line and exit with code 2 (130 on Ctrl-C)."""
     matplotlib.use("Agg")
     logging.basicConfig(format="%(message)s")
-    name, options = ALIASES.get(sys.argv[1], sys.argv[1]) if sys.argv[1:] else "--help", sys.argv[2:]
+    name, *options = sys.argv[1:] or ["--help"]
+    name = ALIASES.get(name, name)
     try:
         if name in RECIPES:
             tyro.cli(_command(name, RECIPES[name]), prog=f"python -m train {name}", args=options)

@@ -66,7 +66,7 @@ def cross_validate(model: Path, data: Path, number: int, others_folder: Path | N
     """
     if number < 3:
         raise InvalidRecipe("folds: at least 3 are needed: to train, to validate and to test on.")
-    recipe, labels = _recipe_of(model), find_classes(data)
+    (recipe, beside), labels = _run_of(model), find_classes(data)
     teacher = recipe.teacher if recipe.teacher and all(it.startswith(TIMM) for it in names(recipe.teacher)) else None
     if (recipe.start, recipe.teacher) != (None, teacher):
         known = " and ".join(name for name in (recipe.start, recipe.teacher) if name not in (None, teacher))
@@ -74,7 +74,7 @@ def cross_validate(model: Path, data: Path, number: int, others_folder: Path | N
         recipe = replace(recipe, start=None, teacher=teacher, squares=recipe.squares if teacher else 0)
     outliers, weights, seen_others = None, None, ""
     if recipe.outliers:
-        folder_of_others = others.find_again(others_folder, _dataset_of(model).get("others", {}))
+        folder_of_others = others.find_again(others_folder, beside)
         every = others.split(folder_of_others)
         other_photos, seen_others = every["train"], f" {others.describe(folder_of_others, every)['photos']}"
         outliers, weights = others.decoded(other_photos, recipe.resize)
@@ -100,17 +100,12 @@ def _paths(photos: Sequence[LabeledPhoto]) -> list[Path]:
     return [photo.path for photo in photos]
 
 
-def _dataset_of(model: Path) -> dict[str, Any]:
-    """Return what a model folder says of the photos that it was trained on."""
-    dataset = json.loads((model / METRICS).read_text(encoding="utf-8")).get("dataset", {})
-    return dataset if isinstance(dataset, dict) else {}
-
-
-def _recipe_of(model: Path) -> Recipe:
-    """Return the recipe that a model folder was made by."""
+def _run_of(model: Path) -> tuple[Recipe, dict[str, Any]]:
+    """Return the recipe that a model folder was made by, and what it says of the photos of other things."""
     try:
-        made_by = json.loads((model / METRICS).read_text(encoding="utf-8"))["recipe"]
+        run = json.loads((model / METRICS).read_text(encoding="utf-8"))
         known = {field.name for field in fields(Recipe)}
-        return validate(Recipe(**{name: value for name, value in made_by.items() if name in known}))
+        recipe = validate(Recipe(**{name: value for name, value in run["recipe"].items() if name in known}))
+        return recipe, run.get("dataset", {}).get("others", {})
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InvalidModel(f"{model / METRICS} does not say by which recipe the model was made ({error}).") from error
